@@ -1,0 +1,52 @@
+//! What programs do: the effects table (`crates/shell/knowledge/*`) and the engine that reads a command's words
+//! against it. Knows nothing about shell syntax; code found inside arguments goes back as `Nested` for the analysis.
+
+use crate::Word;
+use leashd_types::Effect;
+
+/// One command to be looked up. `words` is never empty; globs and unknown parts are still in them.
+pub(crate) struct Argv<'a> {
+    pub(crate) words: &'a [Word],
+    /// Directory the command runs in; `None` when a `cd` made it unknown.
+    pub(crate) cwd: Option<&'a str>,
+    pub(crate) home: &'a str,
+    /// What is on its standard input.
+    pub(crate) stdin: Stdin<'a>,
+}
+
+/// What a command reads when it reads its standard input.
+#[derive(Clone, Copy)]
+pub(crate) enum Stdin<'a> {
+    /// The terminal or nothing.
+    Inherited,
+    /// Known text: a here-document, a here-string, a folded producer.
+    Text(&'a str),
+    /// A file redirected in, or the output of a command; in words (`the output of curl`).
+    Opaque(&'a str),
+}
+
+/// What the table says about one command.
+#[derive(Default)]
+pub(crate) struct Description {
+    pub(crate) effects: Vec<Effect>,
+    /// Code the program would run and the analysis has to read in turn.
+    pub(crate) nested: Vec<Nested>,
+    pub(crate) unclear: Vec<String>,
+}
+
+/// Code inside the arguments of a program.
+pub(crate) enum Nested {
+    /// A wrapper's inner command (`timeout 5 CMD…`, `env A=b CMD…`, `xargs CMD…` with its stdin appended).
+    Command { words: Vec<Word>, via: String },
+    /// Shell code in one string (`bash -c`, `ssh HOST`, `awk 'system("…")'`, git alias with `!`).
+    Script { text: Word, via: String },
+    /// Shell code on standard input (`sh`, `bash -s`, `ssh HOST` without a command).
+    StdinScript { via: String },
+    /// A shell script file (`bash FILE`, `source FILE`, `./FILE`).
+    File { path: Word, via: String },
+}
+
+/// Looks a command up. A program the table does not know yields `Effect::UnknownProgram`.
+pub(crate) fn describe(_argv: &Argv<'_>) -> Description {
+    Description::default()
+}

@@ -1,0 +1,56 @@
+//! What a shell line would do: every command in it, wherever it hides, with its effects, or "cannot say".
+//!
+//! Pure and total: no file, no process, bounded time and depth, never a panic. When in doubt it says `unclear`.
+
+mod knowledge;
+mod word;
+
+use leashd_types::{Effect, FileText};
+use std::collections::{BTreeMap, BTreeSet};
+
+pub use word::{Part, Word};
+
+/// What is known about the world the line would run in.
+#[derive(Clone, Copy, Debug)]
+pub struct Env<'a> {
+    /// Absolute directory the line starts in.
+    pub cwd: &'a str,
+    /// What `~` and `$HOME` mean.
+    pub home: &'a str,
+    /// Texts of script files, by absolute path as named in `Analysis::scripts`.
+    pub files: &'a BTreeMap<String, FileText>,
+}
+
+/// Everything a line would do.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Analysis {
+    /// Every simple command that could run, in order.
+    pub commands: Vec<Command>,
+    /// What could not be told about the line as a whole (a syntax error, a limit). Not empty: at least ask.
+    pub unclear: Vec<String>,
+    /// Absolute paths of script files whose text would decide and was not in `Env::files`.
+    pub scripts: BTreeSet<String>,
+}
+
+/// One simple command.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Command {
+    /// The words after expansion; the first is the program as written (`/usr/bin/git`).
+    pub words: Vec<Word>,
+    /// `NAME=value` before the command.
+    pub assignments: Vec<(String, Word)>,
+    /// How it is reached when not directly (`bash -c`, `$(…)`, `xargs`), outermost first.
+    pub via: Vec<String>,
+    /// Byte range in the line (for nested code: of the word that holds it).
+    pub span: (usize, usize),
+    /// Everything it does, redirections and assignments included; nested commands have their own entry.
+    pub effects: Vec<Effect>,
+    /// What cannot be told about it. Not empty: at least ask.
+    pub unclear: Vec<String>,
+}
+
+/// Reads a shell line as bash would execute it.
+#[must_use]
+pub fn analyze(_line: &str, _env: &Env<'_>) -> Analysis {
+    Analysis { unclear: vec!["the shell analysis is not there yet".to_owned()], ..Analysis::default() }
+}

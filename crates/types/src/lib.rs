@@ -1,0 +1,37 @@
+//! The vocabulary: what every other crate speaks. Plain values, no behaviour beyond constructors, order and
+//! display. Knows no file, clock, process or network.
+
+mod agent;
+mod ask;
+mod call;
+mod command;
+mod decision;
+mod digest;
+mod effect;
+mod event;
+mod facts;
+mod ids;
+mod money;
+mod time;
+mod usage;
+mod verdict;
+
+pub use agent::{AgentEvent, Fault, Origin, RanCall, RanOutcome, TurnEnd, TurnOutcome};
+pub use ask::{Answer, Approver, Ask, AskKind, Choice, PlanAnswer, Question};
+pub use call::{AgentKind, Mode, ToolCall, digest_of};
+pub use command::Command;
+pub use decision::{Band, Decision};
+pub use digest::Digest;
+pub use effect::{
+    CodeSource, Depth, Direction, Effect, Force, GitOperation, Host, Opens, PathText, Strength, SystemChange,
+};
+pub use event::{AskOutcome, EVENT_VERSION, Event, ToolSummary};
+pub use facts::{
+    Attendance, Containment, Facts, FileText, GitGrants, PathFact, PathKind, Protected, Protection,
+    Questions, Recovery, ResolvedPath,
+};
+pub use ids::{AskId, CallId, RunId, SessionId, SubagentId, TurnId, UserId};
+pub use money::Money;
+pub use time::Timestamp;
+pub use usage::Usage;
+pub use verdict::{CommandReport, NearestAllow, RuleRef, Stage, Verdict};
