@@ -1,1 +1,9 @@
-//! (to be written)
+//! Connectors: show events, bring commands. A connector receives one `Desk` and never sees the gate, the engine, the
+//! store or an agent.
+
+mod card;
+mod desk;
+pub mod terminal;
+
+pub use card::{Card, card};
+pub use desk::{Desk, EVENTS_MAX, Query};

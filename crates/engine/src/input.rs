@@ -8,10 +8,6 @@ use std::path::PathBuf;
 
 /// Something happened.
 #[derive(Clone, Debug)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "moved once per step; a box would cost an allocation per event"
-)]
 pub enum Input {
     Open(Opening),
     Command(Command),

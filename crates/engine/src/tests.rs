@@ -53,7 +53,7 @@ fn denied() -> Gated {
 
 fn pending() -> Gated {
     let verdict = Verdict { decision: Decision::Ask, ..Verdict::failure(Stage::Policy, "asks") };
-    Gated::Pending { kind: AskKind::Approval { call: call(), verdict }, digest: digest() }
+    Gated::Pending { kind: AskKind::Approval { call: call(), verdict, session_rule: None }, digest: digest() }
 }
 
 fn turn_end(outcome: TurnOutcome) -> AgentEvent {

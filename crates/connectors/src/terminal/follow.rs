@@ -1,0 +1,243 @@
+//! Follows one turn: shows its events and answers its asks with keys.
+
+use crate::Desk;
+use crate::card::card;
+use crate::terminal::keys::{self, Pressed};
+use crate::terminal::lines::describe;
+use crate::terminal::screen::{Screen, Tone};
+use crate::terminal::{Keys, json};
+use leashd_types::{Ask, AskId, Command, Event, SessionId, TurnOutcome, UserId};
+use std::collections::VecDeque;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use tokio::task::JoinHandle;
+
+/// What standard output carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Output {
+    /// The agent's text.
+    Text,
+    /// One JSON object per event.
+    Json,
+}
+
+/// How a turn ended, for the exit status.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ending {
+    pub how: How,
+    pub session_ended: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum How {
+    Turn {
+        outcome: TurnOutcome,
+        /// The last tool call of the turn was denied.
+        on_denial: bool,
+    },
+    /// The session ended before the turn did.
+    Session { reason: String },
+    /// A signal ended it.
+    Interrupted,
+}
+
+impl Ending {
+    pub(crate) fn gone() -> Self {
+        Self { how: How::Session { reason: "leashd is shutting down".to_owned() }, session_ended: true }
+    }
+}
+
+pub(crate) struct Follower {
+    pub(crate) session: SessionId,
+    pub(crate) user: UserId,
+    pub(crate) output: Output,
+    pub(crate) keys: Keys,
+    pub(crate) screen: Screen,
+}
+
+/// Asks that wait for a key; the first one is on the screen.
+#[derive(Default)]
+struct Waiting {
+    asks: VecDeque<Ask>,
+    reader: Option<Reader>,
+}
+
+struct Reader {
+    ask: AskId,
+    cancelled: Arc<AtomicBool>,
+    handle: JoinHandle<io::Result<Pressed>>,
+}
+
+#[expect(clippy::large_enum_variant, reason = "one at a time, consumed at once")]
+enum Next {
+    Event(Option<Event>),
+    Pressed(io::Result<Pressed>),
+    Signal,
+}
+
+impl Follower {
+    /// Until the turn ends.
+    pub(crate) async fn turn(&mut self, desk: &mut Desk) -> io::Result<Ending> {
+        let mut waiting = Waiting::default();
+        let mut interrupts = 0_u8;
+        let result = loop {
+            match next(desk, &mut waiting).await {
+                Next::Event(None) => break Ok(Ending::gone()),
+                Next::Event(Some(event)) => {
+                    self.show(&event)?;
+                    waiting.note(&event, self.keys);
+                    if let Some(ending) = ending_of(&event) {
+                        break Ok(ending);
+                    }
+                }
+                Next::Pressed(Err(error)) => break Err(error),
+                Next::Pressed(Ok(Pressed::Answer(answer))) => {
+                    if let Some(ask) = waiting.asks.pop_front() {
+                        let from = self.user.clone();
+                        let command = Command::Answer { ask: ask.id, answer, digest: ask.digest, from };
+                        send(desk, command).await;
+                    }
+                }
+                Next::Pressed(Ok(Pressed::Nothing)) => {}
+                Next::Pressed(Ok(Pressed::Interrupt)) | Next::Signal => {
+                    interrupts = interrupts.saturating_add(1);
+                    if interrupts > 1 {
+                        break Ok(Ending { how: How::Interrupted, session_ended: false });
+                    }
+                    let from = self.user.clone();
+                    send(desk, Command::Interrupt { session: self.session.clone(), from }).await;
+                }
+            }
+            self.prompt(&mut waiting)?;
+        };
+        waiting.cancel();
+        self.screen.end_text()?;
+        result
+    }
+
+    /// Until the session is over and nothing of its agent is left.
+    pub(crate) async fn until_ended(&mut self, desk: &mut Desk) -> io::Result<()> {
+        while let Some(event) = desk.events.recv().await {
+            self.show(&event)?;
+            if matches!(event, Event::SessionEnded { .. }) {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn show(&mut self, event: &Event) -> io::Result<()> {
+        if self.output == Output::Json {
+            return json::write(event);
+        }
+        match event {
+            Event::MessageOut { text, .. } => return self.screen.text(text),
+            Event::ToolGated { tool, summary, .. } => {
+                return self.screen.indicate(&format!("🔧 {tool}: {summary}"));
+            }
+            Event::TurnCompleted { .. } => self.screen.end_text()?,
+            _ => {}
+        }
+        match describe(event) {
+            Some((tone, line)) => self.screen.note(tone, &line),
+            None => Ok(()),
+        }
+    }
+
+    /// Puts the next ask on the screen if none is there.
+    fn prompt(&mut self, waiting: &mut Waiting) -> io::Result<()> {
+        if waiting.reader.is_some() {
+            return Ok(());
+        }
+        let Some(ask) = waiting.asks.front().cloned() else { return Ok(()) };
+        self.draw(&ask)?;
+        let cancelled = Arc::new(AtomicBool::new(false));
+        let flag = Arc::clone(&cancelled);
+        let id = ask.id.clone();
+        let handle = tokio::task::spawn_blocking(move || keys::read_answer(&ask, &flag));
+        waiting.reader = Some(Reader { ask: id, cancelled, handle });
+        Ok(())
+    }
+
+    fn draw(&mut self, ask: &Ask) -> io::Result<()> {
+        let card = card(ask);
+        self.screen.note(Tone::Plain, "")?;
+        self.screen.note(Tone::Bold, &card.headline)?;
+        self.screen.note(Tone::Warn, &card.reason)?;
+        for effect in &card.effects {
+            self.screen.note(Tone::Plain, &format!("  {effect}"))?;
+        }
+        for line in &card.body {
+            self.screen.note(Tone::Plain, &format!("  │ {line}"))?;
+        }
+        self.screen.note(Tone::Dim, &card.place)?;
+        if let Some(says) = &card.agent_says {
+            self.screen.note(Tone::Dim, &format!("agent says: “{says}”"))?;
+        }
+        Ok(())
+    }
+}
+
+impl Waiting {
+    fn note(&mut self, event: &Event, keys: Keys) {
+        match event {
+            Event::ApprovalRequested { ask } | Event::InteractionRequested { ask }
+                if keys == Keys::Terminal =>
+            {
+                self.asks.push_back(ask.clone());
+            }
+            Event::ApprovalResolved { ask, .. } | Event::InteractionResolved { ask, .. } => {
+                self.asks.retain(|waiting| waiting.id != *ask);
+                if self.reader.as_ref().is_some_and(|reader| reader.ask == *ask) {
+                    self.cancel();
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// The key reader looks at the flag ten times a second and ends by itself.
+    fn cancel(&mut self) {
+        if let Some(reader) = self.reader.take() {
+            reader.cancelled.store(true, Ordering::Relaxed);
+        }
+    }
+}
+
+async fn next(desk: &mut Desk, waiting: &mut Waiting) -> Next {
+    let reading = waiting.reader.as_mut().map(|reader| &mut reader.handle);
+    let pressed = async {
+        match reading {
+            Some(handle) => handle.await,
+            None => std::future::pending().await,
+        }
+    };
+    let next = tokio::select! {
+        event = desk.events.recv() => Next::Event(event),
+        pressed = pressed => Next::Pressed(pressed.unwrap_or_else(|error| Err(io::Error::other(error)))),
+        _ = tokio::signal::ctrl_c() => Next::Signal,
+    };
+    if matches!(next, Next::Pressed(_)) {
+        waiting.reader = None;
+    }
+    next
+}
+
+async fn send(desk: &Desk, command: Command) {
+    // A closed channel means the daemon is going down; the event channel says so next.
+    drop(desk.commands.send(command).await);
+}
+
+fn ending_of(event: &Event) -> Option<Ending> {
+    match event {
+        Event::TurnCompleted { outcome, ended_on_denial, .. } => Some(Ending {
+            how: How::Turn { outcome: outcome.clone(), on_denial: *ended_on_denial },
+            session_ended: false,
+        }),
+        Event::SessionEnded { reason, .. } => {
+            Some(Ending { how: How::Session { reason: reason.clone() }, session_ended: true })
+        }
+        _ => None,
+    }
+}
