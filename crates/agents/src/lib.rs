@@ -1,2 +1,12 @@
 //! Agent adapters: drive an agent, report what it does as typed events, carry replies back. An adapter can say "allow"
-//! only by handing over a `Permit`.
+//! only by handing over a `Permit`. Knows no rule, no person and no store: what a call means is decided elsewhere.
+
+mod agent;
+mod error;
+mod permit;
+
+pub use agent::{
+    AfterDenial, Agent, Attachment, Conversation, Launch, Limits, Message, Order, Reply, Running, Starting,
+};
+pub use error::StartError;
+pub use permit::Permit;
