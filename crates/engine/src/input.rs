@@ -42,15 +42,8 @@ pub struct Opening {
     pub agent: AgentKind,
     pub directory: PathBuf,
     pub mode: Mode,
-    pub audience: Audience,
-}
-
-/// Whether somebody can answer asks of this session.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Audience {
-    Person,
-    /// An ask is denied at once and the agent is told why.
-    Nobody,
+    /// The agent's own session to go on with.
+    pub resume: Option<String>,
 }
 
 /// What the gate said about a call.

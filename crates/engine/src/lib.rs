@@ -16,7 +16,7 @@ use session::Session;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-pub use input::{Action, Audience, Gated, Input, Observed, Opening};
+pub use input::{Action, Gated, Input, Observed, Opening};
 
 /// Bounds of everything that waits here.
 #[derive(Clone, Copy, Debug)]
@@ -86,8 +86,9 @@ impl Engine {
         if self.sessions.contains_key(&id) {
             return vec![warning(&id, "this session is open already")];
         }
+        let resume = opening.resume.clone();
         self.sessions.insert(id.clone(), Session::new(opening));
-        vec![Action::Start { session: id, resume: None }]
+        vec![Action::Start { session: id, resume }]
     }
 
     fn command(&mut self, command: Command, now: Timestamp) -> Vec<Action> {
@@ -141,16 +142,7 @@ impl Engine {
         let Gated::Pending { kind, digest } = gated else {
             return session.gated(call, gated, Approver::Policy);
         };
-        match session.audience() {
-            Audience::Nobody => vec![Action::Settle {
-                session: id.clone(),
-                call: call.clone(),
-                answer: Answer::Nobody,
-                by: Approver::Nobody,
-                digest,
-            }],
-            Audience::Person => self.asks.open(id, call, kind, digest, now, &self.limits),
-        }
+        self.asks.open(id, call, kind, digest, now, &self.limits)
     }
 
     fn settled(

@@ -1,6 +1,6 @@
 //! One session: an agent, its turns, the messages that wait.
 
-use crate::input::{Action, Audience, Gated, Observed, Opening};
+use crate::input::{Action, Gated, Observed, Opening};
 use crate::turn::Turn;
 use crate::warning;
 use leashd_types::{
@@ -56,10 +56,6 @@ impl Session {
             total_cost: Money::ZERO,
             ending: None,
         }
-    }
-
-    pub(crate) fn audience(&self) -> Audience {
-        self.opening.audience
     }
 
     /// A person's message: starts a turn, waits for the running one, or starts the agent again.

@@ -1,6 +1,6 @@
 //! Scripts: what goes in, and in short form what has to come out.
 
-use crate::{Action, Audience, Engine, Gated, Input, Limits, Observed, Opening};
+use crate::{Action, Engine, Gated, Input, Limits, Observed, Opening};
 use leashd_types::{
     AgentEvent, AgentKind, Answer, Approver, AskKind, Band, CallId, Command, Decision, Digest, Event, Fault,
     Mode, Money, Origin, RanCall, RanOutcome, RuleRef, SessionId, Stage, Timestamp, ToolCall, TurnEnd,
@@ -68,14 +68,14 @@ fn turn_end(outcome: TurnOutcome) -> AgentEvent {
 }
 
 impl Script {
-    fn new(audience: Audience) -> Self {
+    fn new() -> Self {
         let mut script = Self { engine: Engine::new(Limits::default()), now: Timestamp::from_micros(0) };
         let opening = Opening {
             session: session(),
             agent: AgentKind::Scripted,
             directory: "/p".into(),
             mode: Mode::Default,
-            audience,
+            resume: None,
         };
         script.check(Input::Open(opening), &["start"]);
         let ready = AgentEvent::Ready {
@@ -131,7 +131,7 @@ impl Script {
 
     /// A running turn with one open approval.
     fn with_open_ask() -> Self {
-        let mut script = Self::new(Audience::Person);
+        let mut script = Self::new();
         script.say("go", &["show message.in", "prompt go"]);
         script.agent(AgentEvent::ToolCall(call()), &["show tool.gated make ⏎ test", "judge Bash"]);
         script.judged(pending(), &["show approval.requested"]);
@@ -169,7 +169,7 @@ fn name(value: &serde_json::Value, tag: &str) -> String {
 
 #[test]
 fn a_turn_from_message_to_summary() {
-    let mut script = Script::new(Audience::Person);
+    let mut script = Script::new();
     script.say("go", &["show message.in", "prompt go"]);
     let text = AgentEvent::Text { text: "hi".to_owned(), origin: Origin::Main };
     script.agent(text, &["show message.out"]);
@@ -188,7 +188,7 @@ fn a_turn_from_message_to_summary() {
 
 #[test]
 fn messages_during_a_turn_wait_and_are_joined() {
-    let mut script = Script::new(Audience::Person);
+    let mut script = Script::new();
     script.say("one", &["show message.in", "prompt one"]);
     script.say("two", &["show message.queued"]);
     script.say("three", &["show message.queued"]);
@@ -200,7 +200,7 @@ fn messages_during_a_turn_wait_and_are_joined() {
 
 #[test]
 fn the_queue_has_a_limit() {
-    let mut script = Script::new(Audience::Person);
+    let mut script = Script::new();
     script.say("one", &["show message.in", "prompt one"]);
     for _ in 0..Limits::default().queued_messages_max {
         script.say("more", &["show message.queued"]);
@@ -243,15 +243,6 @@ fn nobody_in_time_is_a_denial() {
 }
 
 #[test]
-fn without_an_audience_an_ask_is_denied_at_once() {
-    let mut script = Script::new(Audience::Nobody);
-    script.say("go", &["show message.in", "prompt go"]);
-    script.agent(AgentEvent::ToolCall(call()), &["show tool.gated make ⏎ test", "judge Bash"]);
-    script.judged(pending(), &["settle nobody"]);
-    script.settled(denied(), Answer::Nobody, &["show tool.denied"]);
-}
-
-#[test]
 fn an_interrupt_withdraws_open_asks() {
     let mut script = Script::with_open_ask();
     script.check(
@@ -275,7 +266,7 @@ fn a_dead_agent_ends_the_turn_and_its_asks_and_the_next_message_resumes() {
 
 #[test]
 fn an_ungated_call_stops_the_session() {
-    let mut script = Script::new(Audience::Person);
+    let mut script = Script::new();
     script.say("go", &["show message.in", "prompt go"]);
     let ungated = Observed::RanUngated { call: CallId::new("c9"), tool: "Bash".to_owned() };
     script
@@ -286,7 +277,7 @@ fn an_ungated_call_stops_the_session() {
 
 #[test]
 fn a_fatal_fault_names_itself_as_the_end() {
-    let mut script = Script::new(Audience::Person);
+    let mut script = Script::new();
     let fault = AgentEvent::Fault(Fault::LineTooLong { limit: 7 });
     script.agent(fault, &["warn the agent sent a line longer than 7 bytes"]);
     let exited = AgentEvent::Exited { code: Some(0), signal: None, stderr_tail: String::new() };
@@ -295,7 +286,7 @@ fn a_fatal_fault_names_itself_as_the_end() {
 
 #[test]
 fn an_unknown_session_is_said_so() {
-    let mut script = Script::new(Audience::Person);
+    let mut script = Script::new();
     let input = Input::Command(Command::Interrupt { session: SessionId::new("other"), from: person() });
     script.check(input, &["warn there is no such session"]);
 }

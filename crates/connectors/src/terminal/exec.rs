@@ -28,6 +28,7 @@ pub async fn exec(mut desk: Desk, options: ExecOptions) -> io::Result<Ending> {
         output: options.json,
         keys: options.keys,
         screen: Screen::new(options.colour),
+        last_denial: None,
     };
     let say =
         Command::Say { session: options.session.clone(), text: options.prompt, from: options.user.clone() };

@@ -6,7 +6,7 @@ use crate::terminal::keys::{self, Pressed};
 use crate::terminal::lines::describe;
 use crate::terminal::screen::{Screen, Tone};
 use crate::terminal::{Keys, json};
-use leashd_types::{Ask, AskId, Command, Event, SessionId, TurnOutcome, UserId};
+use leashd_types::{Approver, Ask, AskId, Command, Event, SessionId, TurnOutcome, UserId};
 use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
@@ -27,14 +27,16 @@ pub enum Output {
 pub struct Ending {
     pub how: How,
     pub session_ended: bool,
+    /// Asks could be answered here.
+    pub somebody_was_there: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum How {
     Turn {
         outcome: TurnOutcome,
-        /// The last tool call of the turn was denied.
-        on_denial: bool,
+        /// Who denied the last tool call of the turn, if it was denied.
+        last_denial: Option<Approver>,
     },
     /// The session ended before the turn did.
     Session { reason: String },
@@ -44,7 +46,8 @@ pub enum How {
 
 impl Ending {
     pub(crate) fn gone() -> Self {
-        Self { how: How::Session { reason: "leashd is shutting down".to_owned() }, session_ended: true }
+        let how = How::Session { reason: "leashd is shutting down".to_owned() };
+        Self { how, session_ended: true, somebody_was_there: false }
     }
 }
 
@@ -54,6 +57,8 @@ pub(crate) struct Follower {
     pub(crate) output: Output,
     pub(crate) keys: Keys,
     pub(crate) screen: Screen,
+    /// Who denied the last tool call, until one is allowed.
+    pub(crate) last_denial: Option<Approver>,
 }
 
 /// Asks that wait for a key; the first one is on the screen.
@@ -87,7 +92,7 @@ impl Follower {
                 Next::Event(Some(event)) => {
                     self.show(&event)?;
                     waiting.note(&event, self.keys);
-                    if let Some(ending) = ending_of(&event) {
+                    if let Some(ending) = self.ending_of(&event) {
                         break Ok(ending);
                     }
                 }
@@ -103,7 +108,7 @@ impl Follower {
                 Next::Pressed(Ok(Pressed::Interrupt)) | Next::Signal => {
                     interrupts = interrupts.saturating_add(1);
                     if interrupts > 1 {
-                        break Ok(Ending { how: How::Interrupted, session_ended: false });
+                        break Ok(self.ending(How::Interrupted));
                     }
                     let from = self.user.clone();
                     send(desk, Command::Interrupt { session: self.session.clone(), from }).await;
@@ -125,6 +130,27 @@ impl Follower {
             }
         }
         Ok(())
+    }
+
+    fn ending_of(&mut self, event: &Event) -> Option<Ending> {
+        match event {
+            Event::ToolDenied { via, .. } => self.last_denial = Some(via.clone()),
+            Event::ToolAllowed { .. } | Event::MessageIn { .. } => self.last_denial = None,
+            Event::TurnCompleted { outcome, .. } => {
+                let last_denial = self.last_denial.take();
+                return Some(self.ending(How::Turn { outcome: outcome.clone(), last_denial }));
+            }
+            Event::SessionEnded { reason, .. } => {
+                let how = How::Session { reason: reason.clone() };
+                return Some(Ending { session_ended: true, ..self.ending(how) });
+            }
+            _ => {}
+        }
+        None
+    }
+
+    fn ending(&self, how: How) -> Ending {
+        Ending { how, session_ended: false, somebody_was_there: self.keys == Keys::Terminal }
     }
 
     fn show(&mut self, event: &Event) -> io::Result<()> {
@@ -227,17 +253,4 @@ async fn next(desk: &mut Desk, waiting: &mut Waiting) -> Next {
 async fn send(desk: &Desk, command: Command) {
     // A closed channel means the daemon is going down; the event channel says so next.
     drop(desk.commands.send(command).await);
-}
-
-fn ending_of(event: &Event) -> Option<Ending> {
-    match event {
-        Event::TurnCompleted { outcome, ended_on_denial, .. } => Some(Ending {
-            how: How::Turn { outcome: outcome.clone(), on_denial: *ended_on_denial },
-            session_ended: false,
-        }),
-        Event::SessionEnded { reason, .. } => {
-            Some(Ending { how: How::Session { reason: reason.clone() }, session_ended: true })
-        }
-        _ => None,
-    }
 }

@@ -45,6 +45,7 @@ pub async fn repl(mut desk: Desk, options: ReplOptions) -> io::Result<Ending> {
         output: Output::Text,
         keys: options.keys,
         screen: Screen::new(options.colour),
+        last_denial: None,
     };
     follower.screen.note(Tone::Dim, HELP)?;
     let mut reader = Reader::new(&options);
@@ -86,8 +87,9 @@ pub async fn repl(mut desk: Desk, options: ReplOptions) -> io::Result<Ending> {
         follower.until_ended(&mut desk).await?;
     }
     Ok(Ending {
-        how: How::Turn { outcome: leashd_types::TurnOutcome::Completed, on_denial: false },
+        how: How::Turn { outcome: leashd_types::TurnOutcome::Completed, last_denial: None },
         session_ended: true,
+        somebody_was_there: options.keys == Keys::Terminal,
     })
 }
 
