@@ -3,7 +3,9 @@
 
 mod card;
 mod desk;
+mod explain;
 pub mod terminal;
 
 pub use card::{Card, card};
 pub use desk::{Desk, EVENTS_MAX, Query};
+pub use explain::explain;

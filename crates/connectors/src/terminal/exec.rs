@@ -5,6 +5,7 @@ use crate::terminal::follow::{Ending, Follower, Output};
 use crate::terminal::screen::Screen;
 use crate::terminal::{Colour, Keys};
 use leashd_types::{Command, SessionId, UserId};
+use std::collections::BTreeMap;
 use std::io;
 
 #[derive(Debug)]
@@ -12,7 +13,7 @@ pub struct ExecOptions {
     pub session: SessionId,
     pub user: UserId,
     pub prompt: String,
-    pub json: Output,
+    pub output: Output,
     pub keys: Keys,
     pub colour: Colour,
 }
@@ -25,10 +26,11 @@ pub async fn exec(mut desk: Desk, options: ExecOptions) -> io::Result<Ending> {
     let mut follower = Follower {
         session: options.session.clone(),
         user: options.user.clone(),
-        output: options.json,
+        output: options.output,
         keys: options.keys,
         screen: Screen::new(options.colour),
         last_denial: None,
+        gated: BTreeMap::new(),
     };
     let say =
         Command::Say { session: options.session.clone(), text: options.prompt, from: options.user.clone() };

@@ -6,8 +6,8 @@ use crate::terminal::keys::{self, Pressed};
 use crate::terminal::lines::describe;
 use crate::terminal::screen::{Screen, Tone};
 use crate::terminal::{Keys, json};
-use leashd_types::{Approver, Ask, AskId, Command, Event, SessionId, TurnOutcome, UserId};
-use std::collections::VecDeque;
+use leashd_types::{Approver, Ask, AskId, CallId, Command, Event, SessionId, TurnOutcome, UserId};
+use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -18,6 +18,8 @@ use tokio::task::JoinHandle;
 pub enum Output {
     /// The agent's text.
     Text,
+    /// The agent's text, and for each tool call what the gate said and why.
+    Explained,
     /// One JSON object per event.
     Json,
 }
@@ -59,6 +61,8 @@ pub(crate) struct Follower {
     pub(crate) screen: Screen,
     /// Who denied the last tool call, until one is allowed.
     pub(crate) last_denial: Option<Approver>,
+    /// What each call that was not decided yet wants.
+    pub(crate) gated: BTreeMap<CallId, String>,
 }
 
 /// Asks that wait for a key; the first one is on the screen.
@@ -159,8 +163,17 @@ impl Follower {
         }
         match event {
             Event::MessageOut { text, .. } => return self.screen.text(text),
-            Event::ToolGated { tool, summary, .. } => {
+            Event::ToolGated { call, tool, summary, .. } => {
+                if self.output == Output::Explained {
+                    self.gated.insert(call.clone(), format!("{tool}: {summary}"));
+                }
                 return self.screen.indicate(&format!("🔧 {tool}: {summary}"));
+            }
+            Event::ToolAllowed { call, .. } | Event::ToolDenied { call, .. }
+                if self.output == Output::Explained =>
+            {
+                let what = self.gated.remove(call).unwrap_or_default();
+                return self.explain(event, &what);
             }
             Event::TurnCompleted { .. } => self.screen.end_text()?,
             _ => {}
@@ -168,6 +181,26 @@ impl Follower {
         match describe(event) {
             Some((tone, line)) => self.screen.note(tone, &line),
             None => Ok(()),
+        }
+    }
+
+    /// One line: the answer, what was asked for, and why.
+    fn explain(&mut self, event: &Event, what: &str) -> io::Result<()> {
+        match event {
+            Event::ToolAllowed { rule, via, .. } => {
+                let by = match via {
+                    Approver::Human { user } => format!("by {user}"),
+                    Approver::Grant { name } => format!("by the grant {name}"),
+                    Approver::Ai { .. } | Approver::Policy | Approver::Nobody | Approver::Deferred => {
+                        format!("by {rule}")
+                    }
+                };
+                self.screen.note(Tone::Good, &format!("✓ allow  {what}  — {by}"))
+            }
+            Event::ToolDenied { rule, reason, .. } => {
+                self.screen.note(Tone::Bad, &format!("✗ deny   {what}  — {reason} [{rule}]"))
+            }
+            _ => Ok(()),
         }
     }
 

@@ -6,6 +6,7 @@ use crate::terminal::{Colour, Keys};
 use crate::{Desk, Query};
 use leashd_types::{Command, SessionId, UserId, visible};
 use reedline::{DefaultPrompt, DefaultPromptSegment, FileBackedHistory, Reedline, Signal};
+use std::collections::BTreeMap;
 use std::io::{self, BufRead};
 use std::path::PathBuf;
 use tokio::sync::oneshot;
@@ -46,6 +47,7 @@ pub async fn repl(mut desk: Desk, options: ReplOptions) -> io::Result<Ending> {
         keys: options.keys,
         screen: Screen::new(options.colour),
         last_denial: None,
+        gated: BTreeMap::new(),
     };
     follower.screen.note(Tone::Dim, HELP)?;
     let mut reader = Reader::new(&options);
