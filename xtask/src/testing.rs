@@ -132,16 +132,15 @@ fn newest(workspace: &Workspace, pinned: &str) -> Result<String> {
     let binary: PathBuf = agent::fetch(workspace, &latest)?;
     let said = workspace.target().join("test-skips-latest.txt");
     fs::write(&said, "").with_context(|| format!("cannot write {}", said.display()))?;
+    // The whole workspace again, as before: with `-p` its dependencies would have other features and be built anew.
+    let mut tests = workspace.cargo(&["test", "--workspace", "--no-fail-fast"]);
+    tests.args(targets.iter().flat_map(|it| ["--test", &it.name])).stdin(Stdio::null());
+    environment(&mut tests, Some(&binary), &said);
+    let output = tests.output().with_context(|| format!("cannot start `{}`", show(&tests)))?;
     let mut report = Report::default();
-    for target in targets {
-        let mut tests =
-            workspace.cargo(&["test", "--no-fail-fast", "-p", &target.package, "--test", &target.name]);
-        environment(&mut tests, Some(&binary), &said);
-        let output = tests
-            .stdin(Stdio::null())
-            .output()
-            .with_context(|| format!("cannot start `{}`", show(&tests)))?;
-        String::from_utf8_lossy(&output.stdout).lines().for_each(|line| report.read(line));
+    String::from_utf8_lossy(&output.stdout).lines().for_each(|line| report.read(line));
+    if report.passed + report.failed == 0 {
+        bail!("`{}` ran no test: {}", show(&tests), String::from_utf8_lossy(&output.stderr).trim());
     }
     let skipped = Skip::parse_all(&fs::read_to_string(&said)?).len() + report.ignored.len();
     let counts =

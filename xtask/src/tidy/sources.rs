@@ -158,7 +158,7 @@ impl Source<'_> {
         }
         let body = self.code.lines().skip(line - 1);
         let mut fields = body.take_while(|it| *it != "}").skip(1);
-        if fields.any(|it| it.trim_start().starts_with("pub")) || text.contains("(pub") {
+        if fields.any(|it| it.trim_start().starts_with("pub ")) || text.contains("(pub ") {
             findings.add(self.name, line, "`Permit` has a field others can set", "keep the field private");
         }
     }

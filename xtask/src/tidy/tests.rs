@@ -131,6 +131,19 @@ fn dependencies_follow_the_table() {
         "crates/gate/Cargo.toml",
         &gate("[dev-dependencies]\nleashd-testkit.workspace = true\nproptest = \"1\"\n"),
     );
+    let testkit = |rest: &str| manifest("leashd-testkit", rest);
+    check("crates/testkit/Cargo.toml", &testkit(in_tests), 8, "`testkit` may not depend on `sandbox`");
+    let below =
+        ARCHITECTURE.replace("| 1 | `gate` | the monitor | `types` |", "| 1 | `gate` | the monitor | – |");
+    let root = in_order();
+    write(root.path(), "ARCHITECTURE.md", &below);
+    assert_eq!(findings(&root).len(), 1, "gate ships with types");
+    write(
+        root.path(),
+        "crates/gate/Cargo.toml",
+        &gate("[dev-dependencies]\nleashd-types.workspace = true\n"),
+    );
+    assert_eq!(findings(&root), [], "a test may use what lies below");
     fine("crates/types/Cargo.toml", &types("[dev-dependencies]\ntempfile = \"3\"\n"));
     fine("crates/gate/Cargo.toml", &gate("[dependencies]\ntokio = \"1\"\n"));
 }
@@ -246,6 +259,7 @@ fn only_gate_makes_permits() {
     fine("crates/leashd/src/serve.rs", uses);
     let opened = "//! M.\n\npub struct Permit {\n    pub call: u8,\n}\n";
     check("crates/gate/src/lib.rs", opened, 3, "a field others can set");
+    fine("crates/gate/src/lib.rs", &opened.replace("pub call", "pub(crate) call"));
     let copied = "//! M.\n\n#[derive(Debug, Clone)]\npub struct Permit {\n    call: u8,\n}\n";
     check("crates/gate/src/lib.rs", copied, 4, "derives `Clone`");
     fine("crates/gate/src/permit.rs", "//! M.\nfn make() -> Permit {\n    Permit { call: 1 }\n}\n");

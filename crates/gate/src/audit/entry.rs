@@ -111,7 +111,9 @@ impl Record {
         match self {
             // A question is followed by its answer, which is a decision.
             Record::ToolAttempt(attempt) => attempt.decision != Decision::Ask,
-            Record::ToolFinished { .. } | Record::RefusedByAgent { .. } | Record::AuditRecovered { .. } => false,
+            Record::ToolFinished { .. } | Record::RefusedByAgent { .. } | Record::AuditRecovered { .. } => {
+                false
+            }
             Record::SessionStarted { .. }
             | Record::SecurityViolation(_)
             | Record::Approval(_)

@@ -35,7 +35,9 @@ pub(super) fn open_for_append(path: &Path) -> Result<File, AuditError> {
     let file = match options.clone().create_new(true).open(path) {
         Ok(file) => {
             // A log whose name is lost with the machine's power is no log.
-            File::open(&parent).and_then(|parent| parent.sync_all()).map_err(AuditError::io("create", path))?;
+            File::open(&parent)
+                .and_then(|parent| parent.sync_all())
+                .map_err(AuditError::io("create", path))?;
             file
         }
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
@@ -102,7 +104,10 @@ fn check_file(file: &File, path: &Path) -> Result<(), AuditError> {
         return Err(not_safe(path, "it has a second name (a hard link)"));
     }
     if metadata.mode() & 0o022 != 0 {
-        return Err(not_safe(path, "others may write it; check it with `leashd audit verify`, then chmod 600"));
+        return Err(not_safe(
+            path,
+            "others may write it; check it with `leashd audit verify`, then chmod 600",
+        ));
     }
     if metadata.mode() & 0o777 != 0o600 {
         file.set_permissions(fs::Permissions::from_mode(0o600))

@@ -2,7 +2,7 @@
 
 use super::{AuditLog, Durability, Record, Secrets};
 use leashd_types::{SessionId, Timestamp};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use tempfile::TempDir;
 
 pub(crate) const NOW: Timestamp = Timestamp::from_micros(1_790_000_000_000_000);
@@ -52,8 +52,4 @@ pub(crate) fn append(log: &AuditLog, number: usize) {
         reason: "naïve \"test\"".to_owned(),
     };
     log.append(NOW, Some(&SessionId::new(format!("s{}", number % 2))), None, record).unwrap();
-}
-
-pub(crate) fn is_empty(directory: &Path) -> bool {
-    std::fs::read_dir(directory).unwrap().next().is_none()
 }

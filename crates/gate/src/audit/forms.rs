@@ -56,7 +56,9 @@ fn parts(value: &str) -> Vec<&str> {
         rest = after;
     }
     if value.contains('\n') {
-        found.extend(value.lines().map(str::trim).filter(|line| (SHORTEST_LINE..=LONGEST).contains(&line.len())));
+        found.extend(
+            value.lines().map(str::trim).filter(|line| (SHORTEST_LINE..=LONGEST).contains(&line.len())),
+        );
     }
     found
 }
@@ -106,7 +108,8 @@ fn base64_at(value: &[u8], offset: usize, alphabet: &[u8; 64]) -> String {
 fn base64(bytes: &[u8], alphabet: &[u8; 64]) -> String {
     let mut encoded = String::with_capacity(bytes.len() * 4 / 3 + 4);
     for group in bytes.chunks(3) {
-        let bits = group.iter().fold(0_u32, |bits, byte| bits << 8 | u32::from(*byte)) << (8 * (3 - group.len()));
+        let bits =
+            group.iter().fold(0_u32, |bits, byte| bits << 8 | u32::from(*byte)) << (8 * (3 - group.len()));
         for position in 0..=group.len() {
             let index = (bits >> (18 - 6 * position)) & 63;
             let character = alphabet.get(index as usize).copied().unwrap_or(b'?');

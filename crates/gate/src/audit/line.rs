@@ -83,7 +83,8 @@ fn clean_text(text: String, secrets: &Secrets) -> String {
     let window = head(&text, STRING_LIMIT + margin);
     let clean = secrets.redact(window);
     // A secret cut by the window's own end is still whole there: that part never gets out.
-    let known = if window.len() < text.len() { head(&clean, clean.len().saturating_sub(margin)) } else { &clean };
+    let known =
+        if window.len() < text.len() { head(&clean, clean.len().saturating_sub(margin)) } else { &clean };
     let kept = head(known, STRING_LIMIT);
     let whole = Digest::plain(&[text.as_bytes()]);
     format!("{kept}…[cut: {} bytes, sha256 {whole}]", text.len())

@@ -46,7 +46,8 @@ fn a_secret_across_the_cut_does_not_get_out() {
     }
     for length in STRING_LIMIT..STRING_LIMIT + 1200 {
         // Many short redactions move what lies far behind the cut to the front.
-        let text = format!("{}{}", "token=abcdefghijklmnopqrstuvwxyz ".repeat(length / 33), secret.repeat(40));
+        let text =
+            format!("{}{}", "token=abcdefghijklmnopqrstuvwxyz ".repeat(length / 33), secret.repeat(40));
         let entry = written(json!({"content": text}), &secrets);
         assert!(!entry.to_string().contains("hunter"), "{length}");
     }
@@ -55,7 +56,8 @@ fn a_secret_across_the_cut_does_not_get_out() {
 #[test]
 fn secrets_in_keys_and_behind_telling_keys_are_taken_out() {
     let secrets = Secrets::new(["verysecret".to_owned()]).unwrap();
-    let entry = written(json!({"env": {"API_TOKEN": "0123"}, "verysecret": 1, "list": ["verysecret"]}), &secrets);
+    let entry =
+        written(json!({"env": {"API_TOKEN": "0123"}, "verysecret": 1, "list": ["verysecret"]}), &secrets);
     let text = entry.to_string();
     assert!(!text.contains("0123") && !text.contains("verysecret"), "{text}");
 }

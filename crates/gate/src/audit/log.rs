@@ -176,7 +176,9 @@ impl AuditLog {
             }
         };
         let cause = match wrote {
-            Ok(count) if count == line.len() => return Ok(Known { head, end: after.end + line.len() as u64 }),
+            Ok(count) if count == line.len() => {
+                return Ok(Known { head, end: after.end + line.len() as u64 });
+            }
             Ok(_) => io::Error::from(io::ErrorKind::StorageFull),
             Err(error) => error,
         };
@@ -220,3 +222,7 @@ impl AuditLog {
         AuditError::Suspect { path: self.path.clone() }
     }
 }
+
+#[cfg(test)]
+#[path = "log_tests.rs"]
+mod tests;

@@ -41,10 +41,9 @@ impl Secrets {
             return Ok(Self::default());
         }
         let pattern = forms.iter().map(|form| regex::escape(form)).collect::<Vec<_>>().join("|");
-        let values = RegexBuilder::new(&pattern)
-            .size_limit(SEARCH_LIMIT)
-            .build()
-            .map_err(|error| AuditError::Encode { why: format!("secret values cannot be searched for: {error}") })?;
+        let values = RegexBuilder::new(&pattern).size_limit(SEARCH_LIMIT).build().map_err(|error| {
+            AuditError::Encode { why: format!("secret values cannot be searched for: {error}") }
+        })?;
         Ok(Self { values: Some(values), longest })
     }
 
@@ -84,7 +83,9 @@ fn replace(text: &mut Cow<'_, str>, pattern: &Regex, instead: &str) {
 }
 
 static SECRET_KEY: LazyLock<Regex> = LazyLock::new(|| {
-    compile(r"(?i)pass(?:word|wd|phrase)|secret|token|api[_-]?key|access[_-]?key|private[_-]?key|authorization|cookie|credential")
+    compile(
+        r"(?i)pass(?:word|wd|phrase)|secret|token|api[_-]?key|access[_-]?key|private[_-]?key|authorization|cookie|credential",
+    )
 });
 
 static SHAPES: LazyLock<Vec<(Regex, &'static str)>> = LazyLock::new(|| {

@@ -78,7 +78,9 @@ fn ordinary_text_stays() {
 #[test]
 fn given_values_go_in_every_form() {
     let secret = "s3cr3t/val+ue with \"quote\"";
-    let secrets = Secrets::new([secret.to_owned(), "line one is long enough\nline two is long enough".to_owned()]).unwrap();
+    let secrets =
+        Secrets::new([secret.to_owned(), "line one is long enough\nline two is long enough".to_owned()])
+            .unwrap();
     let table = [
         format!("echo {secret}"),
         // `printf %s <secret> | base64`, and with one and two bytes before it.

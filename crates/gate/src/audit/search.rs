@@ -102,7 +102,10 @@ impl Filter {
             && same("tool_name", self.tool.as_deref())
             && same("event", self.event.as_deref())
             && same("decision", self.decision.map(|decision| decision.to_string()).as_deref())
-            && self.rule.as_deref().is_none_or(|rule| text("matched_rule").is_some_and(|at| at.contains(rule)))
+            && self
+                .rule
+                .as_deref()
+                .is_none_or(|rule| text("matched_rule").is_some_and(|at| at.contains(rule)))
             && self.since.is_none_or(|since| {
                 text("timestamp").and_then(Timestamp::parse).is_some_and(|moment| moment >= since)
             })

@@ -10,7 +10,8 @@ use std::time::Duration;
 #[track_caller]
 fn check(fixture: &Fixture, filter: Filter, expected: &[u64]) {
     let mut numbers = Vec::new();
-    search(&fixture.path, &filter, |line| numbers.push(line.entry["tool_input"]["number"].as_u64().unwrap())).unwrap();
+    search(&fixture.path, &filter, |line| numbers.push(line.entry["tool_input"]["number"].as_u64().unwrap()))
+        .unwrap();
     assert_eq!(numbers, expected);
 }
 

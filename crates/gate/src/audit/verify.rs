@@ -63,16 +63,26 @@ impl fmt::Display for Finding {
         write!(formatter, "line {line}, entry {seq}: ")?;
         match problem {
             Problem::BytesChanged => formatter.write_str("its bytes were changed after it was written"),
-            Problem::Missing { first, last } if first == last => write!(formatter, "entry {first} before it is missing"),
-            Problem::Missing { first, last } => write!(formatter, "entries {first} to {last} before it are missing"),
+            Problem::Missing { first, last } if first == last => {
+                write!(formatter, "entry {first} before it is missing")
+            }
+            Problem::Missing { first, last } => {
+                write!(formatter, "entries {first} to {last} before it are missing")
+            }
             Problem::Reordered { expected } => write!(formatter, "entry {expected} should stand here"),
-            Problem::Rewritten => formatter.write_str("the entry before it is not the one it was written after"),
+            Problem::Rewritten => {
+                formatter.write_str("the entry before it is not the one it was written after")
+            }
             Problem::PrefixCut => formatter.write_str("the beginning of the log is missing"),
             Problem::TornTail { bytes } => {
                 write!(formatter, "unfinished ({bytes} bytes), as a crash leaves it; the next entry mends it")
             }
             Problem::HeadLost { published } => {
-                write!(formatter, "entry {} with hash {} was published and is not here", published.seq, published.hash)
+                write!(
+                    formatter,
+                    "entry {} with hash {} was published and is not here",
+                    published.seq, published.hash
+                )
             }
         }
     }
@@ -99,7 +109,8 @@ pub fn verify_against(path: &Path, published: &[Head]) -> Result<Report, AuditEr
             Step::Good(head) => {
                 report.head = head;
                 report.entries += 1;
-                report.finding = lost(published, |known| known.seq == head.seq && *known != head, &lines, head.seq);
+                report.finding =
+                    lost(published, |known| known.seq == head.seq && *known != head, &lines, head.seq);
             }
             Step::Bad(problem) => {
                 let seq = report.head.seq.saturating_add(1);

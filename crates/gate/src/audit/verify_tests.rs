@@ -131,7 +131,8 @@ fn coreutils_and_jq_recompute_the_hash() {
         prev=$(sed -n 1p "$1" | jq -r .hash)
         actual=$(printf '%s%s' "$prev" "$(sed -n 2p "$1" | sed 's/,"hash":"[0-9a-f]*"}$/}/')" | sha256sum)
         test "${actual%% *}" = "$(sed -n 2p "$1" | jq -r .hash)""#;
-    let status = std::process::Command::new("sh").args(["-c", script, "sh"]).arg(&fixture.path).status().unwrap();
+    let status =
+        std::process::Command::new("sh").args(["-c", script, "sh"]).arg(&fixture.path).status().unwrap();
     assert!(status.success());
 }
 
