@@ -1,0 +1,1 @@
+//! Reading, gathering and judging one call: at most three rounds of questions and facts.
