@@ -1,7 +1,8 @@
 //! What every agent adapter offers: start an agent, then exchange events and orders over two bounded channels.
 //! Knows nothing of how an agent is spoken to.
 
-use crate::{Permit, StartError};
+use crate::StartError;
+use leashd_gate::Permit;
 use leashd_types::{AgentEvent, AgentKind, CallId, Mode, SessionId};
 use serde_json::{Map, Value};
 use std::ffi::OsString;
@@ -131,6 +132,8 @@ pub struct Launch {
     pub private_directory: PathBuf,
     /// The agent's configuration directory; without it, its default under HOME.
     pub config_directory: Option<PathBuf>,
+    /// For temporary files of the agent; without it, TMPDIR of `environment`.
+    pub temporary_directory: Option<PathBuf>,
     /// A program that gets every shell line the agent runs as its one argument.
     pub shell_launcher: Option<PathBuf>,
     pub limits: Limits,
