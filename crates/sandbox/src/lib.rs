@@ -13,4 +13,4 @@ pub use gather::gather;
 pub use private::PrivateDir;
 pub use recovery::recovery;
 pub use resolve::resolve;
-pub use supervisor::{Launch, Lifeline, SUPERVISE, Supervised, supervise_main};
+pub use supervisor::{FAILED, Launch, Lifeline, SUPERVISE, Supervised, supervise_main};

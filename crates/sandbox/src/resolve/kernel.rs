@@ -1,0 +1,144 @@
+//! Resolution by the Linux kernel: open, then ask for the name of what was opened.
+
+use super::walk::{self, refusal};
+use super::{Found, PATH_LIMIT};
+use crate::Unresolvable;
+use leashd_types::PathKind;
+use rustix::fs::{
+    AtFlags, CWD, FileType, Mode, OFlags, ResolveFlags, fstat, openat2, readlinkat_raw, statat,
+};
+use rustix::io::Errno;
+use std::ffi::{OsStr, OsString};
+use std::fs::File;
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::{Path, PathBuf};
+
+/// How often a path may change under our hands before we give up on it.
+const ATTEMPTS: u32 = 16;
+
+/// Where `asked` leads; nothing if this kernel cannot say and the components have to be walked.
+pub(super) fn find(asked: &Path) -> Result<Option<Found>, Unresolvable> {
+    for _ in 0..ATTEMPTS {
+        let found = match open(asked, OFlags::PATH, ResolveFlags::NO_MAGICLINKS) {
+            Ok(opened) => existing(&opened),
+            Err(Errno::NOENT) => match new_in_directory(asked) {
+                Some(found) => Ok(Some(found)),
+                None => missing(asked)?,
+            },
+            Err(error) => Err(error),
+        };
+        match found {
+            Ok(Some(found)) => return Ok(Some(found)),
+            Ok(None) | Err(Errno::AGAIN | Errno::NOENT) => {}
+            // A filter that does not know `openat2` answers EPERM; the call itself never does for `O_PATH`.
+            Err(Errno::NOSYS | Errno::PERM) => return Ok(None),
+            Err(error) => return Err(refusal(asked, &error.into())),
+        }
+    }
+    Err(Unresolvable::Changing(asked.to_owned()))
+}
+
+/// Opens a file for reading without following magic links, without waiting (a pipe) and without taking a terminal.
+/// `None` if this kernel has no `openat2`.
+pub(crate) fn open_file(path: &Path) -> Option<rustix::io::Result<File>> {
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY;
+    match open(path, flags, ResolveFlags::NO_MAGICLINKS) {
+        Err(Errno::NOSYS | Errno::PERM) => None,
+        opened => Some(opened.map(File::from)),
+    }
+}
+
+fn open(path: &Path, flags: OFlags, resolve: ResolveFlags) -> rustix::io::Result<OwnedFd> {
+    openat2(CWD, path, flags | OFlags::CLOEXEC, Mode::empty(), resolve)
+}
+
+/// The name and kind of what is open; nothing if it was deleted meanwhile.
+fn existing(opened: &OwnedFd) -> rustix::io::Result<Option<Found>> {
+    let stat = fstat(opened)?;
+    let Some(real) = name_of(opened)? else {
+        return Ok(None);
+    };
+    // The kernel marks the name of a deleted file with this suffix, which a file may also simply be called.
+    if real.as_os_str().as_bytes().ends_with(b" (deleted)") {
+        match statat(CWD, &real, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(there) if (there.st_dev, there.st_ino) == (stat.st_dev, stat.st_ino) => {}
+            _ => return Ok(None),
+        }
+    }
+    Ok(Some((real, kind(FileType::from_raw_mode(stat.st_mode)))))
+}
+
+/// The absolute path of what is open; nothing if it lies outside our root directory.
+fn name_of(opened: &OwnedFd) -> rustix::io::Result<Option<PathBuf>> {
+    let mut buffer = [MaybeUninit::<u8>::uninit(); PATH_LIMIT];
+    let entry = format!("/proc/self/fd/{}", opened.as_raw_fd());
+    let (name, _) = readlinkat_raw(CWD, &*entry, &mut buffer).map_err(|error| match error {
+        // Without `/proc` the name cannot be asked for.
+        Errno::NOENT | Errno::NOTDIR => Errno::NOSYS,
+        other => other,
+    })?;
+    if name.len() >= PATH_LIMIT {
+        return Err(Errno::NAMETOOLONG);
+    }
+    Ok(name.starts_with(b"/").then(|| PathBuf::from(OsString::from_vec(name.to_vec()))))
+}
+
+/// The usual new file: its directory exists and the name in it does not. Nothing in any other case.
+fn new_in_directory(asked: &Path) -> Option<Found> {
+    let bytes = asked.as_os_str().as_bytes();
+    let slash = bytes.iter().rposition(|byte| *byte == b'/')?;
+    let (directory, name) = bytes.split_at_checked(slash + 1)?;
+    if matches!(name, b"" | b"." | b"..") {
+        return None;
+    }
+    let directory = Path::new(OsStr::from_bytes(directory));
+    let directory = open(directory, OFlags::PATH | OFlags::DIRECTORY, ResolveFlags::NO_MAGICLINKS).ok()?;
+    absent(&directory, OsStr::from_bytes(name)).then_some(())?;
+    let (real, _) = existing(&directory).ok()??;
+    Some((real.join(OsStr::from_bytes(name)), PathKind::Missing))
+}
+
+/// The rare new file: behind a dangling link, or in directories that are missing too. The walk is confirmed by opening
+/// the directory it ended in without following any link.
+fn missing(asked: &Path) -> Result<rustix::io::Result<Option<Found>>, Unresolvable> {
+    let walked = match walk::walk(asked) {
+        Err(Unresolvable::Changing(_)) => return Ok(Ok(None)),
+        walked => walked?,
+    };
+    let Some(name) = walked.missing.first() else {
+        return Ok(existing_now(&walked.existing));
+    };
+    let flags = OFlags::PATH | OFlags::DIRECTORY;
+    let directory = match open(&walked.existing, flags, ResolveFlags::NO_SYMLINKS) {
+        Ok(directory) => directory,
+        Err(Errno::LOOP | Errno::NOTDIR) => return Ok(Ok(None)),
+        Err(error) => return Ok(Err(error)),
+    };
+    let confirmed = absent(&directory, name);
+    Ok(Ok(confirmed.then(|| walked.into_found())))
+}
+
+/// A path the kernel calls missing and the walk calls existing: it appeared in between, or a missing name was left
+/// again through `..`, which the kernel does not accept and we do.
+fn existing_now(real: &Path) -> rustix::io::Result<Option<Found>> {
+    match open(real, OFlags::PATH, ResolveFlags::NO_SYMLINKS) {
+        Ok(opened) => existing(&opened),
+        Err(Errno::LOOP | Errno::NOTDIR) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn absent(directory: impl AsFd, name: &OsStr) -> bool {
+    matches!(statat(directory, name, AtFlags::SYMLINK_NOFOLLOW), Err(Errno::NOENT))
+}
+
+fn kind(file_type: FileType) -> PathKind {
+    match file_type {
+        FileType::RegularFile => PathKind::File,
+        FileType::Directory => PathKind::Directory,
+        FileType::BlockDevice | FileType::CharacterDevice => PathKind::Device,
+        FileType::Symlink | FileType::Fifo | FileType::Socket | FileType::Unknown => PathKind::Other,
+    }
+}
