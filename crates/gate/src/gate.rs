@@ -1,18 +1,33 @@
 //! The reference monitor itself: one readable path from a tool call to a permit.
+//!
+//! [`Gate::begin`]: register the call, judge it (facts and verdict), look for a grant, record, release.
+//! [`Gate::settle`]: check the answer, judge again, compare with what was asked, record, release.
+//! Whatever goes wrong on the way is a denial that names the stage. Nothing leaves without its audit entry.
 
+use crate::answer::{self, KeepGrant, Reading};
 use crate::audit::{AuditError, AuditLog, Head, Record};
-use crate::{Denial, Grant, Observation, Outcome, Pending};
+use crate::calls::{Allowed, Calls, State};
+use crate::decide::{self, Judged};
+use crate::pending::{self, Generation};
+use crate::record::{self, Settled};
+use crate::{Denial, Grant, Outcome, Pending, Permit, Released};
 use leashd_policy::Rules;
 use leashd_types::{
-    Answer, Approver, Band, Digest, Facts, RanCall, RuleRef, SessionId, Stage, Timestamp, ToolCall,
+    Answer, Approver, CallId, Decision, Digest, Facts, Mode, SessionId, Stage, Timestamp, ToolCall, Verdict,
+    digest_of,
 };
-use std::sync::Arc;
+use serde_json::Value;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+/// Bytes of a tool's name.
+const TOOL_NAME: usize = 256;
 
 /// One gate per process: the audit log and the clock, and which calls it let out.
 #[derive(Debug)]
 pub struct Gate {
-    audit: AuditLog,
+    pub(crate) audit: AuditLog,
     clock: fn() -> Timestamp,
+    calls: Mutex<Calls>,
 }
 
 /// Everything a judgement depends on, as it was at one moment.
@@ -39,12 +54,29 @@ pub enum Interactive {
 impl Gate {
     #[must_use]
     pub fn new(audit: AuditLog, clock: fn() -> Timestamp) -> Gate {
-        Gate { audit, clock }
+        Gate { audit, clock, calls: Mutex::default() }
     }
 
     /// Judges a call. Never waits for anybody.
-    pub fn begin(&self, call: ToolCall, _snapshot: &Snapshot) -> Outcome {
-        Outcome::Denied(not_there(&call))
+    pub fn begin(&self, call: ToolCall, snapshot: &Snapshot) -> Outcome {
+        if let Err(why) = self.register(&call) {
+            return self.refuse_call(&call, snapshot, why);
+        }
+        let judged = decide::judge(&call, &snapshot.rules, &snapshot.facts);
+        match judged.verdict.decision {
+            Decision::Deny => self.deny(&call, &judged, snapshot),
+            Decision::Allow | Decision::Ask if pending::is_for_a_person(&call.tool) => {
+                self.ask(call, judged, snapshot)
+            }
+            Decision::Allow => self.allow(&call, judged, snapshot, Approver::Policy),
+            Decision::Ask => match snapshot.grants.iter().find(|grant| grant.covers(&call, &judged)) {
+                Some(grant) => {
+                    let via = Approver::Grant { name: grant.id.clone() };
+                    self.allow(&call, judged, snapshot, via)
+                }
+                None => self.ask(call, judged, snapshot),
+            },
+        }
     }
 
     /// Applies an answer: gathers and judges again, and refuses if anything changed since the question.
@@ -52,29 +84,50 @@ impl Gate {
     pub fn settle(
         &self,
         pending: Pending,
-        _answer: &Answer,
-        _by: &Approver,
-        _digest: Digest,
-        _snapshot: &Snapshot,
+        answer: &Answer,
+        by: &Approver,
+        digest: Digest,
+        snapshot: &Snapshot,
     ) -> Outcome {
-        Outcome::Denied(not_there(&pending.call))
+        let settled = Settling { gate: self, pending: &pending, answer: Some(answer), by };
+        if digest != pending.digest {
+            return settled.deny("the answer is to something else than what was asked", None);
+        }
+        if !self.is_waiting(&pending) {
+            return settled.deny("the call no longer waits for an answer", None);
+        }
+        match answer::read(&pending, answer, by) {
+            Reading::Invalid(why) => settled.deny(why, None),
+            Reading::No { reason, instructions } => settled.deny(reason, instructions),
+            Reading::Yes { input, mode, keep_grant } => match self.still_stands(&pending, snapshot) {
+                Err(why) => settled.deny(&why, None),
+                Ok(()) => settled.allow(input, mode, keep_grant),
+            },
+        }
     }
 
     /// Leaves the decision to the agent's own prompt, in a person's own session. Recorded; gives no permit.
     ///
     /// # Errors
     /// The denial to answer with when it could not be recorded.
-    pub fn defer(&self, pending: Pending, _snapshot: &Snapshot) -> Result<u64, Denial> {
-        Err(not_there(&pending.call))
-    }
-
-    /// Compares what became of a call with what was decided, and records it.
-    pub fn observe(&self, _session: &SessionId, _ran: &RanCall) -> Observation {
-        Observation::RanUngated
+    pub fn defer(&self, pending: Pending) -> Result<Head, Box<Denial>> {
+        let settled = Settling { gate: self, pending: &pending, answer: None, by: &Approver::Deferred };
+        if !self.is_waiting(&pending) {
+            return Err(Box::new(settled.denial("the call no longer waits for an answer")));
+        }
+        let allowed = allowed(&pending.call, &pending.input);
+        settled
+            .record(Decision::Ask, None, allowed.released, None)
+            .and_then(|head| self.mark(&pending.call, State::Deferred(allowed)).map(|()| head))
+            .map_err(|error| Box::new(self.unrecorded(&pending.call, &pending.facts, &error)))
     }
 
     /// Forgets the calls of a session that is over.
-    pub fn forget(&self, _session: &SessionId) {}
+    pub fn forget(&self, session: &SessionId) {
+        if let Ok(mut calls) = self.calls.lock() {
+            calls.forget(session);
+        }
+    }
 
     /// Records something that is not a tool call.
     ///
@@ -88,16 +141,242 @@ impl Gate {
     pub fn audit(&self) -> &AuditLog {
         &self.audit
     }
+
+    fn allow(&self, call: &ToolCall, judged: Judged, snapshot: &Snapshot, via: Approver) -> Outcome {
+        let attempt = record::attempt(call, &judged, Decision::Allow, &via, snapshot.generation);
+        let head = match self.append(call, attempt) {
+            Ok(head) => head,
+            Err(error) => return Outcome::Denied(self.unrecorded(call, &judged.facts, &error)),
+        };
+        let Judged { facts, verdict, input, .. } = judged;
+        self.release(call, &facts, Letter { input, mode: None, grant: None, via, verdict: &verdict, head })
+    }
+
+    fn ask(&self, call: ToolCall, mut judged: Judged, snapshot: &Snapshot) -> Outcome {
+        if snapshot.interactive == Interactive::Nobody {
+            judged.verdict.stage = Stage::Approval;
+            judged.verdict.reason = format!("{}, and there is nobody to ask", judged.verdict.reason);
+            return self.deny_via(&call, &judged, snapshot, &Approver::Nobody);
+        }
+        let kind = match pending::kind_of(&call, &judged.verdict) {
+            Ok(kind) => kind,
+            Err(why) => {
+                judged.verdict = Verdict::failure(Stage::Agent, why);
+                return self.deny(&call, &judged, snapshot);
+            }
+        };
+        let attempt = record::attempt(&call, &judged, Decision::Ask, &Approver::Policy, snapshot.generation);
+        let facts = judged.facts.clone();
+        let generation = generation(snapshot);
+        let pending = Pending::new(call, judged, kind, generation);
+        let recorded = self.append(&pending.call, attempt);
+        match recorded.and_then(|_| self.mark(&pending.call, State::Asked(pending.digest))) {
+            Ok(()) => Outcome::Pending(pending),
+            Err(error) => Outcome::Denied(self.unrecorded(&pending.call, &facts, &error)),
+        }
+    }
+
+    fn deny(&self, call: &ToolCall, judged: &Judged, snapshot: &Snapshot) -> Outcome {
+        self.deny_via(call, judged, snapshot, &Approver::Policy)
+    }
+
+    fn deny_via(&self, call: &ToolCall, judged: &Judged, snapshot: &Snapshot, via: &Approver) -> Outcome {
+        let attempt = record::attempt(call, judged, Decision::Deny, via, snapshot.generation);
+        let mut denial = Denial::by_verdict(&call.id, &judged.verdict, &judged.facts);
+        let recorded =
+            self.append(call, attempt).and_then(|head| self.mark(call, State::Denied).map(|()| head));
+        match recorded {
+            Ok(head) => denial.sequence = Some(head.seq),
+            Err(error) => denial = self.unrecorded(call, &judged.facts, &error),
+        }
+        Outcome::Denied(denial)
+    }
+
+    /// A call that is not even judged. The state of an earlier call with its id stays as it is.
+    fn refuse_call(&self, call: &ToolCall, snapshot: &Snapshot, why: String) -> Outcome {
+        let judged = Judged {
+            plan: None,
+            facts: snapshot.facts.clone(),
+            verdict: Verdict::failure(Stage::Agent, why),
+            input: call.input.clone(),
+        };
+        let attempt = record::attempt(call, &judged, Decision::Deny, &Approver::Policy, snapshot.generation);
+        let mut denial = Denial::by_verdict(&call.id, &judged.verdict, &judged.facts);
+        match self.append(call, attempt) {
+            Ok(head) => denial.sequence = Some(head.seq),
+            Err(error) => denial = self.unrecorded(call, &judged.facts, &error),
+        }
+        Outcome::Denied(denial)
+    }
+
+    /// The only place that makes a permit. Its audit entry is already written.
+    fn release(&self, call: &ToolCall, facts: &Facts, letter: Letter<'_>) -> Outcome {
+        let Letter { input, mode, grant, via, verdict, head } = letter;
+        let allowed = allowed(call, &input);
+        let digest = allowed.released;
+        if let Err(error) = self.mark(call, State::Permitted(allowed)) {
+            return Outcome::Denied(self.unrecorded(call, facts, &error));
+        }
+        Outcome::Permit(Permit {
+            session: call.session.clone(),
+            released: Released { call: call.id.clone(), tool: call.tool.clone(), input, digest, mode },
+            rule: verdict.rule.clone(),
+            via,
+            sequence: head.seq,
+            grant,
+        })
+    }
+
+    /// Judges again. What a person approved must be what would run now, under the policy they were told of.
+    fn still_stands(&self, pending: &Pending, snapshot: &Snapshot) -> Result<(), String> {
+        if generation(snapshot) != pending.generation {
+            return Err("the policy changed since it was asked".to_owned());
+        }
+        let now = decide::judge(&pending.call, &snapshot.rules, &snapshot.facts);
+        if now.verdict.decision == Decision::Deny {
+            return Err(now.verdict.reason);
+        }
+        if !now.stands_as(&pending.facts)
+            || now.input != pending.input
+            || now.verdict.band > pending.verdict.band
+            || now.verdict.effects != pending.verdict.effects
+        {
+            return Err("what it would act on changed since it was asked".to_owned());
+        }
+        Ok(())
+    }
+
+    fn register(&self, call: &ToolCall) -> Result<(), String> {
+        if !call.input.is_object() {
+            return Err("its input is not a JSON object".to_owned());
+        }
+        if call.tool.is_empty() || call.tool.len() > TOOL_NAME {
+            return Err(format!("its tool name is empty or longer than {TOOL_NAME} bytes"));
+        }
+        if !call.cwd.is_absolute() {
+            return Err("its directory is not absolute".to_owned());
+        }
+        self.calls
+            .lock()
+            .map_err(|_| "the gate failed on an earlier call".to_owned())?
+            .begin(&call.session, &call.id)
+    }
+
+    fn is_waiting(&self, pending: &Pending) -> bool {
+        let Ok(calls) = self.calls.lock() else { return false };
+        calls.state(&pending.call.session, &pending.call.id) == Some(&State::Asked(pending.digest))
+    }
+
+    fn append(&self, call: &ToolCall, record: Record) -> Result<Head, AuditError> {
+        self.append_for(&call.session, &call.id, record)
+    }
+
+    pub(crate) fn append_for(
+        &self,
+        session: &SessionId,
+        call: &CallId,
+        record: Record,
+    ) -> Result<Head, AuditError> {
+        self.audit.append((self.clock)(), Some(session), Some(call), record)
+    }
+
+    fn mark(&self, call: &ToolCall, state: State) -> Result<(), AuditError> {
+        self.calls()?.set(&call.session, &call.id, state);
+        Ok(())
+    }
+
+    /// A thread that died holding the calls may have left them half changed: then nothing may run any more.
+    pub(crate) fn calls(&self) -> Result<MutexGuard<'_, Calls>, AuditError> {
+        self.calls.lock().map_err(|_| AuditError::Suspect { path: self.audit.path().to_owned() })
+    }
+
+    /// No record, no permit.
+    fn unrecorded(&self, call: &ToolCall, facts: &Facts, error: &AuditError) -> Denial {
+        // If even this fails nothing can be permitted any more, which is what it would have said.
+        drop(self.mark(call, State::Denied));
+        Denial::by_verdict(&call.id, &Verdict::failure(Stage::Audit, error.to_string()), facts)
+    }
 }
 
-fn not_there(call: &ToolCall) -> Denial {
-    Denial {
-        call: call.id.clone(),
-        stage: Stage::Policy,
-        rule: RuleRef::floor("stage-failed"),
-        band: Band::High,
-        reason: "the gate is not there yet".to_owned(),
-        for_model: "Denied: the gate is not there yet.".to_owned(),
-        sequence: None,
+/// What a permit is made of.
+struct Letter<'a> {
+    input: Value,
+    mode: Option<Mode>,
+    grant: Option<Grant>,
+    via: Approver,
+    verdict: &'a Verdict,
+    head: Head,
+}
+
+/// A question and its answer.
+struct Settling<'a> {
+    gate: &'a Gate,
+    pending: &'a Pending,
+    answer: Option<&'a Answer>,
+    by: &'a Approver,
+}
+
+impl Settling<'_> {
+    fn allow(&self, input: Value, mode: Option<Mode>, keep_grant: KeepGrant) -> Outcome {
+        let Pending { call, facts, verdict, .. } = self.pending;
+        let grant = match keep_grant {
+            KeepGrant::Yes => self.pending.grant.clone(),
+            KeepGrant::No => None,
+        };
+        let id = grant.as_ref().map(|grant| grant.id.clone());
+        let head = match self.record(Decision::Allow, None, digest_of(&call.tool, &input), id) {
+            Ok(head) => head,
+            Err(error) => return Outcome::Denied(self.gate.unrecorded(call, facts, &error)),
+        };
+        self.gate.release(call, facts, Letter { input, mode, grant, via: self.by.clone(), verdict, head })
     }
+
+    fn deny(&self, reason: &str, instructions: Option<String>) -> Outcome {
+        let Pending { call, facts, input, .. } = self.pending;
+        let told =
+            instructions.as_deref().map_or_else(|| reason.to_owned(), |words| format!("{reason}: {words}"));
+        let recorded = self
+            .record(Decision::Deny, Some(told), digest_of(&call.tool, input), None)
+            .and_then(|head| self.gate.mark(call, State::Denied).map(|()| head));
+        Outcome::Denied(match recorded {
+            Ok(head) => {
+                let mut denial = self.denial(reason);
+                denial.sequence = Some(head.seq);
+                match instructions {
+                    Some(words) => denial.with_instructions(&words),
+                    None => denial,
+                }
+            }
+            Err(error) => self.gate.unrecorded(call, facts, &error),
+        })
+    }
+
+    fn denial(&self, reason: &str) -> Denial {
+        let Pending { call, facts, verdict, .. } = self.pending;
+        let mut verdict = verdict.clone();
+        verdict.stage = Stage::Approval;
+        verdict.reason = reason.to_owned();
+        Denial::by_verdict(&call.id, &verdict, facts)
+    }
+
+    fn record(
+        &self,
+        decision: Decision,
+        rejection_reason: Option<String>,
+        released: Digest,
+        grant: Option<String>,
+    ) -> Result<Head, AuditError> {
+        let Self { pending, answer, by, .. } = *self;
+        let settled =
+            Settled { answer, by, decision, stage: Stage::Approval, rejection_reason, released, grant };
+        self.gate.append(&pending.call, record::approval(pending, settled))
+    }
+}
+
+fn generation(snapshot: &Snapshot) -> Generation {
+    Generation { snapshot: snapshot.generation, rules: snapshot.rules.generation() }
+}
+
+fn allowed(call: &ToolCall, input: &Value) -> Allowed {
+    Allowed { tool: call.tool.clone(), released: digest_of(&call.tool, input), sent: call.digest() }
 }

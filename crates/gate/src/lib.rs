@@ -4,14 +4,17 @@
 //! asked, as a [`Pending`] that only [`Gate::settle`] turns into one of the two. Nothing here waits for people;
 //! the caller does that in between. Knows no agent, no connector and no screen.
 
+mod answer;
 pub mod audit;
 mod calls;
 mod decide;
 mod gate;
 mod grant;
+mod observe;
 mod outcome;
 mod pending;
 mod permit;
+mod record;
 
 pub use audit::{AuditError, AuditLog, Durability, Secrets};
 pub use gate::{Gate, Interactive, Snapshot};

@@ -105,6 +105,30 @@ pub enum Record {
     },
 }
 
+impl Record {
+    /// True if something depends on it from now on, so that it has to be on disk before the caller goes on.
+    pub(super) fn is_decision(&self) -> bool {
+        match self {
+            // A question is followed by its answer, which is a decision.
+            Record::ToolAttempt(attempt) => attempt.decision != Decision::Ask,
+            Record::ToolFinished { .. } | Record::RefusedByAgent { .. } | Record::AuditRecovered { .. } => {
+                false
+            }
+            Record::SessionStarted { .. }
+            | Record::SecurityViolation(_)
+            | Record::Approval(_)
+            | Record::InputChanged { .. }
+            | Record::ToolRanUngated { .. }
+            | Record::GitOperation { .. }
+            | Record::SessionEnded { .. }
+            | Record::SelfTest { .. }
+            | Record::Trust { .. }
+            | Record::Config { .. }
+            | Record::GrantRevoked { .. } => true,
+        }
+    }
+}
+
 /// A judged call.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Attempt {

@@ -3,12 +3,18 @@
 mod chain;
 mod entry;
 mod error;
+mod file;
+#[cfg(test)]
+pub(crate) mod fixture;
+mod forms;
+mod line;
 mod log;
+mod read;
 mod redact;
 mod search;
 mod verify;
 
-pub use entry::{Head, Record};
+pub use entry::{Approval, Attempt, Head, Record};
 pub use error::AuditError;
 pub use log::{AuditLog, Durability};
 pub use redact::Secrets;
