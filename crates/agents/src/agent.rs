@@ -58,7 +58,7 @@ pub enum Order {
 #[derive(Debug)]
 pub enum Reply {
     /// It may run, with exactly the input of the permit.
-    Allow(Permit),
+    Allow(Box<Permit>),
     /// It may not run. The message is for the model.
     Deny { message: String, then: AfterDenial },
 }

@@ -4,6 +4,9 @@
 mod agent;
 pub mod claude;
 mod error;
+pub mod messages_api;
+
+pub mod trust;
 
 pub use agent::{
     AfterDenial, Agent, Attachment, Conversation, Launch, Limits, Message, Order, Reply, Running, Starting,

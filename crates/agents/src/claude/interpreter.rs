@@ -115,7 +115,7 @@ impl Interpreter {
         Some(match reply {
             Reply::Allow(permit) if permit.call() == call && permit.session() == &self.session => {
                 self.known(call).allowed = true;
-                request::allow(&request, permit)
+                request::allow(&request, *permit)
             }
             Reply::Allow(_) => {
                 request::deny(&request, "Denied: the permit is for another call.", AfterDenial::EndTurn)
