@@ -1,7 +1,8 @@
 //! What every agent adapter offers: start an agent, then exchange events and orders over two bounded channels.
 //! Knows nothing of how an agent is spoken to.
 
-use crate::{Permit, StartError};
+use crate::StartError;
+use leashd_gate::Permit;
 use leashd_types::{AgentEvent, AgentKind, CallId, Mode, SessionId};
 use serde_json::{Map, Value};
 use std::ffi::OsString;
@@ -57,7 +58,7 @@ pub enum Order {
 #[derive(Debug)]
 pub enum Reply {
     /// It may run, with exactly the input of the permit.
-    Allow(Permit),
+    Allow(Box<Permit>),
     /// It may not run. The message is for the model.
     Deny { message: String, then: AfterDenial },
 }
@@ -131,6 +132,8 @@ pub struct Launch {
     pub private_directory: PathBuf,
     /// The agent's configuration directory; without it, its default under HOME.
     pub config_directory: Option<PathBuf>,
+    /// For temporary files of the agent; without it, TMPDIR of `environment`.
+    pub temporary_directory: Option<PathBuf>,
     /// A program that gets every shell line the agent runs as its one argument.
     pub shell_launcher: Option<PathBuf>,
     pub limits: Limits,

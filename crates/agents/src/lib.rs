@@ -2,11 +2,14 @@
 //! only by handing over a `Permit`. Knows no rule, no person and no store: what a call means is decided elsewhere.
 
 mod agent;
+pub mod claude;
 mod error;
-mod permit;
+pub mod messages_api;
+
+pub mod trust;
 
 pub use agent::{
     AfterDenial, Agent, Attachment, Conversation, Launch, Limits, Message, Order, Reply, Running, Starting,
 };
 pub use error::StartError;
-pub use permit::Permit;
+pub use leashd_gate::Permit;
