@@ -36,9 +36,13 @@ pub(crate) struct Generation {
 }
 
 impl Pending {
-    pub(crate) fn new(call: ToolCall, judged: Judged, kind: AskKind, generation: Generation) -> Self {
-        let grant = match &kind {
-            AskKind::Approval { .. } => Grant::derive(&call, &judged),
+    pub(crate) fn new(call: ToolCall, judged: Judged, mut kind: AskKind, generation: Generation) -> Self {
+        let grant = match &mut kind {
+            AskKind::Approval { session_rule, .. } => {
+                let grant = Grant::derive(&call, &judged);
+                *session_rule = grant.as_ref().map(|grant| grant.rule.clone());
+                grant
+            }
             AskKind::PlanReview { .. } | AskKind::Question { .. } | AskKind::Confirmation { .. } => None,
         };
         let digest = digest_of_question(&call, &judged.input, generation);
@@ -113,6 +117,6 @@ pub(crate) fn kind_of(call: &ToolCall, verdict: &Verdict) -> Result<AskKind, Str
             }
             Ok(AskKind::Question { call: call.clone(), questions })
         }
-        _ => Ok(AskKind::Approval { call: call.clone(), verdict: verdict.clone() }),
+        _ => Ok(AskKind::Approval { call: call.clone(), verdict: verdict.clone(), session_rule: None }),
     }
 }

@@ -1,6 +1,7 @@
 //! The `leashd` program: reads the command line and wires the parts together. It decides nothing.
 
 mod boot;
+mod claude;
 mod cli;
 mod clock;
 mod commands;

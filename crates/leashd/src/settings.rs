@@ -58,7 +58,8 @@ impl Settings {
             approval_timeout: seconds(lookup, "LEASHD_APPROVAL_TIMEOUT_SECONDS")?,
             interaction_timeout: seconds(lookup, "LEASHD_INTERACTION_TIMEOUT_SECONDS")?
                 .unwrap_or(Duration::from_secs(300)),
-            agent_timeout: seconds(lookup, "LEASHD_AGENT_TIMEOUT_SECONDS")?.unwrap_or(Duration::from_secs(3600)),
+            agent_timeout: seconds(lookup, "LEASHD_AGENT_TIMEOUT_SECONDS")?
+                .unwrap_or(Duration::from_secs(3600)),
             default_mode: mode(lookup)?,
             user_home,
             home,
@@ -85,7 +86,9 @@ fn number(lookup: Lookup<'_>, name: &str, least: u32) -> Result<Option<u32>, Fai
     let Some(value) = text(lookup, name)? else { return Ok(None) };
     match value.trim().parse::<u32>() {
         Ok(number) if number >= least => Ok(Some(number)),
-        Ok(_) | Err(_) => Err(Failure::usage(format!("{name} is {value:?}, expected a whole number from {least}"))),
+        Ok(_) | Err(_) => {
+            Err(Failure::usage(format!("{name} is {value:?}, expected a whole number from {least}")))
+        }
     }
 }
 
@@ -159,9 +162,11 @@ mod tests {
 
     fn check(variables: &[(&str, &str)]) -> Result<Settings, String> {
         let lookup = |name: &str| {
-            variables.iter().find(|(key, _)| *key == name).map(|(_, value)| OsString::from(value)).or_else(|| {
-                (name == "HOME").then(|| OsString::from("/home/somebody"))
-            })
+            variables
+                .iter()
+                .find(|(key, _)| *key == name)
+                .map(|(_, value)| OsString::from(value))
+                .or_else(|| (name == "HOME").then(|| OsString::from("/home/somebody")))
         };
         Settings::read(&lookup).map_err(|failure| failure.message)
     }
