@@ -9,7 +9,6 @@ use rustix::fs::{
 };
 use rustix::io::Errno;
 use std::ffi::{OsStr, OsString};
-use std::fs::File;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
@@ -38,16 +37,6 @@ pub(super) fn find(asked: &Path) -> Result<Option<Found>, Unresolvable> {
         }
     }
     Err(Unresolvable::Changing(asked.to_owned()))
-}
-
-/// Opens a file for reading without following magic links, without waiting (a pipe) and without taking a terminal.
-/// `None` if this kernel has no `openat2`.
-pub(crate) fn open_file(path: &Path) -> Option<rustix::io::Result<File>> {
-    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY;
-    match open(path, flags, ResolveFlags::NO_MAGICLINKS) {
-        Err(Errno::NOSYS | Errno::PERM) => None,
-        opened => Some(opened.map(File::from)),
-    }
 }
 
 fn open(path: &Path, flags: OFlags, resolve: ResolveFlags) -> rustix::io::Result<OwnedFd> {
