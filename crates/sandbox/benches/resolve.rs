@@ -1,4 +1,5 @@
 //! How long one path takes. Wall time on a busy machine is informative; compare the rows of one run.
+#![expect(clippy::expect_used, reason = "a bench that cannot set up its files has nothing to measure")]
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use leashd_sandbox::resolve;
@@ -20,6 +21,14 @@ fn paths(criterion: &mut Criterion) {
         ("new directories", "src/new/a/b.rs"),
         ("system", "/usr/bin/env"),
     ];
+    let file = project.join("src/module/deep/file.rs");
+    criterion.bench_function("(realpath of the existing file)", |bencher| {
+        bencher.iter(|| fs::canonicalize(black_box(&file)));
+    });
+    let flags = rustix::fs::OFlags::PATH;
+    criterion.bench_function("(opening and closing it only)", |bencher| {
+        bencher.iter(|| rustix::fs::open(black_box(&file), flags, rustix::fs::Mode::empty()).map(drop));
+    });
     for (name, path) in cases {
         criterion.bench_function(name, |bencher| {
             bencher.iter(|| resolve(black_box(Path::new(path)), black_box(&project)));

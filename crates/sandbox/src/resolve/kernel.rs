@@ -8,12 +8,14 @@ use rustix::fs::{
     AtFlags, CWD, FileType, Mode, OFlags, ResolveFlags, fstat, openat2, readlinkat_raw, statat,
 };
 use rustix::io::Errno;
+use rustix::path::DecInt;
+use rustix::process::{Pid, getpid};
 use std::ffi::{OsStr, OsString};
-use std::fs::File;
 use std::mem::MaybeUninit;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 /// How often a path may change under our hands before we give up on it.
 const ATTEMPTS: u32 = 16;
@@ -40,16 +42,6 @@ pub(super) fn find(asked: &Path) -> Result<Option<Found>, Unresolvable> {
     Err(Unresolvable::Changing(asked.to_owned()))
 }
 
-/// Opens a file for reading without following magic links, without waiting (a pipe) and without taking a terminal.
-/// `None` if this kernel has no `openat2`.
-pub(crate) fn open_file(path: &Path) -> Option<rustix::io::Result<File>> {
-    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY;
-    match open(path, flags, ResolveFlags::NO_MAGICLINKS) {
-        Err(Errno::NOSYS | Errno::PERM) => None,
-        opened => Some(opened.map(File::from)),
-    }
-}
-
 fn open(path: &Path, flags: OFlags, resolve: ResolveFlags) -> rustix::io::Result<OwnedFd> {
     openat2(CWD, path, flags | OFlags::CLOEXEC, Mode::empty(), resolve)
 }
@@ -73,16 +65,30 @@ fn existing(opened: &OwnedFd) -> rustix::io::Result<Option<Found>> {
 /// The absolute path of what is open; nothing if it lies outside our root directory.
 fn name_of(opened: &OwnedFd) -> rustix::io::Result<Option<PathBuf>> {
     let mut buffer = [MaybeUninit::<u8>::uninit(); PATH_LIMIT];
-    let entry = format!("/proc/self/fd/{}", opened.as_raw_fd());
-    let (name, _) = readlinkat_raw(CWD, &*entry, &mut buffer).map_err(|error| match error {
-        // Without `/proc` the name cannot be asked for.
-        Errno::NOENT | Errno::NOTDIR => Errno::NOSYS,
-        other => other,
-    })?;
+    let entry = DecInt::from_fd(opened);
+    let (name, _) = readlinkat_raw(descriptors()?, entry.as_c_str(), &mut buffer)?;
     if name.len() >= PATH_LIMIT {
         return Err(Errno::NAMETOOLONG);
     }
     Ok(name.starts_with(b"/").then(|| PathBuf::from(OsString::from_vec(name.to_vec()))))
+}
+
+/// `/proc/self/fd`, opened once: finding it anew is a third of the work of a resolution.
+fn descriptors() -> rustix::io::Result<BorrowedFd<'static>> {
+    static OPENED: OnceLock<(Pid, OwnedFd)> = OnceLock::new();
+    let us = getpid();
+    let (owner, directory) = match OPENED.get() {
+        Some(opened) => opened,
+        None => {
+            let flags = OFlags::PATH | OFlags::DIRECTORY;
+            // Without `/proc` names cannot be asked for, and the components have to be walked.
+            let directory = open(Path::new("/proc/self/fd"), flags, ResolveFlags::NO_MAGICLINKS);
+            let opened = (us, directory.map_err(|_| Errno::NOSYS)?);
+            OPENED.get_or_init(|| opened)
+        }
+    };
+    // After a fork it still shows the parent's descriptors.
+    if *owner == us { Ok(directory.as_fd()) } else { Err(Errno::NOSYS) }
 }
 
 /// The usual new file: its directory exists and the name in it does not. Nothing in any other case.

@@ -26,9 +26,6 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-#[cfg(target_os = "linux")]
-pub(crate) use kernel::open_file;
-
 /// Bytes, the final NUL included, as the kernel counts them.
 const PATH_LIMIT: usize = 4096;
 /// Bytes of one component.
