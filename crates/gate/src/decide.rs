@@ -19,6 +19,23 @@ pub(crate) struct Judged {
     pub(crate) verdict: Verdict,
     /// What may run if it may: canonical paths in place of those the model wrote.
     pub(crate) input: Value,
+    pub(crate) line: Line,
+}
+
+/// Whether the shell line as a whole was understood.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Line {
+    Clear,
+    Unclear,
+}
+
+impl Line {
+    fn of(plan: &Plan) -> Self {
+        match plan.analysis() {
+            Some(analysis) if analysis.unclear.is_empty() && analysis.scripts.is_empty() => Self::Clear,
+            Some(_) | None => Self::Unclear,
+        }
+    }
 }
 
 /// Judges `call` on `base`, the session's standing facts.
@@ -29,6 +46,7 @@ pub(crate) fn judge(call: &ToolCall, rules: &Rules, base: &Facts) -> Judged {
         facts: base.clone(),
         verdict: Verdict::failure(Stage::Policy, "the judge failed on this call"),
         input: call.input.clone(),
+        line: Line::Unclear,
     })
 }
 
@@ -48,7 +66,8 @@ fn judge_unguarded(call: &ToolCall, rules: &Rules, base: &Facts) -> Judged {
         Ok(input) => (leashd_policy::judge(rules, call, &plan, &facts), input),
         Err(why) => (Verdict::failure(Stage::Sandbox, why), call.input.clone()),
     };
-    Judged { plan: Some(plan), facts, verdict, input }
+    let line = Line::of(&plan);
+    Judged { plan: Some(plan), facts, verdict, input, line }
 }
 
 /// What cannot be resolved is a denial.

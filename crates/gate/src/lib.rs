@@ -8,6 +8,8 @@ mod answer;
 pub mod audit;
 mod calls;
 mod decide;
+#[cfg(test)]
+mod fixture;
 mod gate;
 mod grant;
 mod observe;
@@ -15,6 +17,7 @@ mod outcome;
 mod pending;
 mod permit;
 mod record;
+mod settle;
 
 pub use audit::{AuditError, AuditLog, Durability, Secrets};
 pub use gate::{Gate, Interactive, Snapshot};
