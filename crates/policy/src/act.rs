@@ -1,0 +1,126 @@
+//! One thing a call would do: a command of a shell line, or the call itself for every other tool.
+
+use crate::class::Classes;
+use crate::matching::base_name;
+use crate::plan::{Plan, Reading};
+use crate::seen::{Bare, Seen, see};
+use leashd_shell::{Command, Part, Word};
+use leashd_types::{Effect, Facts, ToolCall};
+
+/// Stands for what is not known in a text that patterns are tried against.
+const UNKNOWN: char = '\u{fffd}';
+
+#[derive(Debug)]
+pub(crate) struct Act<'a> {
+    /// The tool as rules name it.
+    pub(crate) tool: &'a str,
+    /// The whole shell line; empty for other tools.
+    pub(crate) line: &'a str,
+    pub(crate) command: Option<&'a Command>,
+    pub(crate) seen: Vec<Seen<'a>>,
+    /// All classes of all effects.
+    pub(crate) classes: Classes,
+    unclear: &'a [String],
+}
+
+impl<'a> Act<'a> {
+    pub(crate) fn is_shell(&self) -> bool {
+        self.command.is_some()
+    }
+
+    pub(crate) fn is_unclear(&self) -> bool {
+        !self.unclear.is_empty()
+    }
+
+    pub(crate) fn unclear(&self) -> &'a [String] {
+        self.unclear
+    }
+
+    /// The base name of the program, where it is known.
+    pub(crate) fn program(&self) -> Option<&'a str> {
+        self.command.and_then(|command| command.words.first()).and_then(Word::text).map(base_name)
+    }
+
+    /// The known words after the program.
+    pub(crate) fn arguments(&self) -> impl Iterator<Item = &'a str> {
+        self.command.into_iter().flat_map(|command| command.words.iter().skip(1)).filter_map(Word::text)
+    }
+
+    pub(crate) fn effects(&self) -> impl Iterator<Item = &'a Effect> + '_ {
+        self.seen.iter().map(|seen| seen.effect)
+    }
+
+    /// The words after expansion, laid side by side as a legacy pattern expects them.
+    pub(crate) fn words_text(&self) -> String {
+        let mut text = String::new();
+        for (index, word) in self.command.into_iter().flat_map(|command| &command.words).enumerate() {
+            if index > 0 {
+                text.push(' ');
+            }
+            push_word(&mut text, word);
+        }
+        text
+    }
+
+    /// The same with the program's base name in front, if it was written with a directory.
+    pub(crate) fn text_by_name(&self) -> Option<String> {
+        let written = self.command?.words.first()?.text()?;
+        let name = base_name(written);
+        if name == written {
+            return None;
+        }
+        self.words_text().strip_prefix(written).map(|rest| format!("{name}{rest}"))
+    }
+}
+
+fn push_word(text: &mut String, word: &Word) {
+    for part in word.parts() {
+        match part {
+            Part::Text(piece) | Part::Glob(piece) => text.push_str(piece),
+            Part::Unknown(_) => text.push(UNKNOWN),
+        }
+    }
+}
+
+/// Everything a call would do, in order.
+pub(crate) fn acts<'a>(call: &'a ToolCall, plan: &'a Plan, facts: &'a Facts) -> Vec<Act<'a>> {
+    match plan.reading() {
+        Reading::Shell(analysis) => {
+            let line = call.text("command").unwrap_or_default();
+            analysis
+                .commands
+                .iter()
+                .map(|command| {
+                    let seen = see_all(&command.effects, facts, bare(command));
+                    act("Bash", line, Some(command), seen, &command.unclear)
+                })
+                .collect()
+        }
+        Reading::Tool { effects, unclear } => {
+            vec![act(&call.tool, "", None, see_all(effects, facts, Bare::No), unclear)]
+        }
+    }
+}
+
+fn act<'a>(
+    tool: &'a str,
+    line: &'a str,
+    command: Option<&'a Command>,
+    seen: Vec<Seen<'a>>,
+    unclear: &'a [String],
+) -> Act<'a> {
+    let classes = seen.iter().fold(Classes::EMPTY, |all, seen| all | seen.classes);
+    Act { tool, line, command, seen, classes, unclear }
+}
+
+fn see_all<'a>(effects: &'a [Effect], facts: &'a Facts, bare: Bare) -> Vec<Seen<'a>> {
+    effects.iter().map(|effect| see(effect, facts, bare)).collect()
+}
+
+fn bare(command: &Command) -> Bare {
+    let only_options = command.words.iter().skip(1).all(|word| {
+        word.text()
+            .is_some_and(|text| text.starts_with('-') && !text.contains(['/', '=', '@']) && text.len() > 1)
+    });
+    if only_options && command.assignments.is_empty() { Bare::OnlyOptions } else { Bare::No }
+}
