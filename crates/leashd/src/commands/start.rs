@@ -1,0 +1,26 @@
+//! `leashd start -f`: a conversation on this terminal.
+
+use crate::boot::{self, Session};
+use crate::cli::StartArgs;
+use crate::failure::{Exit, Failure};
+use crate::settings::Settings;
+use leashd_connectors::terminal::{self, Colour, Keys, ReplOptions};
+
+pub(crate) fn run(args: StartArgs) -> Result<Exit, Failure> {
+    if !args.foreground {
+        return Err(Failure::usage("leashd does not run in the background yet")
+            .hint("leashd start -f talks to the agent on this terminal"));
+    }
+    let settings = Settings::from_environment()?;
+    let keys = Keys::detect();
+    let session = Session::prepare(&settings, &args.session, keys)?;
+    let options = ReplOptions {
+        session: session.id().clone(),
+        user: boot::user(),
+        history: settings.home.join("history"),
+        keys,
+        colour: Colour::detect(),
+    };
+    boot::with_runtime(session.run(|desk| terminal::repl(desk, options)))??;
+    Ok(Exit::Done)
+}
