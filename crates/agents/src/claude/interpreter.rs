@@ -288,7 +288,9 @@ impl Interpreter {
             Thread::Main => None,
             Thread::Subagent(id) => id,
         };
-        Some(ran(result.call, known.tool, known.input, outcome, subagent))
+        // What the model sent is not what was permitted: paths are canonical there. It proves nothing about what ran.
+        let input = known.input.filter(|_| !known.allowed);
+        Some(ran(result.call, known.tool, input, outcome, subagent))
     }
 
     fn cancelled(&mut self, request: &str) -> Step {
