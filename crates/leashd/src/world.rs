@@ -7,8 +7,8 @@ use leashd_engine::{Action, Gated, Input, Observed};
 use leashd_gate::audit::Record;
 use leashd_gate::{Denial, Gate, Grant, Observation, Outcome, Pending, Snapshot};
 use leashd_types::{
-    AgentEvent, AgentKind, Answer, Approver, Band, CallId, Digest, Event, Fault, Mode, RanCall, RuleRef,
-    SessionId, Stage, ToolCall,
+    AgentEvent, Answer, Approver, Band, CallId, Digest, Event, Fault, Mode, RanCall, RuleRef, SessionId,
+    Stage, ToolCall,
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -319,15 +319,7 @@ fn observed(call: CallId, tool: String, observation: Observation) -> Option<Obse
     })
 }
 
-/// What an agent is called in sentences.
-pub(crate) fn agent_name(kind: AgentKind) -> &'static str {
-    match kind {
-        AgentKind::Claude => "Claude Code",
-        AgentKind::Scripted => "the scripted agent",
-    }
-}
-
-/// Seconds and microseconds since `now` until `deadline`.
+/// From now until `deadline`.
 pub(crate) fn until(deadline: leashd_types::Timestamp) -> std::time::Duration {
     deadline.since(clock::now())
 }

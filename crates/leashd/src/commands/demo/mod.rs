@@ -29,7 +29,11 @@ pub(crate) fn run(args: &DemoArgs) -> Result<Exit, Failure> {
     let directory = tempfile::Builder::new().prefix("leashd-demo-").tempdir()?;
     let stage = Stage::new(directory.path())?;
     script::lay_out(&stage.home, &stage.project)?;
-    eprintln!("An agent tries {} things in {}.", script::calls(&stage.project).len(), stage.project.display());
+    eprintln!(
+        "An agent tries {} things in {}.",
+        script::calls(&stage.project).len(),
+        stage.project.display()
+    );
     boot::with_runtime(async {
         // Lives as long as the session that talks to it.
         let api = MessagesApi::start().await?;
