@@ -10,8 +10,8 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
 
-pub const PROJECT: &str = "/home/dev/proj";
-pub const HOME: &str = "/home/dev";
+pub(crate) const PROJECT: &str = "/home/dev/proj";
+pub(crate) const HOME: &str = "/home/dev";
 
 /// Symlinks of the fixture.
 const LINKS: [(&str, &str); 3] = [
@@ -28,11 +28,11 @@ const UNTRACKED: [&str; 8] =
 const DIRECTORIES: [&str; 11] =
     ["src", "scripts", "docs", "tests", "target", "node_modules", "public", "api", "web", ".git", ".leopold"];
 
-pub fn resolved(path: impl Into<PathBuf>) -> ResolvedPath {
+pub(crate) fn resolved(path: impl Into<PathBuf>) -> ResolvedPath {
     ResolvedPath::assume_resolved(path.into())
 }
 
-pub fn facts() -> Facts {
+pub(crate) fn facts() -> Facts {
     Facts {
         cwd: resolved(PROJECT),
         home: resolved(HOME),
@@ -52,11 +52,11 @@ pub fn facts() -> Facts {
     }
 }
 
-pub fn contained() -> Facts {
+pub(crate) fn contained() -> Facts {
     Facts { containment: Containment::Proven, ..facts() }
 }
 
-pub fn call(tool: &str, input: Value) -> ToolCall {
+pub(crate) fn call(tool: &str, input: Value) -> ToolCall {
     ToolCall {
         agent: AgentKind::Scripted,
         session: SessionId::new("corpus"),
@@ -68,17 +68,23 @@ pub fn call(tool: &str, input: Value) -> ToolCall {
     }
 }
 
-pub fn bash(line: &str) -> ToolCall {
+pub(crate) fn bash(line: &str) -> ToolCall {
     call("Bash", serde_json::json!({ "command": line }))
 }
 
-pub fn rules(names: &[&str]) -> Rules {
+pub(crate) fn rules(names: &[&str]) -> Rules {
     let sources: Vec<Source<'_>> = names.iter().map(|name| Source::builtin(name).unwrap()).collect();
     Rules::load(&sources).unwrap()
 }
 
-/// Plans, answers what is asked (at most three rounds), judges.
-pub fn check(rules: &Rules, call: &ToolCall, facts: &Facts) -> Verdict {
+/// Plans, answers what is asked, judges.
+pub(crate) fn check(rules: &Rules, call: &ToolCall, facts: &Facts) -> Verdict {
+    let facts = answered(call, facts);
+    judge(rules, call, &plan(call, &facts), &facts)
+}
+
+/// The facts with every question of the call answered, in at most three rounds.
+pub(crate) fn answered(call: &ToolCall, facts: &Facts) -> Facts {
     let mut facts = facts.clone();
     let mut planned = plan(call, &facts);
     for _round in 0..3 {
@@ -94,7 +100,7 @@ pub fn check(rules: &Rules, call: &ToolCall, facts: &Facts) -> Verdict {
         }
         planned = plan(call, &facts);
     }
-    judge(rules, call, &planned, &facts)
+    facts
 }
 
 fn path_fact(asked: &str) -> PathFact {
@@ -168,14 +174,14 @@ fn normal(path: &str) -> PathBuf {
 }
 
 /// One line of a corpus.
-pub struct Case {
-    pub call: ToolCall,
-    pub shown: String,
-    pub expect: String,
-    pub grants: GitGrants,
+pub(crate) struct Case {
+    pub(crate) call: ToolCall,
+    pub(crate) shown: String,
+    pub(crate) expect: String,
+    pub(crate) grants: GitGrants,
 }
 
-pub fn corpus(name: &str) -> Vec<Case> {
+pub(crate) fn corpus(name: &str) -> Vec<Case> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../corpus").join(name);
     let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     text.lines().filter(|line| !line.trim().is_empty()).map(case).collect()
@@ -209,14 +215,14 @@ fn case(line: &str) -> Case {
 
 /// How many cases of one label got which decision.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-pub struct Counts {
-    pub allow: usize,
-    pub ask: usize,
-    pub deny: usize,
+pub(crate) struct Counts {
+    pub(crate) allow: usize,
+    pub(crate) ask: usize,
+    pub(crate) deny: usize,
 }
 
 impl Counts {
-    pub fn add(&mut self, decision: Decision) {
+    pub(crate) fn add(&mut self, decision: Decision) {
         match decision {
             Decision::Allow => self.allow += 1,
             Decision::Ask => self.ask += 1,
@@ -224,7 +230,7 @@ impl Counts {
         }
     }
 
-    pub fn all(&self) -> usize {
+    pub(crate) fn all(&self) -> usize {
         self.allow + self.ask + self.deny
     }
 }
