@@ -1,6 +1,7 @@
 //! The git index, versions 2 to 4, as gitformat-index(5) describes it. Knows no files but the bytes it is given.
 
 use leashd_types::Recovery;
+use std::ffi::CStr;
 use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;
 
@@ -118,34 +119,27 @@ fn visit(bytes: &[u8], mut look: impl FnMut(&[u8], Recorded)) -> Option<&[u8]> {
     let count = number(&mut rest)?;
     (2..=4).contains(&version).then_some(())?;
     let mut name: Vec<u8> = Vec::new();
-    let mut previous: Option<(Vec<u8>, u16)> = None;
-    for _ in 0..count {
+    let mut stage = 0;
+    for entry in 0..count {
         let start = rest.len();
         let record = record(&mut rest, version)?;
-        if version == 4 {
-            let kept = name.len().checked_sub(offset(&mut rest)?)?;
-            name.truncate(kept);
-        } else {
-            name.clear();
-        }
-        let end = rest.iter().position(|byte| *byte == 0)?;
-        name.extend(take(&mut rest, end)?);
-        take(&mut rest, 1)?;
+        let kept = if version == 4 { name.len().checked_sub(offset(&mut rest)?)? } else { 0 };
+        let suffix = CStr::from_bytes_until_nul(rest).ok()?.to_bytes();
+        take(&mut rest, suffix.len() + 1)?;
         if version != 4 {
             // Filled with zeroes to a multiple of eight, the one that ends the name included.
             let used = start - rest.len();
             let padding = take(&mut rest, used.next_multiple_of(8) - used)?;
             padding.iter().all(|byte| *byte == 0).then_some(())?;
         }
+        let previous = (name.get(kept..)?, stage);
+        stage = record.flags & STAGE;
+        (entry == 0 || previous < (suffix, stage)).then_some(())?;
+        name.truncate(kept);
+        name.extend(suffix);
         let length = name.len().min(NAME_LENGTH.into());
         (length == usize::from(record.flags & NAME_LENGTH) && length > 0).then_some(())?;
-        let here = (record.flags & STAGE, &name);
-        let ascending = previous.as_ref().is_none_or(|(name, stage)| (name, *stage) < (here.1, here.0));
-        ascending.then_some(())?;
         look(&name, record);
-        let mut kept = previous.take().map(|(name, _)| name).unwrap_or_default();
-        kept.clone_from(&name);
-        previous = Some((kept, here.0));
     }
     Some(rest)
 }
