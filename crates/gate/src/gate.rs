@@ -7,14 +7,12 @@
 
 use crate::audit::{AuditError, AuditLog, Head, Record};
 use crate::calls::{Allowed, Calls, State};
-use crate::decide::{self, Judged, Line};
+use crate::decide::{self, Digests, Judged, Line};
 use crate::pending::{self, Generation};
 use crate::record;
 use crate::{Denial, Grant, Outcome, Pending, Permit, Released};
 use leashd_policy::Rules;
-use leashd_types::{
-    Approver, CallId, Decision, Facts, Mode, SessionId, Stage, Timestamp, ToolCall, Verdict, digest_of,
-};
+use leashd_types::{Approver, CallId, Decision, Facts, Mode, SessionId, Stage, Timestamp, ToolCall, Verdict};
 use serde_json::Value;
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -104,8 +102,12 @@ impl Gate {
             Ok(head) => head,
             Err(error) => return Outcome::Denied(self.unrecorded(call, &judged.facts, &error)),
         };
-        let Judged { facts, verdict, input, .. } = judged;
-        self.release(call, &facts, Letter { input, mode: None, grant: None, via, verdict: &verdict, head })
+        let Judged { facts, verdict, input, digests, .. } = judged;
+        self.release(
+            call,
+            &facts,
+            Letter { input, digests, mode: None, grant: None, via, verdict: &verdict, head },
+        )
     }
 
     fn ask(&self, call: ToolCall, mut judged: Judged, snapshot: &Snapshot) -> Outcome {
@@ -155,6 +157,7 @@ impl Gate {
             facts: snapshot.facts.clone(),
             verdict: Verdict::failure(Stage::Agent, why),
             input: call.input.clone(),
+            digests: Digests::of(call, &call.input),
             line: Line::Unclear,
         };
         let attempt = record::attempt(call, &judged, Decision::Deny, &Approver::Policy, snapshot.generation);
@@ -168,15 +171,20 @@ impl Gate {
 
     /// The only place that makes a permit. Its audit entry is already written.
     pub(crate) fn release(&self, call: &ToolCall, facts: &Facts, letter: Letter<'_>) -> Outcome {
-        let Letter { input, mode, grant, via, verdict, head } = letter;
-        let allowed = allowed(call, &input);
-        let digest = allowed.released;
+        let Letter { input, digests, mode, grant, via, verdict, head } = letter;
+        let allowed = Allowed { tool: call.tool.clone(), digests };
         if let Err(error) = self.mark(call, State::Permitted(allowed)) {
             return Outcome::Denied(self.unrecorded(call, facts, &error));
         }
         Outcome::Permit(Permit {
             session: call.session.clone(),
-            released: Released { call: call.id.clone(), tool: call.tool.clone(), input, digest, mode },
+            released: Released {
+                call: call.id.clone(),
+                tool: call.tool.clone(),
+                input,
+                digest: digests.released,
+                mode,
+            },
             rule: verdict.rule.clone(),
             via,
             sequence: head.seq,
@@ -235,6 +243,7 @@ impl Gate {
 #[derive(Debug)]
 pub(crate) struct Letter<'a> {
     pub(crate) input: Value,
+    pub(crate) digests: Digests,
     pub(crate) mode: Option<Mode>,
     pub(crate) grant: Option<Grant>,
     pub(crate) via: Approver,
@@ -244,10 +253,6 @@ pub(crate) struct Letter<'a> {
 
 pub(crate) fn generation(snapshot: &Snapshot) -> Generation {
     Generation { snapshot: snapshot.generation, rules: snapshot.rules.generation() }
-}
-
-pub(crate) fn allowed(call: &ToolCall, input: &Value) -> Allowed {
-    Allowed { tool: call.tool.clone(), released: digest_of(&call.tool, input), sent: call.digest() }
 }
 
 #[cfg(test)]

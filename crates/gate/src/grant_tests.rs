@@ -1,7 +1,7 @@
 //! How far a grant reaches, on verdicts made by hand.
 
 use super::{Grant, GrantScope, Reach};
-use crate::decide::{Judged, Line};
+use crate::decide::{Digests, Judged, Line};
 use crate::fixture::{call, facts};
 use leashd_types::{
     Band, CommandReport, Decision, Depth, Direction, Effect, Force, GitOperation, Host, PathFact, PathKind,
@@ -39,7 +39,15 @@ fn judged(commands: Vec<CommandReport>) -> Judged {
         commands,
         nearest_allow: None,
     };
-    Judged { plan: None, facts: facts("/p".as_ref()), verdict, input: json!({}), line: Line::Clear }
+    let input = json!({});
+    Judged {
+        plan: None,
+        facts: facts("/p".as_ref()),
+        verdict,
+        digests: Digests::of(&bash(), &input),
+        input,
+        line: Line::Clear,
+    }
 }
 
 fn commit() -> Effect {

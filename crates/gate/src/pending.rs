@@ -2,7 +2,7 @@
 //! any of it changed.
 
 use crate::Grant;
-use crate::decide::Judged;
+use crate::decide::{Digests, Judged};
 use leashd_types::{AskKind, Digest, Facts, Question, ToolCall, Verdict};
 use serde_json::Value;
 
@@ -22,6 +22,7 @@ pub struct Pending {
     pub(crate) facts: Facts,
     pub(crate) verdict: Verdict,
     pub(crate) input: Value,
+    pub(crate) digests: Digests,
     pub(crate) kind: AskKind,
     pub(crate) generation: Generation,
     pub(crate) digest: Digest,
@@ -46,8 +47,8 @@ impl Pending {
             AskKind::PlanReview { .. } | AskKind::Question { .. } | AskKind::Confirmation { .. } => None,
         };
         let digest = digest_of_question(&call, &judged.input, generation);
-        let Judged { facts, verdict, input, .. } = judged;
-        Self { call, facts, verdict, input, kind, generation, digest, grant }
+        let Judged { facts, verdict, input, digests, .. } = judged;
+        Self { call, facts, verdict, input, digests, kind, generation, digest, grant }
     }
 
     #[must_use]

@@ -3,12 +3,12 @@
 
 use crate::answer::{self, KeepGrant, Reading};
 use crate::audit::{AuditError, Head};
-use crate::calls::State;
-use crate::decide;
-use crate::gate::{Letter, allowed, generation};
+use crate::calls::{Allowed, State};
+use crate::decide::{self, Digests};
+use crate::gate::{Letter, generation};
 use crate::record::{self, Settled};
 use crate::{Denial, Gate, Outcome, Pending, Snapshot};
-use leashd_types::{Answer, Approver, Decision, Digest, Mode, Stage, digest_of};
+use leashd_types::{Answer, Approver, Decision, Digest, Mode, Stage};
 use serde_json::Value;
 
 impl Gate {
@@ -48,9 +48,9 @@ impl Gate {
         if !self.is_waiting(&pending) {
             return Err(Box::new(settled.denial("the call no longer waits for an answer")));
         }
-        let allowed = allowed(&pending.call, &pending.input);
+        let allowed = Allowed { tool: pending.call.tool.clone(), digests: pending.digests };
         settled
-            .record(Decision::Ask, None, allowed.released, None)
+            .record(Decision::Ask, None, pending.digests.released, None)
             .and_then(|head| self.mark(&pending.call, State::Deferred(allowed)).map(|()| head))
             .map_err(|error| Box::new(self.unrecorded(&pending.call, &pending.facts, &error)))
     }
@@ -96,19 +96,24 @@ impl Settling<'_> {
             KeepGrant::No => None,
         };
         let id = grant.as_ref().map(|grant| grant.id.clone());
-        let head = match self.record(Decision::Allow, None, digest_of(&call.tool, &input), id) {
+        let digests = Digests::of(call, &input);
+        let head = match self.record(Decision::Allow, None, digests.released, id) {
             Ok(head) => head,
             Err(error) => return Outcome::Denied(self.gate.unrecorded(call, facts, &error)),
         };
-        self.gate.release(call, facts, Letter { input, mode, grant, via: self.by.clone(), verdict, head })
+        self.gate.release(
+            call,
+            facts,
+            Letter { input, digests, mode, grant, via: self.by.clone(), verdict, head },
+        )
     }
 
     fn deny(&self, reason: &str, instructions: Option<String>) -> Outcome {
-        let Pending { call, facts, input, .. } = self.pending;
+        let Pending { call, facts, digests, .. } = self.pending;
         let told =
             instructions.as_deref().map_or_else(|| reason.to_owned(), |words| format!("{reason}: {words}"));
         let recorded = self
-            .record(Decision::Deny, Some(told), digest_of(&call.tool, input), None)
+            .record(Decision::Deny, Some(told), digests.released, None)
             .and_then(|head| self.gate.mark(call, State::Denied).map(|()| head));
         Outcome::Denied(match recorded {
             Ok(head) => {

@@ -214,6 +214,7 @@ fn a_full_disk_is_a_denial() {
         }
     };
     assert_eq!((denial.stage, denial.sequence), (Stage::Audit, None));
+    drop(file);
     std::fs::remove_file(&filler).unwrap();
     let Outcome::Permit(permit) = read(number + 1) else { panic!("no permit after there was room again") };
     let report = verify(&path).unwrap();
