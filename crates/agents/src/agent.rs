@@ -152,6 +152,8 @@ pub struct Limits {
     pub line: usize,
     /// Events and orders in their channels.
     pub queue: usize,
+    /// Attempts after a failed request to the model, with growing pauses.
+    pub retries: u32,
 }
 
 impl Default for Limits {
@@ -162,6 +164,7 @@ impl Default for Limits {
             stop: Duration::from_secs(5),
             line: 64 * 1024 * 1024,
             queue: 256,
+            retries: 10,
         }
     }
 }

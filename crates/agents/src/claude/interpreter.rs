@@ -166,10 +166,10 @@ impl Interpreter {
             Frame::TextDelta { text } => Step::event(AgentEvent::Text { text, origin: Origin::Main }),
             Frame::ThinkingDelta { text } => Step::event(AgentEvent::Thinking { text }),
             Frame::Assistant(assistant) => self.assistant(assistant),
-            Frame::ToolResults(results) => Step {
-                events: results.into_iter().filter_map(|it| self.result(it)).collect(),
-                answers: vec![],
-            },
+            Frame::ToolResults(results) => {
+                let events = results.into_iter().flat_map(|result| self.result(result)).collect();
+                Step { events, answers: vec![] }
+            }
             Frame::Ask(ask) => self.ask(ask),
             Frame::Pre(pre) => {
                 self.known(&pre.call).cwd = absolute(&pre.cwd);
@@ -273,12 +273,16 @@ impl Interpreter {
         Step { events: vec![ran], answers: vec![request::noted(&post.request)] }
     }
 
-    /// A result without a report: the call was denied or invalid, or reports are dead.
-    fn result(&mut self, result: ToolResult) -> Option<AgentEvent> {
+    /// A result without a report before it: the call was denied or invalid, or reports are dead. A result of a call
+    /// that still waits for a reply ends the waiting.
+    fn result(&mut self, result: ToolResult) -> Vec<AgentEvent> {
         let known = self.calls.remove(&result.call).unwrap_or_default();
-        self.waiting.remove(&result.call);
+        let mut events = vec![];
+        if self.waiting.remove(&result.call).is_some() {
+            events.push(AgentEvent::Withdrawn { call: result.call.clone() });
+        }
         if known.reported {
-            return None;
+            return events;
         }
         let outcome = match result.error {
             Some(message) => RanOutcome::Failed { message },
@@ -290,7 +294,8 @@ impl Interpreter {
         };
         // What the model sent is not what was permitted: paths are canonical there. It proves nothing about what ran.
         let input = known.input.filter(|_| !known.allowed);
-        Some(ran(result.call, known.tool, input, outcome, subagent))
+        events.push(ran(result.call, known.tool, input, outcome, subagent));
+        events
     }
 
     fn cancelled(&mut self, request: &str) -> Step {

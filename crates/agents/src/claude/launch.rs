@@ -52,6 +52,7 @@ fn ours(launch: &Launch) -> Vec<(OsString, OsString)> {
         ("CLAUDE_CODE_EMIT_SESSION_STATE_EVENTS".into(), "1".into()),
         ("CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC".into(), "1".into()),
         ("DISABLE_AUTOUPDATER".into(), "1".into()),
+        ("CLAUDE_CODE_MAX_RETRIES".into(), launch.limits.retries.to_string().into()),
         // Shell lines are read as bash before they run; they must not run in another shell.
         ("SHELL".into(), "/bin/bash".into()),
     ];

@@ -18,13 +18,13 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 /// Far more than anything here takes; a test that waits longer hangs.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
-pub const SUPERVISOR: &str = env!("CARGO_BIN_EXE_supervise-for-tests");
+pub(crate) const SUPERVISOR: &str = env!("CARGO_BIN_EXE_supervise-for-tests");
 
 /// What the person does about a call.
 #[derive(Clone, Debug)]
-pub enum Person {
+pub(crate) enum Person {
     Allows,
     Answers(Answer),
     Denies,
@@ -34,7 +34,7 @@ pub enum Person {
 }
 
 /// The real gate, with rules that ask about everything.
-pub struct Warden {
+pub(crate) struct Warden {
     gate: Gate,
     snapshot: Snapshot,
 }
@@ -42,7 +42,7 @@ pub struct Warden {
 const ASKS: &str = "version: \"1.0\"\nname: asks\nrules: []\nsettings:\n  default_action: require_approval\n";
 
 impl Warden {
-    pub fn new(rig: &Rig) -> Self {
+    pub(crate) fn new(rig: &Rig) -> Self {
         let path = rig.path("audit.jsonl");
         let audit = AuditLog::open(&path, Durability::Never, Secrets::default()).unwrap();
         let real = |path: std::path::PathBuf| ResolvedPath::assume_resolved(path.canonicalize().unwrap());
@@ -71,7 +71,7 @@ impl Warden {
     }
 
     /// A permit, if the gate gives one when the person answers so.
-    pub fn permit(&self, call: &ToolCall, answer: &Answer) -> Result<Permit, String> {
+    pub(crate) fn permit(&self, call: &ToolCall, answer: &Answer) -> Result<Permit, String> {
         match self.gate.begin(call.clone(), &self.snapshot) {
             Outcome::Permit(permit) => Ok(permit),
             Outcome::Denied(denial) => Err(denial.for_model),
@@ -87,51 +87,55 @@ impl Warden {
         }
     }
 
-    pub fn observe(&self, session: &leashd_types::SessionId, ran: &RanCall) -> leashd_gate::Observation {
+    pub(crate) fn observe(
+        &self,
+        session: &leashd_types::SessionId,
+        ran: &RanCall,
+    ) -> leashd_gate::Observation {
         self.gate.observe(session, ran)
     }
 }
 
 /// The pinned Claude Code.
-pub async fn claude() -> ClaudeCode {
+pub(crate) async fn claude() -> ClaudeCode {
     let program = leashd_testkit::claude_program();
     ClaudeCode::find(program.as_os_str(), OsStr::new(""), Path::new(SUPERVISOR)).await.unwrap()
 }
 
-pub struct Driven {
-    pub running: Running,
-    pub warden: Arc<Warden>,
-    pub seen: Vec<AgentEvent>,
+pub(crate) struct Driven {
+    pub(crate) running: Running,
+    pub(crate) warden: Arc<Warden>,
+    pub(crate) seen: Vec<AgentEvent>,
 }
 
 impl Driven {
-    pub async fn start(agent: &dyn Agent, rig: &Rig, launch: Launch) -> Result<Self, StartError> {
+    pub(crate) async fn start(agent: &dyn Agent, rig: &Rig, launch: Launch) -> Result<Self, StartError> {
         let running = timeout(PATIENCE, agent.start(launch)).await.expect("a start has an end")?;
         Ok(Self { running, warden: Arc::new(Warden::new(rig)), seen: vec![] })
     }
 
     /// The real Claude Code in a fresh session.
-    pub async fn claude(rig: &Rig) -> Self {
+    pub(crate) async fn claude(rig: &Rig) -> Self {
         Self::start(&claude().await, rig, rig.launch()).await.unwrap()
     }
 
-    pub async fn order(&self, order: Order) {
+    pub(crate) async fn order(&self, order: Order) {
         timeout(PATIENCE, self.running.orders.send(order)).await.expect("orders are taken").unwrap();
     }
 
-    pub async fn say(&self, text: impl Into<String>) {
+    pub(crate) async fn say(&self, text: impl Into<String>) {
         self.order(Order::Prompt(Message::text(text))).await;
     }
 
     /// The next event. `None` after the last.
-    pub async fn next(&mut self) -> Option<AgentEvent> {
+    pub(crate) async fn next(&mut self) -> Option<AgentEvent> {
         let event = timeout(PATIENCE, self.running.events.recv()).await;
         let event = event.unwrap_or_else(|_| panic!("nothing happens any more after {:#?}", self.seen));
         self.seen.extend(event.clone());
         event
     }
 
-    pub async fn reply(&self, call: &ToolCall, person: Person) {
+    pub(crate) async fn reply(&self, call: &ToolCall, person: Person) {
         let reply = match person {
             Person::Thinks => return,
             Person::Denies => deny(AfterDenial::Continue),
@@ -150,7 +154,7 @@ impl Driven {
     }
 
     /// Waits for the next tool call.
-    pub async fn call(&mut self) -> ToolCall {
+    pub(crate) async fn call(&mut self) -> ToolCall {
         loop {
             match self.next().await {
                 Some(AgentEvent::ToolCall(call)) => return call,
@@ -161,12 +165,16 @@ impl Driven {
     }
 
     /// Says `text`, lets the person answer every call, returns when the turn is over.
-    pub async fn turn(&mut self, text: impl Into<String>, person: impl Fn(&ToolCall) -> Person) -> TurnEnd {
+    pub(crate) async fn turn(
+        &mut self,
+        text: impl Into<String>,
+        person: impl Fn(&ToolCall) -> Person,
+    ) -> TurnEnd {
         self.say(text).await;
         self.rest(person).await
     }
 
-    pub async fn rest(&mut self, person: impl Fn(&ToolCall) -> Person) -> TurnEnd {
+    pub(crate) async fn rest(&mut self, person: impl Fn(&ToolCall) -> Person) -> TurnEnd {
         loop {
             match self.next().await {
                 Some(AgentEvent::ToolCall(call)) => {
@@ -181,7 +189,7 @@ impl Driven {
     }
 
     /// Reads until the last event, which has to be `Exited`.
-    pub async fn to_the_end(&mut self) -> (Option<i32>, Option<i32>, String) {
+    pub(crate) async fn to_the_end(&mut self) -> (Option<i32>, Option<i32>, String) {
         while self.next().await.is_some() {}
         match self.seen.last() {
             Some(AgentEvent::Exited { code, signal, stderr_tail }) => (*code, *signal, stderr_tail.clone()),
@@ -189,26 +197,26 @@ impl Driven {
         }
     }
 
-    pub async fn stop(&mut self) -> (Option<i32>, Option<i32>, String) {
+    pub(crate) async fn stop(&mut self) -> (Option<i32>, Option<i32>, String) {
         self.order(Order::Stop).await;
         self.to_the_end().await
     }
 
-    pub fn calls(&self) -> Vec<&ToolCall> {
+    pub(crate) fn calls(&self) -> Vec<&ToolCall> {
         self.seen
             .iter()
             .filter_map(|event| if let AgentEvent::ToolCall(call) = event { Some(call) } else { None })
             .collect()
     }
 
-    pub fn ran(&self) -> Vec<&RanCall> {
+    pub(crate) fn ran(&self) -> Vec<&RanCall> {
         self.seen
             .iter()
             .filter_map(|event| if let AgentEvent::Ran(ran) = event { Some(ran) } else { None })
             .collect()
     }
 
-    pub fn withdrawn(&self) -> Vec<&CallId> {
+    pub(crate) fn withdrawn(&self) -> Vec<&CallId> {
         let one = |event: &AgentEvent| matches!(event, AgentEvent::Withdrawn { .. });
         self.seen
             .iter()
@@ -217,14 +225,14 @@ impl Driven {
             .collect()
     }
 
-    pub fn faults(&self) -> Vec<&Fault> {
+    pub(crate) fn faults(&self) -> Vec<&Fault> {
         self.seen
             .iter()
             .filter_map(|event| if let AgentEvent::Fault(fault) = event { Some(fault) } else { None })
             .collect()
     }
 
-    pub fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         let mut text = String::new();
         for event in &self.seen {
             if let AgentEvent::Text { text: piece, .. } = event {
@@ -240,11 +248,11 @@ fn deny(then: AfterDenial) -> Reply {
 }
 
 /// A prompt with a script of what the model does.
-pub fn script(items: serde_json::Value) -> String {
+pub(crate) fn script(items: serde_json::Value) -> String {
     format!("SCRIPT:{items}")
 }
 
 /// One call of Bash.
-pub fn bash(command: &str) -> serde_json::Value {
+pub(crate) fn bash(command: &str) -> serde_json::Value {
     serde_json::json!({"tool": "Bash", "input": {"command": command}})
 }
