@@ -56,6 +56,11 @@ impl Line {
     }
 }
 
+/// What the judge thinks of a call, gathering facts as the gate does. Records nothing and gives no permit.
+pub fn opinion(call: &ToolCall, rules: &Rules, base: &Facts) -> Verdict {
+    judge(call, rules, base).verdict
+}
+
 /// Judges `call` on `base`, the session's standing facts.
 pub(crate) fn judge(call: &ToolCall, rules: &Rules, base: &Facts) -> Judged {
     // A panic is a failure like any other, and a failure is an opinion.

@@ -20,6 +20,7 @@ mod record;
 mod settle;
 
 pub use audit::{AuditError, AuditLog, Durability, Secrets};
+pub use decide::opinion as judge;
 pub use gate::{Gate, Interactive, Snapshot};
 pub use grant::{Grant, GrantScope, Reach};
 pub use outcome::{Denial, Observation, Outcome};

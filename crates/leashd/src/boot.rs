@@ -176,8 +176,16 @@ fn approved(settings: &Settings, directory: &Path) -> Result<Vec<PathBuf>, Failu
     if settings.approved_directories.is_empty() {
         return Ok(vec![directory.to_owned()]);
     }
-    if settings.approved_directories.iter().any(|approved| directory.starts_with(approved)) {
-        return Ok(settings.approved_directories.clone());
+    let existing = |path: &PathBuf| {
+        path.canonicalize().ok().filter(|real| real.is_dir()).ok_or_else(|| {
+            let message =
+                format!("LEASHD_APPROVED_DIRECTORIES names {}, which is not a directory", path.display());
+            Failure::usage(message).hint("create it or take it off the list")
+        })
+    };
+    let approved = settings.approved_directories.iter().map(existing).collect::<Result<Vec<_>, _>>()?;
+    if approved.iter().any(|approved| directory.starts_with(approved)) {
+        return Ok(approved);
     }
     Err(Failure::usage(format!("{} is in no approved directory", directory.display()))
         .hint("add it to LEASHD_APPROVED_DIRECTORIES, or name another with --dir"))

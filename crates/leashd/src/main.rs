@@ -37,6 +37,7 @@ fn run(command: Command) -> Result<Exit, Failure> {
         Command::Demo(args) => commands::demo::run(&args),
         Command::Exec(args) => commands::exec::run(args),
         Command::Start(args) => commands::start::run(args),
+        Command::Policy(args) => commands::policy::run(&args),
         Command::Audit(args) => commands::audit::run(&args),
         Command::Trust(args) => commands::trust::run(&args),
     }
