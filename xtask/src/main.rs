@@ -1,4 +1,4 @@
-//! Developer commands: `cargo xtask check`, `tidy`, `test`, `bench`, `dist`, `advisories`.
+//! Developer commands: `cargo xtask check`, `tidy`, `test`, `score`, `bench`, `dist`, `advisories`.
 //!
 //! Knows how the project is built, checked and tested; knows nothing of what leashd does.
 
@@ -7,6 +7,7 @@ mod bench;
 mod check;
 mod deny;
 mod dist;
+mod score;
 mod skips;
 mod steps;
 mod testing;
@@ -23,6 +24,7 @@ cargo xtask COMMAND
   check       formatting, clippy, tidy, licences and bans: everything short of running the code
   tidy        the house rules that no compiler knows (fast, part of check)
   test        fetches the pinned agent, then runs every test; says what it skips and why
+  score FILE  judges a corpus and prints how often the answer is right, by category and technique
   bench       runs the criterion benchmarks and prints one table
   dist        builds the static binary that is shipped and proves that it is static
   advisories  known vulnerabilities of third-party code; needs the network";
@@ -40,10 +42,14 @@ fn main() -> ExitCode {
 fn dispatch() -> Result<()> {
     let mut arguments = std::env::args().skip(1);
     let command = arguments.next();
-    if let Some(extra) = arguments.next() {
+    let rest: Vec<String> = arguments.collect();
+    let workspace = Workspace::find()?;
+    if command.as_deref() == Some("score") {
+        return score::run(&workspace, &rest);
+    }
+    if let Some(extra) = rest.first() {
         bail!("unexpected argument `{extra}`\n\n{USAGE}");
     }
-    let workspace = Workspace::find()?;
     match command.as_deref() {
         Some("check") => check::run(&workspace),
         Some("tidy") => tidy::run(&workspace),

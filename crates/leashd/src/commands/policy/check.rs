@@ -15,7 +15,7 @@ const LINE_BYTES_MAX: usize = 64 << 20;
 pub(super) fn check(args: &CheckArgs) -> Result<Exit, Failure> {
     let mut judging = Judging::new(&args.judge)?;
     let Some(command) = &args.command else { return check_lines(&mut judging) };
-    let verdict = judging.judge("Bash", json!({"command": command}), None)?;
+    let verdict = judging.judge("Bash", json!({"command": command}), None, &[])?;
     let text = if args.json {
         json!({"v": 1, "verdict": verdict}).to_string()
     } else {
@@ -26,7 +26,7 @@ pub(super) fn check(args: &CheckArgs) -> Result<Exit, Failure> {
 }
 
 pub(super) fn explain(args: &ExplainArgs) -> Result<Exit, Failure> {
-    let verdict = Judging::new(&args.judge)?.judge("Bash", json!({"command": args.command}), None)?;
+    let verdict = Judging::new(&args.judge)?.judge("Bash", json!({"command": args.command}), None, &[])?;
     let mut out = io::stdout().lock();
     for line in leashd_connectors::explain(&verdict) {
         writeln!(out, "{line}")?;
@@ -42,6 +42,9 @@ struct Line {
     #[serde(default)]
     input: Value,
     cwd: Option<PathBuf>,
+    /// What a person opened for the run: `commit`, `push`, or the names of the grant files.
+    #[serde(default)]
+    grants: Vec<String>,
 }
 
 fn shell() -> String {
@@ -62,7 +65,7 @@ fn check_lines(judging: &mut Judging) -> Result<Exit, Failure> {
             continue;
         }
         let answer = match serde_json::from_slice::<Line>(&line) {
-            Ok(call) => short(&judging.judge(&call.tool, call.input, call.cwd.as_deref())?),
+            Ok(call) => short(&judging.judge(&call.tool, call.input, call.cwd.as_deref(), &call.grants)?),
             Err(error) => json!({
                 "decision": Decision::Deny,
                 "rule": "unreadable-line",
