@@ -1,8 +1,34 @@
 //! What programs do: the effects table (`crates/shell/knowledge/*`) and the engine that reads a command's words
 //! against it. Knows nothing about shell syntax; code found inside arguments goes back as `Nested` for the analysis.
 
+mod args;
+mod awk;
+mod code;
+mod custom;
+mod files;
+mod find;
+mod git;
+mod hosts;
+mod lexer;
+mod network;
+mod program;
+mod report;
+mod roles;
+mod sed;
+mod shells;
+mod spec;
+mod sql;
+mod table;
+mod tools;
+mod wrappers;
+
+#[cfg(test)]
+mod tests;
+
 use crate::Word;
 use leashd_types::Effect;
+
+pub(crate) use shells::steers;
 
 /// One command to be looked up. `words` is never empty; globs and unknown parts are still in them.
 pub(crate) struct Argv<'a> {
@@ -47,6 +73,15 @@ pub(crate) enum Nested {
 }
 
 /// Looks a command up. A program the table does not know yields `Effect::UnknownProgram`.
-pub(crate) fn describe(_argv: &Argv<'_>) -> Description {
-    Description::default()
+pub(crate) fn describe(argv: &Argv<'_>) -> Description {
+    program::describe(argv)
+}
+
+/// Every program name the table knows.
+pub(crate) fn names() -> impl Iterator<Item = &'static str> {
+    table::slots().iter().flat_map(|slot| slot.names.split(' ')).filter(|name| !name.is_empty())
+}
+
+pub(crate) fn knows(name: &str) -> bool {
+    table::find(name).is_some()
 }
