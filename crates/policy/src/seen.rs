@@ -17,7 +17,6 @@ pub(crate) struct Seen<'a> {
     pub(crate) classes: Classes,
     pub(crate) path: Option<Located<'a>>,
     pub(crate) nature: Nature,
-    pub(crate) reads: Reads,
 }
 
 impl Seen<'_> {
@@ -62,7 +61,13 @@ pub(crate) fn host_of(effect: &Effect) -> Option<&Host> {
 }
 
 pub(crate) fn see<'a>(effect: &'a Effect, facts: &'a Facts, manner: Manner) -> Seen<'a> {
-    let path = path_of(effect).map(|path| locate(path, facts));
+    let mut path = path_of(effect).map(|path| locate(path, facts));
+    if let (Effect::Read { .. }, Reads::Names, Some(path)) = (effect, manner.reads, path.as_mut())
+        && (path.place == Where::Unknown || path.kind == PathKind::Device)
+    {
+        // The names of files nobody named before, or of devices, tell nothing.
+        path.place = Where::HarmlessDevice;
+    }
     let nature = match (effect, path.as_ref()) {
         (Effect::Read { .. }, Some(_)) if manner.reads == Reads::Names => Nature::Ordinary,
         (_, Some(path)) => nature(path, facts),
@@ -107,7 +112,7 @@ pub(crate) fn see<'a>(effect: &'a Effect, facts: &'a Facts, manner: Manner) -> S
         Effect::UnknownProgram { name } => unknown_program(name, manner.bare, facts),
     };
     let classes = if nature == Nature::Credential { classes.with(Class::Credential) } else { classes };
-    Seen { effect, classes, path, nature, reads: manner.reads }
+    Seen { effect, classes, path, nature }
 }
 
 /// How a command goes about its effects.

@@ -17,10 +17,10 @@ pub(super) fn check(seen: &Seen<'_>, act: &Act<'_>, facts: &Facts) -> Option<Opi
         ));
     }
     let path = seen.path.as_ref()?;
-    protected(seen, path, facts)
+    whole_tree(seen, path, facts)
+        .or_else(|| protected(seen, path, facts))
         .or_else(|| by_nature(seen, path))
         .or_else(|| device(seen, path))
-        .or_else(|| whole_tree(seen, path, facts))
         .or_else(|| git_directory(seen, path))
         .or_else(|| outside_tree(seen, path, act))
 }
