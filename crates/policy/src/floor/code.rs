@@ -79,6 +79,10 @@ pub(super) fn check(seen: &Seen<'_>, act: &Act<'_>, line: &Line<'_>) -> Option<O
                 )
             })
         }
+        // A pipe that is both read and written wires an interpreter to whatever else the line talks to.
+        Effect::Runs { code: CodeSource::Unknown { why } } if line.talks => {
+            Some(Opinion::floor("pipe-to-shell", format!("code nobody has read would run: {why}")))
+        }
         Effect::Runs { code: CodeSource::File { path } } if line.fetched.contains(&path) => {
             Some(Opinion::floor("pipe-to-shell", "the same line fetches this file and runs it".to_owned()))
         }
