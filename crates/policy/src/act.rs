@@ -3,7 +3,7 @@
 use crate::class::Classes;
 use crate::matching::base_name;
 use crate::plan::{Plan, Reading};
-use crate::seen::{Bare, Seen, see};
+use crate::seen::{Bare, Manner, Reads, Seen, see};
 use leashd_shell::{Command, Part, Word};
 use leashd_types::{Effect, Facts, ToolCall};
 
@@ -91,13 +91,19 @@ pub(crate) fn acts<'a>(call: &'a ToolCall, plan: &'a Plan, facts: &'a Facts) -> 
                 .commands
                 .iter()
                 .map(|command| {
-                    let seen = see_all(&command.effects, facts, bare(command));
+                    let seen = see_all(&command.effects, facts, manner(command));
                     act("Bash", line, Some(command), seen, &command.unclear)
                 })
                 .collect()
         }
         Reading::Tool { effects, unclear } => {
-            vec![act(&call.tool, "", None, see_all(effects, facts, Bare::No), unclear)]
+            vec![act(
+                &call.tool,
+                "",
+                None,
+                see_all(effects, facts, Manner { bare: Bare::No, reads: Reads::Contents }),
+                unclear,
+            )]
         }
     }
 }
@@ -113,14 +119,26 @@ fn act<'a>(
     Act { tool, line, command, seen, classes, unclear }
 }
 
-fn see_all<'a>(effects: &'a [Effect], facts: &'a Facts, bare: Bare) -> Vec<Seen<'a>> {
-    effects.iter().map(|effect| see(effect, facts, bare)).collect()
+fn see_all<'a>(effects: &'a [Effect], facts: &'a Facts, manner: Manner) -> Vec<Seen<'a>> {
+    effects.iter().map(|effect| see(effect, facts, manner)).collect()
 }
 
-fn bare(command: &Command) -> Bare {
-    let only_options = command.words.iter().skip(1).all(|word| {
+/// Programs that show names, sizes and times, never what is in a file.
+const LISTERS: &[&str] =
+    &["ls", "dir", "vdir", "exa", "eza", "lsd", "stat", "du", "readlink", "realpath", "test", "["];
+
+fn manner(command: &Command) -> Manner {
+    let mut words = command.words.iter();
+    let program = words.next().and_then(Word::text).map(base_name).unwrap_or_default();
+    let only_options = words.all(|word| {
         word.text()
             .is_some_and(|text| text.starts_with('-') && !text.contains(['/', '=', '@']) && text.len() > 1)
     });
-    if only_options && command.assignments.is_empty() { Bare::OnlyOptions } else { Bare::No }
+    // A file redirected in is read by the shell; a lister is not given any.
+    let lists = LISTERS.contains(&program)
+        && !command.effects.iter().any(|effect| matches!(effect, Effect::Runs { .. }));
+    Manner {
+        bare: if only_options && command.assignments.is_empty() { Bare::OnlyOptions } else { Bare::No },
+        reads: if lists { Reads::Names } else { Reads::Contents },
+    }
 }

@@ -4,10 +4,10 @@
 use crate::act::Act;
 use crate::opinion::Opinion;
 use crate::places::Where;
-use crate::seen::Seen;
+use crate::seen::{Reads, Seen};
 use crate::sensitive::Nature;
 use crate::tools;
-use leashd_types::{Decision, Effect, Facts};
+use leashd_types::{Decision, Effect, Facts, PathKind};
 
 /// The strictest opinion about the paths of an act.
 pub(crate) fn check(act: &Act<'_>, facts: &Facts) -> Option<Opinion> {
@@ -75,6 +75,9 @@ fn shell(seen: &Seen<'_>) -> Option<Opinion> {
         Where::System if changes => outside(Decision::Deny),
         Where::System => None,
         Where::Outside | Where::Unresolved if changes => outside(Decision::Deny),
+        // Names of files nobody named before, or of devices, tell nothing.
+        Where::Unknown if seen.reads == Reads::Names && !changes => None,
+        Where::Outside if seen.reads == Reads::Names && path.kind == PathKind::Device => None,
         Where::Outside | Where::Unresolved => outside(Decision::Ask),
         Where::Unknown => {
             let reason = format!("it cannot be told which file is meant: {}", path.asked);

@@ -60,6 +60,8 @@ classes! {
     Loopback = "loopback",
     /// The configured registry of a package manager or a configured remote.
     Configured = "configured-host",
+    /// Another host that nothing here is configured to talk to.
+    Foreign = "foreign-host",
     /// Runs any code that is not itself one of the commands.
     Runs = "runs",
     InlineCode = "inline-code",

@@ -48,7 +48,7 @@ const READABLE: &[&str] = &[
     "/sys/fs/cgroup",
 ];
 
-/// Devices that hold nothing and break nothing. Trees.
+/// Devices that hold nothing and break nothing.
 const HARMLESS_DEVICES: &[&str] = &[
     "/dev/null",
     "/dev/zero",
@@ -59,9 +59,10 @@ const HARMLESS_DEVICES: &[&str] = &[
     "/dev/stdin",
     "/dev/stdout",
     "/dev/stderr",
-    "/dev/fd",
-    "/proc/self/fd",
 ];
+
+/// The files a process already has open. Trees.
+const OPEN_FILES: &[&str] = &["/dev/fd", "/proc/self/fd"];
 
 /// Where a path lies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -117,11 +118,19 @@ impl Located<'_> {
         match self.pattern {
             None => path.starts_with(real.as_path()),
             Some(pattern) => match path.strip_prefix(real.as_path()) {
-                Ok(rest) => rest
-                    .components()
-                    .next()
-                    .and_then(|first| first.as_os_str().to_str())
-                    .is_some_and(|first| glob_may_match(first_component(pattern), first)),
+                Ok(rest) => {
+                    let mut names = rest.components().filter_map(|name| name.as_os_str().to_str());
+                    match pattern.strip_prefix("**") {
+                        // At any depth.
+                        Some(deep) => {
+                            let last = deep.rsplit('/').next().filter(|last| !last.is_empty()).unwrap_or("*");
+                            names.any(|name| glob_may_match(last, name))
+                        }
+                        None => {
+                            names.next().is_some_and(|name| glob_may_match(first_component(pattern), name))
+                        }
+                    }
+                }
                 Err(_) => false,
             },
         }
@@ -171,11 +180,8 @@ pub(crate) fn locate<'a>(path: &'a PathText, facts: &'a Facts) -> Located<'a> {
             Located { asked, pattern, real: Some(real), kind: *kind, recovery, place }
         }
         Some(PathFact::Unresolvable(_)) | None => {
-            let place = if under_any(Path::new(asked), HARMLESS_DEVICES) {
-                Where::HarmlessDevice
-            } else {
-                Where::Unresolved
-            };
+            let place =
+                if is_harmless_device(Path::new(asked)) { Where::HarmlessDevice } else { Where::Unresolved };
             Located { asked, pattern, real: None, kind: PathKind::Other, recovery: Recovery::Unknown, place }
         }
     }
@@ -183,7 +189,7 @@ pub(crate) fn locate<'a>(path: &'a PathText, facts: &'a Facts) -> Located<'a> {
 
 fn place_of(real: &ResolvedPath, kind: PathKind, facts: &Facts) -> Where {
     let path = real.as_path();
-    if under_any(path, HARMLESS_DEVICES) {
+    if is_harmless_device(path) {
         return Where::HarmlessDevice;
     }
     if kind == PathKind::Device {
@@ -200,6 +206,10 @@ fn place_of(real: &ResolvedPath, kind: PathKind, facts: &Facts) -> Where {
         return Where::System;
     }
     if under_any(path, READABLE) { Where::System } else { Where::Outside }
+}
+
+fn is_harmless_device(path: &Path) -> bool {
+    path.to_str().is_some_and(|path| HARMLESS_DEVICES.contains(&path)) || under_any(path, OPEN_FILES)
 }
 
 pub(crate) fn under_any(path: &Path, roots: &[&str]) -> bool {
@@ -261,14 +271,14 @@ fn may_match(mut pattern: &[char], mut name: &[char]) -> bool {
     }
 }
 
-/// True if a glob matches everything of a directory (`*`, `.*`, `.[!.]*`).
+/// True if a glob matches everything of a directory (`*`, `.*`, `.[!.]*`, `**`).
 pub(crate) fn matches_everything(pattern: &str) -> bool {
-    let first = first_component(pattern);
-    !first.is_empty()
-        && first.contains('*')
-        && first
-            .chars()
-            .all(|character| matches!(character, '*' | '?' | '.' | '[' | ']' | '!' | '^' | '{' | '}' | ','))
+    let wild = |part: &str| {
+        part.contains('*')
+            && part.chars().all(|c| matches!(c, '*' | '?' | '.' | '[' | ']' | '!' | '^' | '{' | '}' | ','))
+    };
+    let mut parts = pattern.split('/').filter(|part| !part.is_empty()).peekable();
+    parts.peek().is_some() && parts.all(wild)
 }
 
 #[cfg(test)]
@@ -300,7 +310,7 @@ mod tests {
         for pattern in ["*", ".*", ".[!.]*", "**", "*/"] {
             assert!(matches_everything(pattern), "{pattern}");
         }
-        for pattern in ["*.o", "a*", "", "src/*"] {
+        for pattern in ["*.o", "a*", "", "src/*", "**/*.py", "*/x"] {
             assert!(!matches_everything(pattern), "{pattern}");
         }
     }

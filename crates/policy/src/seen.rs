@@ -17,6 +17,7 @@ pub(crate) struct Seen<'a> {
     pub(crate) classes: Classes,
     pub(crate) path: Option<Located<'a>>,
     pub(crate) nature: Nature,
+    pub(crate) reads: Reads,
 }
 
 impl Seen<'_> {
@@ -60,9 +61,13 @@ pub(crate) fn host_of(effect: &Effect) -> Option<&Host> {
     }
 }
 
-pub(crate) fn see<'a>(effect: &'a Effect, facts: &'a Facts, bare: Bare) -> Seen<'a> {
+pub(crate) fn see<'a>(effect: &'a Effect, facts: &'a Facts, manner: Manner) -> Seen<'a> {
     let path = path_of(effect).map(|path| locate(path, facts));
-    let nature = path.as_ref().map_or(Nature::Ordinary, |path| nature(path, facts));
+    let nature = match (effect, path.as_ref()) {
+        (Effect::Read { .. }, Some(_)) if manner.reads == Reads::Names => Nature::Ordinary,
+        (_, Some(path)) => nature(path, facts),
+        (_, None) => Nature::Ordinary,
+    };
     let classes = match effect {
         Effect::Read { .. } => Classes::of(&[Class::Read]),
         Effect::Write { .. } => match nature {
@@ -99,10 +104,25 @@ pub(crate) fn see<'a>(effect: &'a Effect, facts: &'a Facts, bare: Bare) -> Seen<
         },
         Effect::Secret { .. } => Classes::of(&[Class::Secret]),
         Effect::Environment { .. } => Classes::of(&[Class::Environment]),
-        Effect::UnknownProgram { name } => unknown_program(name, bare, facts),
+        Effect::UnknownProgram { name } => unknown_program(name, manner.bare, facts),
     };
     let classes = if nature == Nature::Credential { classes.with(Class::Credential) } else { classes };
-    Seen { effect, classes, path, nature }
+    Seen { effect, classes, path, nature, reads: manner.reads }
+}
+
+/// How a command goes about its effects.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Manner {
+    pub(crate) bare: Bare,
+    pub(crate) reads: Reads,
+}
+
+/// What of a file is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reads {
+    Contents,
+    /// Its name, size and times (`ls`, `stat`).
+    Names,
 }
 
 /// Whether a command is given anything but options.
@@ -130,9 +150,7 @@ fn deletes(depth: Depth, force: Force, path: Option<&Located<'_>>) -> Classes {
         }
     }
     let recoverable = path.is_some_and(|path| {
-        path.place == Where::Inside
-            && path.pattern.is_none()
-            && (path.recovery == Recovery::Committed || path.kind == PathKind::Missing)
+        path.place == Where::Inside && path.pattern.is_none() && path.recovery == Recovery::Committed
     });
     if recoverable { classes.with(Class::DeleteRecoverable) } else { classes }
 }
@@ -150,10 +168,10 @@ fn network(host: &Host, direction: Direction) -> Classes {
         Direction::Send => classes.with(Class::Send),
         Direction::Listen => classes.with(Class::Listen),
     };
-    match host {
-        Host::Configured(_) => classes.with(Class::Configured),
-        Host::Named(_) | Host::Unknown(_) => classes,
-    }
+    classes.with(match host {
+        Host::Configured(_) => Class::Configured,
+        Host::Named(_) | Host::Unknown(_) => Class::Foreign,
+    })
 }
 
 /// True if the other end is this machine.
@@ -179,11 +197,12 @@ fn runs(code: &CodeSource, path: Option<&Located<'_>>, facts: &Facts) -> Classes
     let (class, own) = match code {
         CodeSource::Inline { language, text } => (Class::InlineCode, inline::is_harmless(language, text)),
         CodeSource::File { .. } => {
-            // Installed programs of the system are tools like any other; a file that is not there cannot be read.
+            // Installed programs of the system are tools like any other. A file that is not there yet is written
+            // inside the project before it runs, as the agent may.
             let own = path.is_some_and(|path| {
                 matches!(path.place, Where::Inside | Where::System)
                     && path.pattern.is_none()
-                    && path.kind == PathKind::File
+                    && matches!(path.kind, PathKind::File | PathKind::Missing)
             });
             (Class::FileCode, own)
         }
@@ -225,13 +244,7 @@ fn git(operation: GitOperation, force: Force, target: Option<&str>) -> Classes {
 /// Nothing said, `HEAD` and everything at once could all be the protected branch.
 fn is_protected_target(target: Option<&str>) -> bool {
     let Some(target) = target else { return true };
-    let mut refs = target.split_whitespace().filter(|word| !word.starts_with('-')).peekable();
-    if refs.peek().is_none() {
-        return true;
-    }
-    refs.any(|word| {
-        let to = word.rsplit(':').next().unwrap_or(word);
-        let branch = to.strip_prefix("refs/heads/").unwrap_or(to).trim_start_matches('+');
-        branch == "HEAD" || branch.contains('*') || PROTECTED_BRANCHES.contains(&branch)
-    })
+    let branch = target.strip_prefix("refs/heads/").unwrap_or(target);
+    let plain = branch.chars().all(|c| c.is_alphanumeric() || matches!(c, '-' | '_' | '/' | '.' | '#'));
+    !plain || branch == "HEAD" || PROTECTED_BRANCHES.contains(&branch)
 }

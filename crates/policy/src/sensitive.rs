@@ -344,21 +344,24 @@ fn is_automation(parts: &[&str]) -> bool {
 
 /// What a glob could reach: the names above, held against its components.
 fn of_glob(directory: &str, pattern: &str, facts: &Facts) -> Nature {
-    // `*` alone reaches what a listing reaches; only a pattern that is aimed at hidden or secret names counts.
-    let aimed = |part: &str| part.chars().any(|c| c.is_ascii_alphanumeric()) || part.starts_with('.');
-    let parts: Vec<&str> = pattern.split('/').filter(|part| !part.is_empty()).collect();
-    let Some(first) = parts.first() else { return Nature::Ordinary };
+    let mut parts: Vec<&str> = pattern.split('/').filter(|part| !part.is_empty()).collect();
+    // `**/x` is `x` at any depth.
+    while parts.first() == Some(&"**") {
+        parts.remove(0);
+    }
+    let Some((first, rest)) = parts.split_first() else { return Nature::Ordinary };
     if matches_everything(first) && first.starts_with('.') {
         return Nature::PerhapsCredential;
     }
+    // `*` alone reaches what a listing reaches; only a pattern that is aimed at hidden or secret names counts.
+    let aimed = first.chars().any(|c| c.is_ascii_alphanumeric()) || first.starts_with('.');
     let known =
         SECRET_NAMES.iter().chain(SECRET_DIRECTORIES).chain(&[".git", ".leashd", ".leopold", ".claude"]);
-    for name in known.filter(|name| aimed(first) && glob_may_match(first, name)) {
-        let rest: Vec<&str> = parts.iter().skip(1).copied().collect();
-        let whole = if rest.is_empty() {
-            format!("{}/{name}", directory.trim_end_matches('/'))
-        } else {
-            format!("{}/{name}/{}", directory.trim_end_matches('/'), rest.join("/"))
+    let directory = directory.trim_end_matches('/');
+    for name in known.filter(|name| aimed && glob_may_match(first, name)) {
+        let whole = match rest {
+            [] => format!("{directory}/{name}"),
+            rest => format!("{directory}/{name}/{}", rest.join("/")),
         };
         let nature = of_text(&whole, facts);
         if nature != Nature::Ordinary {
@@ -368,6 +371,18 @@ fn of_glob(directory: &str, pattern: &str, facts: &Facts) -> Nature {
     let ending = parts.last().copied().unwrap_or_default();
     let secret_ending = SECRET_ENDINGS.iter().any(|known| ending.to_ascii_lowercase().ends_with(known));
     if secret_ending { Nature::Credential } else { Nature::Ordinary }
+}
+
+/// A word of which only pieces are known (`~/.ssh/$key`, `/proc/$PPID/environ`): what it could name.
+pub(crate) fn could_name_credential(pieces: &str, facts: &Facts) -> bool {
+    let Some(star) = pieces.find('*') else { return false };
+    let Some(slash) = pieces.get(..star).and_then(|known| known.rfind('/')) else { return false };
+    let (Some(directory), Some(pattern)) = (pieces.get(..slash), pieces.get(slash + 1..)) else {
+        return false;
+    };
+    // Nothing known but the directory could be any file of it: only what every file there is counts.
+    let sample = pieces.replace('*', "x");
+    of_text(&sample, facts) == Nature::Credential || of_glob(directory, pattern, facts) == Nature::Credential
 }
 
 fn is_one_of(part: Component<'_>, names: &[&str]) -> bool {

@@ -19,7 +19,6 @@ fn every_policy_that_ships_loads() {
 }
 
 #[test]
-#[ignore = "the shell analysis is not there yet"]
 fn the_examples_of_the_policies_hold() {
     let mut wrong = Vec::new();
     for name in BUILTIN_NAMES {

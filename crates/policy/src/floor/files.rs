@@ -4,7 +4,8 @@ use crate::act::Act;
 use crate::opinion::Opinion;
 use crate::places::{Located, Where, matches_everything};
 use crate::seen::Seen;
-use crate::sensitive::Nature;
+use crate::sensitive::{Nature, could_name_credential};
+use leashd_shell::Part;
 use leashd_types::{Depth, Effect, Facts, Opens, PathKind, Protection};
 use std::path::Path;
 
@@ -149,4 +150,19 @@ fn outside_tree(seen: &Seen<'_>, path: &Located<'_>, act: &Act<'_>) -> Option<Op
     (outside && act.is_shell()).then(|| {
         Opinion::floor("delete-outside", format!("{} lies outside the approved directories", path.shown()))
     })
+}
+
+/// A word of which only pieces are known, where the pieces say that it is a credential.
+pub(super) fn half_known(act: &Act<'_>, facts: &Facts) -> Option<Opinion> {
+    let uses_it = act.seen.iter().any(|seen| seen.place() == Some(Where::Unknown));
+    let command = act.command.filter(|_| uses_it)?;
+    let word = command.words.iter().skip(1).filter(|word| word.unknown_reason().is_some()).find(|word| {
+        let pieces = word.parts().iter().map(|part| match part {
+            Part::Text(text) => text.as_str(),
+            Part::Glob(_) | Part::Unknown(_) => "*",
+        });
+        could_name_credential(&pieces.collect::<String>(), facts)
+    })?;
+    let reason = format!("{}… leads to credentials, whatever follows", word.prefix());
+    Some(Opinion::floor("credentials", reason))
 }

@@ -1,0 +1,77 @@
+//! The programs whose arguments are a language of their own, by the name the table uses.
+
+use super::args::Parsed;
+use super::report::Report;
+use super::{awk, files, find, git, network, sed, shells, sql, tools, wrappers};
+use crate::Word;
+
+/// Whether the entry's own roles apply too.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum After {
+    Done,
+    Generic,
+}
+
+pub(super) fn run(name: &str, report: &mut Report<'_>, parsed: &Parsed<'_>, words: &[Word]) -> After {
+    match name {
+        "awk" => awk::program(report, parsed),
+        "sed" => sed::program(report, parsed),
+        "find" => find::find(report, words),
+        "git" => git::git(report, words),
+        "chmod" => files::chmod(report, parsed),
+        "kill" => files::kill(report, words),
+        "dd" => files::dd(report, words),
+        "tar" => files::tar(report, words, parsed),
+        "crontab" => files::crontab(report, parsed),
+        "unlink-source" => files::remove_source(report, parsed),
+        "curl" => network::curl(report, parsed),
+        "wget" => network::wget(report, parsed),
+        "nc" => network::nc(report, parsed, words),
+        "ssh" => network::ssh(report, parsed),
+        "scp" => network::scp(report, parsed),
+        "rsync" => network::rsync(report, parsed),
+        "http" => network::httpie(report, parsed),
+        "socat" => network::socat(report, parsed),
+        "dig" => network::dig(report, parsed),
+        "shell" => shells::shell(report, words),
+        "env" => shells::env(report, words),
+        "export" => shells::export(report, words),
+        "set" => shells::set(report, words),
+        "xargs" => shells::xargs(report, words),
+        "parallel" => shells::parallel(report, words),
+        "su" => shells::su(report, parsed),
+        "source" => shells::source(report, words),
+        "sudo" => shells::sudo(report, parsed),
+        "assign-cmd" => wrappers::assignments_then_command(report, parsed),
+        "eval" => wrappers::eval(report, words),
+        "printenv" => wrappers::printenv(report, parsed),
+        "gdb" => wrappers::debugger(report, parsed),
+        "start-stop" => wrappers::start_stop(report, parsed),
+        "fd" => wrappers::fd(report, words),
+        "stdin-script" => shells::stdin_script(report, parsed),
+        "psql" | "mysql" | "sqlite" | "mongo" | "redis" => sql::client(report, name, parsed),
+        "interpreter" => tools::interpreter(report, parsed),
+        "python" => tools::python(report, parsed),
+        "vim" => tools::vim(report, parsed),
+        "emacs" => tools::emacs(report, parsed),
+        "npx" => tools::npx(report, parsed),
+        "npm-install" => tools::install(report, parsed),
+        "npm-version" => tools::npm_version(report, parsed),
+        "npm-config" => tools::npm_config(report, parsed),
+        "pip" => tools::install(report, parsed),
+        "make" => tools::make(report, parsed),
+        "gh-api" => tools::gh_api(report, parsed),
+        "kubectl-delete" => tools::kubectl_delete(report, parsed),
+        "docker-run" => tools::docker_run(report, parsed),
+        "aws-cp" => tools::bucket_copy(report, parsed),
+        "openssl" => tools::openssl(report, parsed),
+        "tool-install" => tools::tool_install(report, parsed),
+        "uvx" => tools::uvx(report, parsed),
+        "project-script" => tools::project_script(report, parsed),
+        "service-by-verb" => tools::service_by_verb(report, parsed),
+        _ => {
+            report.unclear(format!("the effects table names `{name}`, which is not there"));
+            After::Done
+        }
+    }
+}
