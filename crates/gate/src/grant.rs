@@ -6,15 +6,12 @@
 
 use crate::decide::{Judged, Line};
 use leashd_types::{
-    Band, CodeSource, CommandReport, Decision, Digest, Direction, Effect, Facts, GitOperation, Host,
-    PathFact, PathKind, PathText, ResolvedPath, RuleRef, SessionId, ToolCall, digest_of,
+    Band, CodeSource, CommandReport, Decision, Digest, Effect, Facts, GitOperation, PathFact, PathKind,
+    PathText, ResolvedPath, RuleRef, SessionId, ToolCall, digest_of,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-
-/// Words of a command that name what it does (`git commit`, `npm run build`).
-const PREFIX_WORDS: usize = 3;
 
 /// Builtins after which the same words mean something else.
 const STATE_CHANGERS: [&str; 27] = [
@@ -66,7 +63,7 @@ pub enum GrantScope {
 pub enum Reach {
     /// The whole command is the granted one.
     Whole,
-    /// More words may follow as long as the effects stay the same.
+    /// More words may follow as long as the effects stay the same. Only where the words do not name the object.
     Prefix,
 }
 
@@ -170,10 +167,9 @@ fn command_scope(call: &ToolCall, judged: &Judged) -> Option<(GrantScope, String
     if !others.is_empty() || command.rule != judged.verdict.rule {
         return None;
     }
-    let leading = leading_words(&command.text);
-    let pinned = !command.effects.is_empty() && command.effects.iter().all(names_its_object);
-    let (prefix, reach) = match leading {
-        Some(words) if pinned => (words, Reach::Prefix),
+    let varies = !command.effects.is_empty() && command.effects.iter().all(may_vary);
+    let (prefix, reach) = match leading_words(&command.text) {
+        Some(words) if varies => (words, Reach::Prefix),
         Some(_) | None => (command.text.clone(), Reach::Whole),
     };
     let more = match reach {
@@ -219,34 +215,41 @@ fn is_exact(text: &str) -> bool {
     !text.contains(['‹', '…']) && !text.contains("\\u{")
 }
 
-/// The words that say what a command does: up to three, up to the first flag, path or quoted word.
+/// The program and its subcommand, if both are plain words.
 fn leading_words(text: &str) -> Option<String> {
-    let plain = |word: &&str| {
-        !word.is_empty()
-            && !word.starts_with('-')
+    let plain = |word: &str| {
+        !word.starts_with('-')
+            && !word.is_empty()
             && word.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
     };
-    let words: Vec<_> = text.split(' ').take_while(plain).take(PREFIX_WORDS).collect();
-    (!words.is_empty()).then(|| words.join(" "))
+    let mut words = text.split(' ');
+    match (words.next(), words.next()) {
+        (Some(program), Some(subcommand)) if plain(program) && plain(subcommand) => {
+            Some(format!("{program} {subcommand}"))
+        }
+        (_, _) => None,
+    }
 }
 
-/// Whether an effect says so much about its object that further words cannot change it without changing the effect.
-fn names_its_object(effect: &Effect) -> bool {
+/// Whether further words leave an effect what it was. True only for what stays in the repository's own history and
+/// index (`git commit`, `git add`): everywhere else the words name the object, and the effects do not tell all of it
+/// (`make test deploy`, `curl HOST/other`).
+fn may_vary(effect: &Effect) -> bool {
     match effect {
-        Effect::Read { path }
-        | Effect::Write { path }
-        | Effect::Delete { path, .. }
-        | Effect::Permissions { path, .. } => matches!(path, PathText::Exact(_)),
-        Effect::Network { host: Host::Named(_), direction: Direction::Fetch } => true,
-        Effect::Git { operation, target, .. } => match operation {
+        Effect::Git { operation, .. } => match operation {
             GitOperation::Read | GitOperation::Local | GitOperation::Commit => true,
-            GitOperation::Push | GitOperation::Fetch => target.is_some(),
-            GitOperation::Discard
+            GitOperation::Fetch
+            | GitOperation::Push
+            | GitOperation::Discard
             | GitOperation::Rewrite
             | GitOperation::Configure
             | GitOperation::Unknown => false,
         },
-        Effect::Network { .. }
+        Effect::Read { .. }
+        | Effect::Write { .. }
+        | Effect::Delete { .. }
+        | Effect::Permissions { .. }
+        | Effect::Network { .. }
         | Effect::Runs { .. }
         | Effect::Privilege { .. }
         | Effect::Publishes { .. }

@@ -122,6 +122,11 @@ fn a_target_once_granted_is_not_another_target() {
     check(&grant, vec![asked("git push origin feat", &[push("origin feat", Force::Forced)])], Then::Asked);
     check(
         &grant,
+        vec![asked("git push origin feat --tags", &[push("origin feat", Force::Normal)])],
+        Then::Asked,
+    );
+    check(
+        &grant,
         vec![asked("git push origin feat +main", &[push("origin main", Force::Forced)])],
         Then::Asked,
     );
@@ -140,9 +145,12 @@ fn what_does_not_name_its_object_is_granted_word_for_word() {
         check(&grant, vec![asked("deploy staging production", &effects)], Then::Asked);
         check(&grant, vec![asked("deploy production", &effects)], Then::Asked);
     }
-    let send = Effect::Network { host: Host::Named("x.example".to_owned()), direction: Direction::Send };
-    let grant = derive(vec![asked("curl -d a https://x.example", std::slice::from_ref(&send))]);
-    check(&grant, vec![asked("curl -d b https://x.example", &[send])], Then::Asked);
+    for direction in [Direction::Fetch, Direction::Send] {
+        let host = [Effect::Network { host: Host::Named("x.example".to_owned()), direction }];
+        let grant = derive(vec![asked("curl https://x.example/a", &host)]);
+        check(&grant, vec![asked("curl https://x.example/a", &host)], Then::Allowed);
+        check(&grant, vec![asked("curl https://x.example/b", &host)], Then::Asked);
+    }
     let mut ssh = asked("ls", &[unknown("ls")]);
     ssh.via = vec!["ssh host".to_owned()];
     let grant = derive(vec![ssh.clone()]);

@@ -1,6 +1,10 @@
 //! What is taken out and what stays.
 
 use super::{SHAPES, Secrets, names_a_secret};
+use crate::audit::fixture::{NOW, fixture};
+use crate::audit::{AuditLog, Durability, Record, verify};
+use proptest::prelude::*;
+use std::process::{Command, Stdio};
 
 #[track_caller]
 fn check(text: &str, secret: &str) {
@@ -107,4 +111,45 @@ fn keys_that_name_a_secret() {
     for key in ["command", "file_path", "content", "pattern", "description"] {
         assert!(!names_a_secret(key), "{key}");
     }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    /// No named value reaches the file: raw, URL-encoded, or as `base64` writes it behind any text.
+    #[test]
+    fn no_named_value_is_written(secret in "[!-~]{8,40}", before in "[ -~]{0,5}", after in "[ -~]{0,5}") {
+        let fixture = fixture();
+        let secrets = Secrets::new([secret.clone()]).unwrap();
+        let log = AuditLog::open(&fixture.path, Durability::Never, secrets).unwrap();
+        let encoded = encode(&format!("{before}{secret}{after}"));
+        let input = serde_json::json!({
+            "raw": format!("{before}{secret}{after}"), "base64": encoded.clone(), "nested": [{ "url": urlencode(&secret) }],
+        });
+        let record = Record::ToolRanUngated { tool_name: "x".to_owned(), tool_input: input, reason: secret.clone() };
+        log.append(NOW, None, None, record).unwrap();
+        let entry: serde_json::Value = serde_json::from_str(&fixture.lines()[0]).unwrap();
+        let said: Vec<&str> = ["raw", "base64"].iter().map(|key| entry["tool_input"][key].as_str().unwrap()).collect();
+        prop_assert!(!said[0].contains(&secret) && said[0].contains("[redacted]"), "{}", said[0]);
+        prop_assert!(said[1] != encoded && said[1].contains("[redacted]"), "{}", said[1]);
+        let url = entry["tool_input"]["nested"][0]["url"].as_str().unwrap();
+        prop_assert!(url.contains("[redacted]"), "{}", url);
+        prop_assert!(entry["reason"].as_str().unwrap().contains("[redacted]"));
+        prop_assert_eq!(verify(&fixture.path).unwrap().finding, None);
+    }
+}
+
+/// What the program `base64` makes of it.
+fn encode(text: &str) -> String {
+    let mut child =
+        Command::new("base64").arg("-w0").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    std::io::Write::write_all(&mut child.stdin.take().unwrap(), text.as_bytes()).unwrap();
+    String::from_utf8(child.wait_with_output().unwrap().stdout).unwrap()
+}
+
+fn urlencode(text: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte);
+    text.bytes()
+        .map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") })
+        .collect()
 }
