@@ -97,6 +97,9 @@ impl Interpreter {
     }
 
     pub(crate) fn prompted(&mut self) {
+        if self.phase == Phase::Idle {
+            self.interrupted = false;
+        }
         self.phase = Phase::Running;
     }
 
