@@ -11,7 +11,9 @@ mod tests;
 mod turn;
 
 use asks::Ledger;
-use leashd_types::{AgentEvent, Answer, Approver, AskId, Command, Event, SessionId, SessionView, Timestamp};
+use leashd_types::{
+    AgentEvent, Answer, Approver, AskId, Command, Event, SessionId, SessionView, Stage, Timestamp,
+};
 use session::Session;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -140,7 +142,12 @@ impl Engine {
     ) -> Vec<Action> {
         let Some(session) = self.sessions.get_mut(id) else { return Vec::new() };
         let Gated::Pending { kind, digest } = gated else {
-            return session.gated(call, gated, Approver::Policy);
+            let by = match &gated {
+                // The gate knew that nobody can be asked here.
+                Gated::Denied { stage: Stage::Approval, .. } => Approver::Nobody,
+                Gated::Allowed { .. } | Gated::Denied { .. } | Gated::Pending { .. } => Approver::Policy,
+            };
+            return session.gated(call, gated, by);
         };
         self.asks.open(id, call, kind, digest, now, &self.limits)
     }

@@ -1,6 +1,7 @@
 //! Which calls were permitted, denied or are waiting, so that what ran can be compared with what was decided, and
 //! so that one decision is used once. Knows no policy.
 
+use crate::decide::Digests;
 use leashd_types::{CallId, Digest, SessionId};
 use std::collections::{HashMap, VecDeque};
 
@@ -42,10 +43,7 @@ pub(crate) enum State {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Allowed {
     pub(crate) tool: String,
-    /// Of tool and input as released.
-    pub(crate) released: Digest,
-    /// Of tool and input as the model sent it; some agents report only that.
-    pub(crate) sent: Digest,
+    pub(crate) digests: Digests,
 }
 
 impl Calls {

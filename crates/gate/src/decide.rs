@@ -1,7 +1,7 @@
 //! Reading, gathering and judging one call. Whatever cannot be told is a denial that says so.
 
 use leashd_policy::{Plan, Rules};
-use leashd_types::{Facts, PathFact, Stage, ToolCall, Verdict};
+use leashd_types::{Digest, Facts, PathFact, Stage, ToolCall, Verdict, digest_of};
 use serde_json::Value;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
@@ -19,6 +19,46 @@ pub(crate) struct Judged {
     pub(crate) verdict: Verdict,
     /// What may run if it may: canonical paths in place of those the model wrote.
     pub(crate) input: Value,
+    pub(crate) digests: Digests,
+    pub(crate) line: Line,
+}
+
+/// Of a call's tool and input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Digests {
+    /// As the model sent it; some agents report only that.
+    pub(crate) sent: Digest,
+    /// As it is released.
+    pub(crate) released: Digest,
+}
+
+impl Digests {
+    pub(crate) fn of(call: &ToolCall, input: &Value) -> Self {
+        let released = digest_of(&call.tool, input);
+        let sent = if call.input == *input { released } else { call.digest() };
+        Self { sent, released }
+    }
+}
+
+/// Whether the shell line as a whole was understood.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Line {
+    Clear,
+    Unclear,
+}
+
+impl Line {
+    fn of(plan: &Plan) -> Self {
+        match plan.analysis() {
+            Some(analysis) if analysis.unclear.is_empty() && analysis.scripts.is_empty() => Self::Clear,
+            Some(_) | None => Self::Unclear,
+        }
+    }
+}
+
+/// What the judge thinks of a call, gathering facts as the gate does. Records nothing and gives no permit.
+pub fn opinion(call: &ToolCall, rules: &Rules, base: &Facts) -> Verdict {
+    judge(call, rules, base).verdict
 }
 
 /// Judges `call` on `base`, the session's standing facts.
@@ -29,6 +69,8 @@ pub(crate) fn judge(call: &ToolCall, rules: &Rules, base: &Facts) -> Judged {
         facts: base.clone(),
         verdict: Verdict::failure(Stage::Policy, "the judge failed on this call"),
         input: call.input.clone(),
+        digests: Digests::of(call, &call.input),
+        line: Line::Unclear,
     })
 }
 
@@ -48,7 +90,9 @@ fn judge_unguarded(call: &ToolCall, rules: &Rules, base: &Facts) -> Judged {
         Ok(input) => (leashd_policy::judge(rules, call, &plan, &facts), input),
         Err(why) => (Verdict::failure(Stage::Sandbox, why), call.input.clone()),
     };
-    Judged { plan: Some(plan), facts, verdict, input }
+    let line = Line::of(&plan);
+    let digests = Digests::of(call, &input);
+    Judged { plan: Some(plan), facts, verdict, input, digests, line }
 }
 
 /// What cannot be resolved is a denial.

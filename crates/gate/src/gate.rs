@@ -2,20 +2,17 @@
 //!
 //! [`Gate::begin`]: register the call, judge it (facts and verdict), look for a grant, record, release.
 //! [`Gate::settle`]: check the answer, judge again, compare with what was asked, record, release.
+//! [`Gate::observe`]: compare what ran with what was released.
 //! Whatever goes wrong on the way is a denial that names the stage. Nothing leaves without its audit entry.
 
-use crate::answer::{self, KeepGrant, Reading};
 use crate::audit::{AuditError, AuditLog, Head, Record};
 use crate::calls::{Allowed, Calls, State};
-use crate::decide::{self, Judged};
+use crate::decide::{self, Digests, Judged, Line};
 use crate::pending::{self, Generation};
-use crate::record::{self, Settled};
+use crate::record;
 use crate::{Denial, Grant, Outcome, Pending, Permit, Released};
 use leashd_policy::Rules;
-use leashd_types::{
-    Answer, Approver, CallId, Decision, Digest, Facts, Mode, SessionId, Stage, Timestamp, ToolCall, Verdict,
-    digest_of,
-};
+use leashd_types::{Approver, CallId, Decision, Facts, Mode, SessionId, Stage, Timestamp, ToolCall, Verdict};
 use serde_json::Value;
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -79,49 +76,6 @@ impl Gate {
         }
     }
 
-    /// Applies an answer: gathers and judges again, and refuses if anything changed since the question.
-    /// `digest` is the one that was shown with the question.
-    pub fn settle(
-        &self,
-        pending: Pending,
-        answer: &Answer,
-        by: &Approver,
-        digest: Digest,
-        snapshot: &Snapshot,
-    ) -> Outcome {
-        let settled = Settling { gate: self, pending: &pending, answer: Some(answer), by };
-        if digest != pending.digest {
-            return settled.deny("the answer is to something else than what was asked", None);
-        }
-        if !self.is_waiting(&pending) {
-            return settled.deny("the call no longer waits for an answer", None);
-        }
-        match answer::read(&pending, answer, by) {
-            Reading::Invalid(why) => settled.deny(why, None),
-            Reading::No { reason, instructions } => settled.deny(reason, instructions),
-            Reading::Yes { input, mode, keep_grant } => match self.still_stands(&pending, snapshot) {
-                Err(why) => settled.deny(&why, None),
-                Ok(()) => settled.allow(input, mode, keep_grant),
-            },
-        }
-    }
-
-    /// Leaves the decision to the agent's own prompt, in a person's own session. Recorded; gives no permit.
-    ///
-    /// # Errors
-    /// The denial to answer with when it could not be recorded.
-    pub fn defer(&self, pending: Pending) -> Result<Head, Box<Denial>> {
-        let settled = Settling { gate: self, pending: &pending, answer: None, by: &Approver::Deferred };
-        if !self.is_waiting(&pending) {
-            return Err(Box::new(settled.denial("the call no longer waits for an answer")));
-        }
-        let allowed = allowed(&pending.call, &pending.input);
-        settled
-            .record(Decision::Ask, None, allowed.released, None)
-            .and_then(|head| self.mark(&pending.call, State::Deferred(allowed)).map(|()| head))
-            .map_err(|error| Box::new(self.unrecorded(&pending.call, &pending.facts, &error)))
-    }
-
     /// Forgets the calls of a session that is over.
     pub fn forget(&self, session: &SessionId) {
         if let Ok(mut calls) = self.calls.lock() {
@@ -148,8 +102,12 @@ impl Gate {
             Ok(head) => head,
             Err(error) => return Outcome::Denied(self.unrecorded(call, &judged.facts, &error)),
         };
-        let Judged { facts, verdict, input, .. } = judged;
-        self.release(call, &facts, Letter { input, mode: None, grant: None, via, verdict: &verdict, head })
+        let Judged { facts, verdict, input, digests, .. } = judged;
+        self.release(
+            call,
+            &facts,
+            Letter { input, digests, mode: None, grant: None, via, verdict: &verdict, head },
+        )
     }
 
     fn ask(&self, call: ToolCall, mut judged: Judged, snapshot: &Snapshot) -> Outcome {
@@ -199,6 +157,8 @@ impl Gate {
             facts: snapshot.facts.clone(),
             verdict: Verdict::failure(Stage::Agent, why),
             input: call.input.clone(),
+            digests: Digests::of(call, &call.input),
+            line: Line::Unclear,
         };
         let attempt = record::attempt(call, &judged, Decision::Deny, &Approver::Policy, snapshot.generation);
         let mut denial = Denial::by_verdict(&call.id, &judged.verdict, &judged.facts);
@@ -210,40 +170,26 @@ impl Gate {
     }
 
     /// The only place that makes a permit. Its audit entry is already written.
-    fn release(&self, call: &ToolCall, facts: &Facts, letter: Letter<'_>) -> Outcome {
-        let Letter { input, mode, grant, via, verdict, head } = letter;
-        let allowed = allowed(call, &input);
-        let digest = allowed.released;
+    pub(crate) fn release(&self, call: &ToolCall, facts: &Facts, letter: Letter<'_>) -> Outcome {
+        let Letter { input, digests, mode, grant, via, verdict, head } = letter;
+        let allowed = Allowed { tool: call.tool.clone(), digests };
         if let Err(error) = self.mark(call, State::Permitted(allowed)) {
             return Outcome::Denied(self.unrecorded(call, facts, &error));
         }
         Outcome::Permit(Permit {
             session: call.session.clone(),
-            released: Released { call: call.id.clone(), tool: call.tool.clone(), input, digest, mode },
+            released: Released {
+                call: call.id.clone(),
+                tool: call.tool.clone(),
+                input,
+                digest: digests.released,
+                mode,
+            },
             rule: verdict.rule.clone(),
             via,
             sequence: head.seq,
             grant,
         })
-    }
-
-    /// Judges again. What a person approved must be what would run now, under the policy they were told of.
-    fn still_stands(&self, pending: &Pending, snapshot: &Snapshot) -> Result<(), String> {
-        if generation(snapshot) != pending.generation {
-            return Err("the policy changed since it was asked".to_owned());
-        }
-        let now = decide::judge(&pending.call, &snapshot.rules, &snapshot.facts);
-        if now.verdict.decision == Decision::Deny {
-            return Err(now.verdict.reason);
-        }
-        if !now.stands_as(&pending.facts)
-            || now.input != pending.input
-            || now.verdict.band > pending.verdict.band
-            || now.verdict.effects != pending.verdict.effects
-        {
-            return Err("what it would act on changed since it was asked".to_owned());
-        }
-        Ok(())
     }
 
     fn register(&self, call: &ToolCall) -> Result<(), String> {
@@ -262,12 +208,7 @@ impl Gate {
             .begin(&call.session, &call.id)
     }
 
-    fn is_waiting(&self, pending: &Pending) -> bool {
-        let Ok(calls) = self.calls.lock() else { return false };
-        calls.state(&pending.call.session, &pending.call.id) == Some(&State::Asked(pending.digest))
-    }
-
-    fn append(&self, call: &ToolCall, record: Record) -> Result<Head, AuditError> {
+    pub(crate) fn append(&self, call: &ToolCall, record: Record) -> Result<Head, AuditError> {
         self.append_for(&call.session, &call.id, record)
     }
 
@@ -280,7 +221,7 @@ impl Gate {
         self.audit.append((self.clock)(), Some(session), Some(call), record)
     }
 
-    fn mark(&self, call: &ToolCall, state: State) -> Result<(), AuditError> {
+    pub(crate) fn mark(&self, call: &ToolCall, state: State) -> Result<(), AuditError> {
         self.calls()?.set(&call.session, &call.id, state);
         Ok(())
     }
@@ -291,7 +232,7 @@ impl Gate {
     }
 
     /// No record, no permit.
-    fn unrecorded(&self, call: &ToolCall, facts: &Facts, error: &AuditError) -> Denial {
+    pub(crate) fn unrecorded(&self, call: &ToolCall, facts: &Facts, error: &AuditError) -> Denial {
         // If even this fails nothing can be permitted any more, which is what it would have said.
         drop(self.mark(call, State::Denied));
         Denial::by_verdict(&call.id, &Verdict::failure(Stage::Audit, error.to_string()), facts)
@@ -299,84 +240,21 @@ impl Gate {
 }
 
 /// What a permit is made of.
-struct Letter<'a> {
-    input: Value,
-    mode: Option<Mode>,
-    grant: Option<Grant>,
-    via: Approver,
-    verdict: &'a Verdict,
-    head: Head,
+#[derive(Debug)]
+pub(crate) struct Letter<'a> {
+    pub(crate) input: Value,
+    pub(crate) digests: Digests,
+    pub(crate) mode: Option<Mode>,
+    pub(crate) grant: Option<Grant>,
+    pub(crate) via: Approver,
+    pub(crate) verdict: &'a Verdict,
+    pub(crate) head: Head,
 }
 
-/// A question and its answer.
-struct Settling<'a> {
-    gate: &'a Gate,
-    pending: &'a Pending,
-    answer: Option<&'a Answer>,
-    by: &'a Approver,
-}
-
-impl Settling<'_> {
-    fn allow(&self, input: Value, mode: Option<Mode>, keep_grant: KeepGrant) -> Outcome {
-        let Pending { call, facts, verdict, .. } = self.pending;
-        let grant = match keep_grant {
-            KeepGrant::Yes => self.pending.grant.clone(),
-            KeepGrant::No => None,
-        };
-        let id = grant.as_ref().map(|grant| grant.id.clone());
-        let head = match self.record(Decision::Allow, None, digest_of(&call.tool, &input), id) {
-            Ok(head) => head,
-            Err(error) => return Outcome::Denied(self.gate.unrecorded(call, facts, &error)),
-        };
-        self.gate.release(call, facts, Letter { input, mode, grant, via: self.by.clone(), verdict, head })
-    }
-
-    fn deny(&self, reason: &str, instructions: Option<String>) -> Outcome {
-        let Pending { call, facts, input, .. } = self.pending;
-        let told =
-            instructions.as_deref().map_or_else(|| reason.to_owned(), |words| format!("{reason}: {words}"));
-        let recorded = self
-            .record(Decision::Deny, Some(told), digest_of(&call.tool, input), None)
-            .and_then(|head| self.gate.mark(call, State::Denied).map(|()| head));
-        Outcome::Denied(match recorded {
-            Ok(head) => {
-                let mut denial = self.denial(reason);
-                denial.sequence = Some(head.seq);
-                match instructions {
-                    Some(words) => denial.with_instructions(&words),
-                    None => denial,
-                }
-            }
-            Err(error) => self.gate.unrecorded(call, facts, &error),
-        })
-    }
-
-    fn denial(&self, reason: &str) -> Denial {
-        let Pending { call, facts, verdict, .. } = self.pending;
-        let mut verdict = verdict.clone();
-        verdict.stage = Stage::Approval;
-        verdict.reason = reason.to_owned();
-        Denial::by_verdict(&call.id, &verdict, facts)
-    }
-
-    fn record(
-        &self,
-        decision: Decision,
-        rejection_reason: Option<String>,
-        released: Digest,
-        grant: Option<String>,
-    ) -> Result<Head, AuditError> {
-        let Self { pending, answer, by, .. } = *self;
-        let settled =
-            Settled { answer, by, decision, stage: Stage::Approval, rejection_reason, released, grant };
-        self.gate.append(&pending.call, record::approval(pending, settled))
-    }
-}
-
-fn generation(snapshot: &Snapshot) -> Generation {
+pub(crate) fn generation(snapshot: &Snapshot) -> Generation {
     Generation { snapshot: snapshot.generation, rules: snapshot.rules.generation() }
 }
 
-fn allowed(call: &ToolCall, input: &Value) -> Allowed {
-    Allowed { tool: call.tool.clone(), released: digest_of(&call.tool, input), sent: call.digest() }
-}
+#[cfg(test)]
+#[path = "gate_tests.rs"]
+mod tests;

@@ -4,7 +4,7 @@
 //! a question of another rule. It covers one command; whatever else stands on a line must be allowed by rule and
 //! must not change what the shell would do with the granted words (`cd`, `alias`, an assignment).
 
-use crate::decide::Judged;
+use crate::decide::{Judged, Line};
 use leashd_types::{
     Band, CodeSource, CommandReport, Decision, Digest, Direction, Effect, Facts, GitOperation, Host,
     PathFact, PathKind, PathText, ResolvedPath, RuleRef, SessionId, ToolCall, digest_of,
@@ -129,7 +129,7 @@ impl Grant {
             && command.rule == self.asked_by
             && command.via == *via
             && command.effects.iter().all(|effect| effects.contains(effect))
-            && real_paths(&command.effects, facts).iter().all(|(path, now)| real.get(path) == Some(now))
+            && command.effects.iter().filter_map(path_of).all(|path| real.get(path) == real_path(path, facts))
     }
 }
 
@@ -197,9 +197,13 @@ fn command_scope(call: &ToolCall, judged: &Judged) -> Option<(GrantScope, String
 fn asked_commands(judged: &Judged) -> Option<Vec<&CommandReport>> {
     let verdict = &judged.verdict;
     let accounted = |effect| verdict.commands.iter().any(|command| command.effects.contains(effect));
-    let clear = verdict.commands.iter().all(|command| {
-        command.unclear.is_empty() && command.decision != Decision::Deny && keeps_the_shell(&command.text)
-    });
+    let clear = judged.line == Line::Clear
+        && verdict.commands.iter().all(|command| {
+            command.unclear.is_empty()
+                && command.decision != Decision::Deny
+                && keeps_the_shell(&command.text)
+                && is_exact(&command.text)
+        });
     let asked: Vec<_> = verdict.commands.iter().filter(|command| command.decision == Decision::Ask).collect();
     (clear && !asked.is_empty() && verdict.effects.iter().all(accounted)).then_some(asked)
 }
@@ -208,6 +212,11 @@ fn keeps_the_shell(text: &str) -> bool {
     let program = text.split(' ').next().unwrap_or_default();
     let plain = program.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-./+[".contains(&byte));
     plain && program != "." && !program.is_empty() && !STATE_CHANGERS.contains(&program)
+}
+
+/// Whether a command as shown is the command: nothing unknown in it, nothing cut, nothing hidden.
+fn is_exact(text: &str) -> bool {
+    !text.contains(['‹', '…']) && !text.contains("\\u{")
 }
 
 /// The words that say what a command does: up to three, up to the first flag, path or quoted word.
@@ -252,11 +261,15 @@ fn names_its_object(effect: &Effect) -> bool {
 
 /// Where the paths of the effects really lead.
 fn real_paths(effects: &[Effect], facts: &Facts) -> BTreeMap<String, ResolvedPath> {
-    let real = effects.iter().filter_map(path_of).filter_map(|path| match facts.paths.get(path)? {
-        PathFact::Resolved { real, .. } => Some((path.to_owned(), real.clone())),
+    let real = |path: &str| real_path(path, facts).map(|real| (path.to_owned(), real.clone()));
+    effects.iter().filter_map(path_of).filter_map(real).collect()
+}
+
+fn real_path<'a>(path: &str, facts: &'a Facts) -> Option<&'a ResolvedPath> {
+    match facts.paths.get(path)? {
+        PathFact::Resolved { real, .. } => Some(real),
         PathFact::Unresolvable(_) => None,
-    });
-    real.collect()
+    }
 }
 
 fn path_of(effect: &Effect) -> Option<&str> {
@@ -283,3 +296,7 @@ fn path_of(effect: &Effect) -> Option<&str> {
         PathText::Unknown(_) => None,
     }
 }
+
+#[cfg(test)]
+#[path = "grant_tests.rs"]
+mod tests;

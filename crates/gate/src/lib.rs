@@ -8,6 +8,8 @@ mod answer;
 pub mod audit;
 mod calls;
 mod decide;
+#[cfg(test)]
+mod fixture;
 mod gate;
 mod grant;
 mod observe;
@@ -15,8 +17,10 @@ mod outcome;
 mod pending;
 mod permit;
 mod record;
+mod settle;
 
 pub use audit::{AuditError, AuditLog, Durability, Secrets};
+pub use decide::opinion as judge;
 pub use gate::{Gate, Interactive, Snapshot};
 pub use grant::{Grant, GrantScope, Reach};
 pub use outcome::{Denial, Observation, Outcome};

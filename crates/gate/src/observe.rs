@@ -63,14 +63,14 @@ fn is_what_was_allowed(allowed: &Allowed, ran: &RanCall) -> bool {
         None => ran.tool == allowed.tool,
         Some(input) => {
             let digest = digest_of(&ran.tool, input);
-            digest == allowed.released || digest == allowed.sent
+            digest == allowed.digests.released || digest == allowed.digests.sent
         }
     }
 }
 
 fn record(what: &Observation, state: Option<&State>, ran: &RanCall) -> Option<Record> {
     let approved = match state {
-        Some(State::Permitted(allowed) | State::Deferred(allowed)) => allowed.released,
+        Some(State::Permitted(allowed) | State::Deferred(allowed)) => allowed.digests.released,
         Some(State::Begun | State::Asked(_) | State::Denied | State::Over) | None => Digest::ZERO,
     };
     let tool_name = ran.tool.clone();

@@ -2,7 +2,7 @@
 //! any of it changed.
 
 use crate::Grant;
-use crate::decide::Judged;
+use crate::decide::{Digests, Judged};
 use leashd_types::{AskKind, Digest, Facts, Question, ToolCall, Verdict};
 use serde_json::Value;
 
@@ -22,6 +22,7 @@ pub struct Pending {
     pub(crate) facts: Facts,
     pub(crate) verdict: Verdict,
     pub(crate) input: Value,
+    pub(crate) digests: Digests,
     pub(crate) kind: AskKind,
     pub(crate) generation: Generation,
     pub(crate) digest: Digest,
@@ -36,14 +37,18 @@ pub(crate) struct Generation {
 }
 
 impl Pending {
-    pub(crate) fn new(call: ToolCall, judged: Judged, kind: AskKind, generation: Generation) -> Self {
-        let grant = match &kind {
-            AskKind::Approval { .. } => Grant::derive(&call, &judged),
+    pub(crate) fn new(call: ToolCall, judged: Judged, mut kind: AskKind, generation: Generation) -> Self {
+        let grant = match &mut kind {
+            AskKind::Approval { session_rule, .. } => {
+                let grant = Grant::derive(&call, &judged);
+                *session_rule = grant.as_ref().map(|grant| grant.rule.clone());
+                grant
+            }
             AskKind::PlanReview { .. } | AskKind::Question { .. } | AskKind::Confirmation { .. } => None,
         };
         let digest = digest_of_question(&call, &judged.input, generation);
-        let Judged { facts, verdict, input, .. } = judged;
-        Self { call, facts, verdict, input, kind, generation, digest, grant }
+        let Judged { facts, verdict, input, digests, .. } = judged;
+        Self { call, facts, verdict, input, digests, kind, generation, digest, grant }
     }
 
     #[must_use]
@@ -113,6 +118,6 @@ pub(crate) fn kind_of(call: &ToolCall, verdict: &Verdict) -> Result<AskKind, Str
             }
             Ok(AskKind::Question { call: call.clone(), questions })
         }
-        _ => Ok(AskKind::Approval { call: call.clone(), verdict: verdict.clone() }),
+        _ => Ok(AskKind::Approval { call: call.clone(), verdict: verdict.clone(), session_rule: None }),
     }
 }

@@ -4,7 +4,7 @@ use crate::Pending;
 use crate::answer::word;
 use crate::audit::{Approval, Attempt, Record};
 use crate::decide::Judged;
-use leashd_types::{Answer, Approver, Decision, Digest, Effect, Stage, ToolCall, digest_of};
+use leashd_types::{Answer, Approver, Decision, Digest, Effect, Stage, ToolCall};
 use std::collections::BTreeSet;
 
 /// Commands kept of one line.
@@ -36,7 +36,7 @@ pub(crate) fn attempt(
         session_mode: judged.facts.mode,
         working_directory: call.cwd.clone(),
         policy_generation: generation,
-        digest: digest_of(&call.tool, &judged.input),
+        digest: judged.digests.released,
         paths: judged.real_paths(),
         commands: verdict.commands.iter().map(|command| command.text.clone()).take(COMMANDS).collect(),
         subagent: call.subagent.as_ref().map(ToString::to_string),

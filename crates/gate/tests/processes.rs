@@ -10,12 +10,17 @@
 )]
 
 use leashd_gate::audit::{AuditError, Record, search, verify};
-use leashd_gate::{AuditLog, Durability, Secrets};
-use leashd_types::{SessionId, Timestamp};
-use std::collections::BTreeSet;
+use leashd_gate::{AuditLog, Durability, Gate, Interactive, Outcome, Secrets, Snapshot};
+use leashd_policy::{Rules, Source};
+use leashd_types::{
+    AgentKind, Attendance, CallId, Containment, Facts, GitGrants, Mode, ResolvedPath, SessionId, Stage,
+    Timestamp, ToolCall,
+};
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 const NOW: Timestamp = Timestamp::from_micros(1_790_000_000_000_000);
@@ -27,10 +32,11 @@ fn main() {
     {
         return child(role, Path::new(path), rest);
     }
-    let scenarios: [(&str, fn()); 5] = [
+    let scenarios: [(&str, fn()); 6] = [
         ("several_processes_keep_one_chain", several_processes_keep_one_chain),
         ("kill_9_loses_nothing_that_was_acknowledged", kill_9_loses_nothing_that_was_acknowledged),
         ("a_full_disk_stops_and_then_goes_on", a_full_disk_stops_and_then_goes_on),
+        ("a_full_disk_is_a_denial", a_full_disk_is_a_denial),
         ("a_lock_not_given_back_is_an_error_in_time", a_lock_not_given_back_is_an_error_in_time),
         ("a_failed_flush_shuts_the_log", a_failed_flush_shuts_the_log),
     ];
@@ -184,6 +190,71 @@ fn a_full_disk_stops_and_then_goes_on() {
     }
     log.append(NOW, None, None, record("room again")).unwrap();
     assert_eq!(verify(&path).unwrap().finding, None);
+}
+
+fn a_full_disk_is_a_denial() {
+    let Some(disk) = SmallDisk::mount() else { return skip("full-disk") };
+    let work = tempfile::tempdir().unwrap();
+    let project = work.path().canonicalize().unwrap();
+    std::fs::write(project.join("a.txt"), "x").unwrap();
+    let path = disk.at.path().join("audit.jsonl");
+    let gate = Gate::new(open(&path, Durability::Group), || NOW);
+    let snapshot = snapshot(&project);
+    let read = |number: u32| gate.begin(call(number, &project), &snapshot);
+    assert!(matches!(read(0), Outcome::Permit(_)));
+    let filler = disk.at.path().join("filler");
+    let mut file = std::fs::File::create(&filler).unwrap();
+    while file.write_all(&[0; 1024]).is_ok() {}
+    let mut number = 1;
+    let denial = loop {
+        match read(number) {
+            Outcome::Permit(_) => number += 1,
+            Outcome::Denied(denial) => break denial,
+            Outcome::Pending(pending) => panic!("{pending:?}"),
+        }
+    };
+    assert_eq!((denial.stage, denial.sequence), (Stage::Audit, None));
+    drop(file);
+    std::fs::remove_file(&filler).unwrap();
+    let Outcome::Permit(permit) = read(number + 1) else { panic!("no permit after there was room again") };
+    let report = verify(&path).unwrap();
+    assert_eq!((report.head.seq, report.finding), (permit.sequence(), None));
+    assert_eq!(report.entries, u64::from(number) + 1);
+}
+
+fn snapshot(project: &Path) -> Snapshot {
+    let resolved = |path: &Path| ResolvedPath::assume_resolved(path.to_owned());
+    Snapshot {
+        rules: Arc::new(Rules::load(&[Source::builtin("default").unwrap()]).unwrap()),
+        facts: Facts {
+            cwd: resolved(project),
+            home: resolved("/home/dev".as_ref()),
+            approved: vec![resolved(project)],
+            temporary: Vec::new(),
+            protected: Vec::new(),
+            containment: Containment::NotProven,
+            attendance: Attendance::Attended,
+            mode: Mode::Default,
+            git_grants: GitGrants::default(),
+            paths: BTreeMap::new(),
+            files: BTreeMap::new(),
+        },
+        grants: Vec::new(),
+        generation: 1,
+        interactive: Interactive::Nobody,
+    }
+}
+
+fn call(number: u32, project: &Path) -> ToolCall {
+    ToolCall {
+        agent: AgentKind::Scripted,
+        session: SessionId::new("session"),
+        tool: "Read".to_owned(),
+        input: serde_json::json!({"file_path": "a.txt"}),
+        cwd: project.to_owned(),
+        id: CallId::new(number.to_string()),
+        subagent: None,
+    }
 }
 
 fn a_lock_not_given_back_is_an_error_in_time() {

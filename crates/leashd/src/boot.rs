@@ -2,7 +2,7 @@
 //! can be wrong is found here, before anything starts.
 
 use crate::clock;
-use crate::failure::{Exit, Failure};
+use crate::failure::Failure;
 use crate::policies;
 use crate::run_loop::{self, COMMANDS_MAX, Inbox, MAIL_MAX};
 use crate::settings::Settings;
@@ -17,6 +17,7 @@ use leashd_sandbox::PrivateDir;
 use leashd_types::{
     Attendance, Containment, Facts, GitGrants, Protected, Protection, ResolvedPath, SessionId, UserId,
 };
+use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::future::Future;
@@ -49,6 +50,7 @@ pub(crate) struct Plan {
     /// The variables the agent gets.
     pub(crate) environment: Vec<(OsString, OsString)>,
     pub(crate) config_directory: Option<PathBuf>,
+    pub(crate) mcp_servers: Map<String, Value>,
 }
 
 impl Session {
@@ -58,8 +60,9 @@ impl Session {
         let rules = Arc::new(policies::load(settings, &plan.policy)?);
         let home = PrivateDir::create(&settings.home).map_err(Failure::failed)?;
         let limits = limits(settings, &rules);
-        let secrets = Secrets::new(secret_values(&plan.environment));
-        let audit = AuditLog::open(&settings.audit_log, Durability::default(), secrets).map_err(Failure::failed)?;
+        let secrets = Secrets::new(secret_values(&plan.environment)).map_err(Failure::failed)?;
+        let audit =
+            AuditLog::open(&settings.audit_log, Durability::default(), secrets).map_err(Failure::failed)?;
         let gate = Arc::new(Gate::new(audit, clock::now));
         let id = session_id(plan.resume.as_deref())?;
         let private = private_directory(&home)?;
@@ -72,13 +75,16 @@ impl Session {
             mode: settings.default_mode,
             max_turns: Some(settings.max_turns),
             system_prompt: settings.system_prompt.clone(),
-            mcp_servers: settings.mcp_servers.clone(),
+            mcp_servers: plan.mcp_servers,
             environment: plan.environment,
             private_directory: private.path().to_owned(),
             config_directory: plan.config_directory,
             temporary_directory: None,
             shell_launcher: None,
-            limits: leashd_agents::Limits { silence: settings.agent_timeout, ..leashd_agents::Limits::default() },
+            limits: leashd_agents::Limits {
+                silence: settings.agent_timeout,
+                ..leashd_agents::Limits::default()
+            },
         };
         let opening = Opening {
             session: id,
@@ -138,7 +144,9 @@ pub(crate) fn with_runtime<F: Future>(future: F) -> Result<F::Output, Failure> {
 
 /// The person at this terminal.
 pub(crate) fn user() -> UserId {
-    UserId::new(std::env::var("USER").ok().filter(|user| !user.is_empty()).unwrap_or_else(|| "terminal".to_owned()))
+    UserId::new(
+        std::env::var("USER").ok().filter(|user| !user.is_empty()).unwrap_or_else(|| "terminal".to_owned()),
+    )
 }
 
 fn session_id(resume: Option<&str>) -> Result<SessionId, Failure> {
@@ -152,11 +160,15 @@ fn session_id(resume: Option<&str>) -> Result<SessionId, Failure> {
     }
 }
 
-fn real_directory(path: &Path) -> Result<PathBuf, Failure> {
-    let real = path
-        .canonicalize()
-        .map_err(|error| Failure::usage(format!("--dir {}: {error}", path.display())).hint("name a directory that exists"))?;
-    if real.is_dir() { Ok(real) } else { Err(Failure::usage(format!("--dir {}: not a directory", path.display()))) }
+pub(crate) fn real_directory(path: &Path) -> Result<PathBuf, Failure> {
+    let real = path.canonicalize().map_err(|error| {
+        Failure::usage(format!("--dir {}: {error}", path.display())).hint("name a directory that exists")
+    })?;
+    if real.is_dir() {
+        Ok(real)
+    } else {
+        Err(Failure::usage(format!("--dir {}: not a directory", path.display())))
+    }
 }
 
 /// The approved directories; the session's own is one of them or the only one.
@@ -164,8 +176,16 @@ fn approved(settings: &Settings, directory: &Path) -> Result<Vec<PathBuf>, Failu
     if settings.approved_directories.is_empty() {
         return Ok(vec![directory.to_owned()]);
     }
-    if settings.approved_directories.iter().any(|approved| directory.starts_with(approved)) {
-        return Ok(settings.approved_directories.clone());
+    let existing = |path: &PathBuf| {
+        path.canonicalize().ok().filter(|real| real.is_dir()).ok_or_else(|| {
+            let message =
+                format!("LEASHD_APPROVED_DIRECTORIES names {}, which is not a directory", path.display());
+            Failure::usage(message).hint("create it or take it off the list")
+        })
+    };
+    let approved = settings.approved_directories.iter().map(existing).collect::<Result<Vec<_>, _>>()?;
+    if approved.iter().any(|approved| directory.starts_with(approved)) {
+        return Ok(approved);
     }
     Err(Failure::usage(format!("{} is in no approved directory", directory.display()))
         .hint("add it to LEASHD_APPROVED_DIRECTORIES, or name another with --dir"))
@@ -235,11 +255,7 @@ fn secret_values(environment: &[(OsString, OsString)]) -> Vec<String> {
 /// A directory of this session alone, gone when the session is.
 fn private_directory(home: &PrivateDir) -> Result<tempfile::TempDir, Failure> {
     let sessions = home.subdirectory("sessions").map_err(Failure::failed)?;
-    tempfile::TempDir::new_in(sessions.path())
-        .map_err(|error| Failure::failed(format!("cannot create a directory in {}: {error}", sessions.path().display())))
-}
-
-/// The agent is missing or refused.
-pub(crate) fn agent_failure(error: &leashd_agents::StartError) -> Failure {
-    Failure::new(Exit::Agent, error)
+    tempfile::TempDir::new_in(sessions.path()).map_err(|error| {
+        Failure::failed(format!("cannot create a directory in {}: {error}", sessions.path().display()))
+    })
 }

@@ -26,6 +26,8 @@ pub(crate) enum Command {
     Exec(ExecArgs),
     /// Talk to the agent
     Start(StartArgs),
+    /// Ask the judge what it would say about a command, and why
+    Policy(PolicyArgs),
     /// Read and check the audit log
     Audit(AuditArgs),
     /// Trust a project's .mcp.json, so that its servers may be started
@@ -63,8 +65,10 @@ pub(crate) struct SessionArgs {
 }
 
 #[derive(Debug, Args)]
-#[command(after_help = "Exit status: 0 done, 1 failed, 2 usage, 4 the turn ended on a denial, 5 nobody answered in \
-                        time, 7 budget used up, 8 agent missing or refused, 75 try again later, 130 interrupted.")]
+#[command(
+    after_help = "Exit status: 0 done, 1 failed, 2 usage, 4 the turn ended on a denial, 5 nobody answered in \
+                        time, 7 budget used up, 8 agent missing or refused, 75 try again later, 130 interrupted."
+)]
 pub(crate) struct ExecArgs {
     #[command(flatten)]
     pub(crate) session: SessionArgs,
@@ -82,6 +86,57 @@ pub(crate) struct StartArgs {
     pub(crate) foreground: bool,
     #[command(flatten)]
     pub(crate) session: SessionArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PolicyArgs {
+    #[command(subcommand)]
+    pub(crate) command: PolicyCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum PolicyCommand {
+    /// Print the verdict on a shell command; exit status 0 allow, 3 ask, 4 deny
+    Check(CheckArgs),
+    /// Print the verdict with every command, effect and rule behind it
+    Explain(ExplainArgs),
+}
+
+/// What a judgement rests on.
+#[derive(Debug, Args)]
+pub(crate) struct JudgeArgs {
+    /// Policy file or built-in name; may be given more than once [default: default, dev-tools]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) policy: Vec<String>,
+    /// Directory the command would run in
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    pub(crate) dir: PathBuf,
+    /// Judge as if the kernel were proven to hold the boundary
+    #[arg(long)]
+    pub(crate) contained: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CheckArgs {
+    #[command(flatten)]
+    pub(crate) judge: JudgeArgs,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Read tool calls from standard input, one JSON object a line: {"tool":"Bash","input":{"command":"…"},"cwd":"…"}
+    #[arg(long, conflicts_with = "command")]
+    pub(crate) stdin: bool,
+    /// The shell command
+    #[arg(required_unless_present = "stdin")]
+    pub(crate) command: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ExplainArgs {
+    #[command(flatten)]
+    pub(crate) judge: JudgeArgs,
+    /// The shell command
+    pub(crate) command: String,
 }
 
 #[derive(Debug, Args)]

@@ -1,6 +1,7 @@
 //! The `leashd` program: reads the command line and wires the parts together. It decides nothing.
 
 mod boot;
+mod claude;
 mod cli;
 mod clock;
 mod commands;
@@ -36,6 +37,7 @@ fn run(command: Command) -> Result<Exit, Failure> {
         Command::Demo(args) => commands::demo::run(&args),
         Command::Exec(args) => commands::exec::run(args),
         Command::Start(args) => commands::start::run(args),
+        Command::Policy(args) => commands::policy::run(&args),
         Command::Audit(args) => commands::audit::run(&args),
         Command::Trust(args) => commands::trust::run(&args),
     }

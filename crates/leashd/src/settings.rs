@@ -16,7 +16,7 @@ pub(crate) struct Settings {
     pub(crate) user_home: PathBuf,
     /// leashd's own state (`LEASHD_HOME`, default `~/.leashd`).
     pub(crate) home: PathBuf,
-    /// Directories the agent may work in. Empty: the directory a session is started in.
+    /// Directories the agent may work in, absolute but not looked at yet. Empty: the directory a session is started in.
     pub(crate) approved_directories: Vec<PathBuf>,
     /// Paths or built-in names. Empty: `default` and `dev-tools`.
     pub(crate) policy_files: Vec<String>,
@@ -58,7 +58,8 @@ impl Settings {
             approval_timeout: seconds(lookup, "LEASHD_APPROVAL_TIMEOUT_SECONDS")?,
             interaction_timeout: seconds(lookup, "LEASHD_INTERACTION_TIMEOUT_SECONDS")?
                 .unwrap_or(Duration::from_secs(300)),
-            agent_timeout: seconds(lookup, "LEASHD_AGENT_TIMEOUT_SECONDS")?.unwrap_or(Duration::from_secs(3600)),
+            agent_timeout: seconds(lookup, "LEASHD_AGENT_TIMEOUT_SECONDS")?
+                .unwrap_or(Duration::from_secs(3600)),
             default_mode: mode(lookup)?,
             user_home,
             home,
@@ -85,7 +86,9 @@ fn number(lookup: Lookup<'_>, name: &str, least: u32) -> Result<Option<u32>, Fai
     let Some(value) = text(lookup, name)? else { return Ok(None) };
     match value.trim().parse::<u32>() {
         Ok(number) if number >= least => Ok(Some(number)),
-        Ok(_) | Err(_) => Err(Failure::usage(format!("{name} is {value:?}, expected a whole number from {least}"))),
+        Ok(_) | Err(_) => {
+            Err(Failure::usage(format!("{name} is {value:?}, expected a whole number from {least}")))
+        }
     }
 }
 
@@ -113,15 +116,7 @@ fn object(lookup: Lookup<'_>, name: &str) -> Result<Map<String, Value>, Failure>
 
 fn directories(lookup: Lookup<'_>, user_home: &Path) -> Result<Vec<PathBuf>, Failure> {
     const NAME: &str = "LEASHD_APPROVED_DIRECTORIES";
-    list(lookup, NAME)?.iter().map(|item| existing_directory(NAME, item, user_home)).collect()
-}
-
-fn existing_directory(name: &str, item: &str, user_home: &Path) -> Result<PathBuf, Failure> {
-    let path = absolute(name, item, user_home)?;
-    path.canonicalize().ok().filter(|real| real.is_dir()).ok_or_else(|| {
-        Failure::usage(format!("{name} names {}, which is not a directory", path.display()))
-            .hint("create it or take it off the list")
-    })
+    list(lookup, NAME)?.iter().map(|item| absolute(NAME, item, user_home)).collect()
 }
 
 fn absolute(name: &str, item: &str, user_home: &Path) -> Result<PathBuf, Failure> {
@@ -159,9 +154,11 @@ mod tests {
 
     fn check(variables: &[(&str, &str)]) -> Result<Settings, String> {
         let lookup = |name: &str| {
-            variables.iter().find(|(key, _)| *key == name).map(|(_, value)| OsString::from(value)).or_else(|| {
-                (name == "HOME").then(|| OsString::from("/home/somebody"))
-            })
+            variables
+                .iter()
+                .find(|(key, _)| *key == name)
+                .map(|(_, value)| OsString::from(value))
+                .or_else(|| (name == "HOME").then(|| OsString::from("/home/somebody")))
         };
         Settings::read(&lookup).map_err(|failure| failure.message)
     }
@@ -189,7 +186,6 @@ mod tests {
         for (name, value, part) in [
             ("LEASHD_MAX_TURNS", "many", "LEASHD_MAX_TURNS is \"many\", expected a whole number from 1"),
             ("LEASHD_MAX_TURNS", "0", "expected a whole number from 1"),
-            ("LEASHD_APPROVED_DIRECTORIES", "/does/not/exist", "/does/not/exist, which is not a directory"),
             ("LEASHD_APPROVED_DIRECTORIES", "src", "not an absolute path"),
             ("LEASHD_MCP_SERVERS", "[]", "not a JSON object"),
             ("LEASHD_DEFAULT_MODE", "wild", "expected default, plan or auto"),

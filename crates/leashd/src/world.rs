@@ -7,7 +7,7 @@ use leashd_engine::{Action, Gated, Input, Observed};
 use leashd_gate::audit::Record;
 use leashd_gate::{Denial, Gate, Grant, Observation, Outcome, Pending, Snapshot};
 use leashd_types::{
-    AgentEvent, AgentKind, Answer, Approver, Band, CallId, Digest, Event, Fault, Mode, RanCall, RuleRef, SessionId,
+    AgentEvent, Answer, Approver, Band, CallId, Digest, Event, Fault, Mode, RanCall, RuleRef, SessionId,
     Stage, ToolCall,
 };
 use std::collections::BTreeMap;
@@ -18,11 +18,21 @@ use tokio::sync::mpsc;
 pub(crate) enum Mail {
     Input(Input),
     /// The agent runs; orders go here.
-    Started { session: SessionId, orders: mpsc::Sender<Order> },
+    Started {
+        session: SessionId,
+        orders: mpsc::Sender<Order>,
+    },
     /// A call waits for an answer.
-    Asked { session: SessionId, pending: Pending },
+    Asked {
+        session: SessionId,
+        pending: Pending,
+    },
     /// An answer gave a grant or changed the mode.
-    Changed { session: SessionId, grant: Option<Grant>, mode: Option<Mode> },
+    Changed {
+        session: SessionId,
+        grant: Option<Grant>,
+        mode: Option<Mode>,
+    },
 }
 
 /// One session's ends.
@@ -82,7 +92,9 @@ impl World {
     pub(crate) async fn perform(&mut self, action: Action) {
         match action {
             Action::Start { session, resume } => self.start(&session, resume),
-            Action::Prompt { session, turn: _, text } => self.order(&session, Order::Prompt(Message::text(text))),
+            Action::Prompt { session, turn: _, text } => {
+                self.order(&session, Order::Prompt(Message::text(text)))
+            }
             Action::Judge(call) => self.judge(call),
             Action::Settle { session, call, answer, by, digest } => {
                 self.settle(session, call, answer, by, digest);
@@ -125,7 +137,7 @@ impl World {
                 Ok(Outcome::Permit(permit)) => {
                     let gated = Gated::Allowed { rule: permit.rule().clone(), via: permit.via().clone() };
                     send(&mail, judged(&session, &id, gated)).await;
-                    Reply::Allow(permit)
+                    Reply::Allow(Box::new(permit))
                 }
                 Ok(Outcome::Denied(denial)) => {
                     send(&mail, judged(&session, &id, denied(&denial))).await;
@@ -153,7 +165,7 @@ impl World {
                     let (grant, mode) = (permit.grant().cloned(), permit.mode());
                     send(&mail, Mail::Changed { session: session.clone(), grant, mode }).await;
                     let via = permit.via().clone();
-                    (Gated::Allowed { rule: permit.rule().clone(), via }, Reply::Allow(permit))
+                    (Gated::Allowed { rule: permit.rule().clone(), via }, Reply::Allow(Box::new(permit)))
                 }
                 Ok(Outcome::Denied(denial)) => (denied(&denial), deny(denial)),
                 Ok(Outcome::Pending(again)) => {
@@ -161,7 +173,9 @@ impl World {
                     let reason = "the call could not be settled".to_owned();
                     (crashed(&reason), Reply::Deny { message: reason, then: AfterDenial::Continue })
                 }
-                Err(reason) => (crashed(&reason), Reply::Deny { message: reason, then: AfterDenial::Continue }),
+                Err(reason) => {
+                    (crashed(&reason), Reply::Deny { message: reason, then: AfterDenial::Continue })
+                }
             };
             hand_over(orders, call.clone(), reply).await;
             send(&mail, Mail::Input(Input::Settled { session, call, gated, answer, by })).await;
@@ -305,15 +319,7 @@ fn observed(call: CallId, tool: String, observation: Observation) -> Option<Obse
     })
 }
 
-/// What an agent is called in sentences.
-pub(crate) fn agent_name(kind: AgentKind) -> &'static str {
-    match kind {
-        AgentKind::Claude => "Claude Code",
-        AgentKind::Scripted => "the scripted agent",
-    }
-}
-
-/// Seconds and microseconds since `now` until `deadline`.
+/// From now until `deadline`.
 pub(crate) fn until(deadline: leashd_types::Timestamp) -> std::time::Duration {
     deadline.since(clock::now())
 }

@@ -5,6 +5,7 @@ use crate::act::Act;
 use crate::opinion::Opinion;
 use crate::places::Where;
 use crate::seen::Seen;
+use crate::sensitive::Nature;
 use crate::tools;
 use leashd_types::{Decision, Effect, Facts};
 
@@ -65,6 +66,10 @@ fn shell(seen: &Seen<'_>) -> Option<Opinion> {
         let reason = format!("this {verb} {}, outside the approved directories", path.shown());
         Some(Opinion::boundary(decision, "outside-approved-directories", reason))
     };
+    if seen.nature == Nature::PerhapsCredential {
+        let reason = format!("{} takes in hidden files, credentials among them", path.shown());
+        return Some(Opinion::boundary(Decision::Ask, "hidden-files", reason));
+    }
     match path.place {
         Where::Inside | Where::Temporary | Where::HarmlessDevice => None,
         Where::System if changes => outside(Decision::Deny),

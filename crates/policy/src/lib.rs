@@ -21,6 +21,8 @@ mod plan;
 mod rules;
 mod seen;
 mod sensitive;
+#[cfg(test)]
+mod testing;
 mod tools;
 
 pub use builtin::{BUILTIN_NAMES, builtin};

@@ -178,7 +178,7 @@ pub(crate) fn names(pattern: &[String], words: &[Word]) -> bool {
     };
     let Some(name) = first.text() else { return false };
     let name = base_name(name);
-    if !star_fits(program, name) {
+    if !one_fits(program, name) {
         return false;
     }
     let mut wanted = rest.iter();
@@ -187,7 +187,7 @@ pub(crate) fn names(pattern: &[String], words: &[Word]) -> bool {
     while let Some(expected) = next {
         let Some(argument) = arguments.next() else { return false };
         let Some(text) = argument.text() else { return false };
-        if star_fits(expected, text) {
+        if one_fits(expected, text) {
             next = wanted.next();
         } else if text.starts_with('-') {
             if takes_value(name, text) {
@@ -198,6 +198,11 @@ pub(crate) fn names(pattern: &[String], words: &[Word]) -> bool {
         }
     }
     true
+}
+
+/// `install|ci|test`: one of them, each with `*` for any run of characters.
+fn one_fits(alternatives: &str, text: &str) -> bool {
+    alternatives.split('|').any(|one| star_fits(one, text))
 }
 
 pub(crate) fn base_name(program: &str) -> &str {
@@ -273,6 +278,9 @@ mod tests {
         {
             assert!(names(&pattern, &words(line)), "{line}");
         }
+        let pattern = ["npm|pnpm".to_owned(), "ci|install".to_owned()];
+        assert!(names(&pattern, &words("pnpm --dir x install")) && !names(&pattern, &words("npm cint")));
+        let pattern = ["git".to_owned(), "push".to_owned()];
         for line in ["git log push", "git", "echo git push", "gitk push", "git -C push status"] {
             assert!(!names(&pattern, &words(line)), "{line}");
         }

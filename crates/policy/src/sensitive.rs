@@ -1,7 +1,7 @@
 //! Paths that are not ordinary files: credentials, what runs by itself later, and leashd's own. Decided by where a
 //! path is and what it is called, on the real path as well as on the one asked for.
 
-use crate::places::{Located, glob_may_match};
+use crate::places::{Located, glob_may_match, matches_everything};
 use leashd_types::Facts;
 use std::path::{Component, Path};
 
@@ -165,6 +165,8 @@ pub(crate) enum Nature {
     Ordinary,
     /// Holds a secret: neither read nor written.
     Credential,
+    /// A pattern that takes in every hidden file, secrets among them.
+    PerhapsCredential,
     /// Runs by itself at the next shell, login or git command: never written.
     Startup,
     /// A hook or configuration that git runs: never written.
@@ -346,6 +348,9 @@ fn of_glob(directory: &str, pattern: &str, facts: &Facts) -> Nature {
     let aimed = |part: &str| part.chars().any(|c| c.is_ascii_alphanumeric()) || part.starts_with('.');
     let parts: Vec<&str> = pattern.split('/').filter(|part| !part.is_empty()).collect();
     let Some(first) = parts.first() else { return Nature::Ordinary };
+    if matches_everything(first) && first.starts_with('.') {
+        return Nature::PerhapsCredential;
+    }
     let known =
         SECRET_NAMES.iter().chain(SECRET_DIRECTORIES).chain(&[".git", ".leashd", ".leopold", ".claude"]);
     for name in known.filter(|name| aimed(first) && glob_may_match(first, name)) {

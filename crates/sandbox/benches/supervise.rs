@@ -1,9 +1,10 @@
 //! What a supervisor costs: `/bin/true` through it and directly, in turns. Processor time of the children, which a busy
 //! machine distorts less than wall time, and the supervisor's resident memory.
 #![cfg(target_os = "linux")]
+#![expect(clippy::expect_used, reason = "a bench that cannot start a process has nothing to measure")]
 
 use leashd_sandbox::{Launch, SUPERVISE, Supervised, supervise_main};
-use std::io::Read;
+use std::io::{Read as _, Write as _};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -44,10 +45,12 @@ fn resident() -> String {
     ready.command.stdin(Stdio::piped()).stdout(Stdio::piped());
     let mut child = ready.command.spawn().expect("it starts");
     drop(ready.command);
-    let input = child.stdin.take();
+    let mut input = child.stdin.take().expect("it is piped");
+    let mut output = child.stdout.take().expect("it is piped");
+    input.write_all(b"x").expect("it reads");
+    output.read_exact(&mut [0]).expect("it answers, so the supervisor is at rest");
     let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).expect("it runs");
     drop(input);
-    child.stdout.take().map(|mut output| output.read_to_string(&mut String::new()));
     child.wait().expect("it ends");
     let lines = status.lines().filter(|line| line.starts_with("VmRSS") || line.starts_with("RssAnon"));
     lines.map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect::<Vec<_>>().join(", ")
@@ -75,8 +78,7 @@ impl std::fmt::Display for Cost {
     }
 }
 
-/// Processor time of this process and its ended children, from fields 14 to 17 in clock ticks being too coarse, taken
-/// from the scheduler's account of the children.
+/// Processor time of all ended children.
 fn cpu() -> Duration {
     let mut usage = std::mem::MaybeUninit::<libc::rusage>::zeroed();
     #[expect(unsafe_code, reason = "getrusage has no safe wrapper")]

@@ -1,5 +1,11 @@
 //! Real process trees. This binary is test, leashd and supervisor in one: which, its first argument says.
 #![cfg(target_os = "linux")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "this whole binary is tests"
+)]
 
 use leashd_sandbox::{FAILED, Launch, SUPERVISE, Supervised, supervise_main};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};

@@ -2,7 +2,17 @@
 //!
 //! Pure and total: no file, no process, bounded time and depth, never a panic. When in doubt it says `unclear`.
 
+mod expand;
+mod fold;
+mod hidden;
 mod knowledge;
+mod limits;
+mod parser;
+mod paths;
+mod syntax;
+#[cfg(test)]
+mod tests;
+mod walk;
 mod word;
 
 use leashd_types::{Effect, FileText};
@@ -35,7 +45,8 @@ pub struct Analysis {
 /// One simple command.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Command {
-    /// The words after expansion; the first is the program as written (`/usr/bin/git`).
+    /// The words after expansion; the first is the program as written (`/usr/bin/git`). Empty for what no simple
+    /// command stands for: redirections of a group, assignments alone.
     pub words: Vec<Word>,
     /// `NAME=value` before the command.
     pub assignments: Vec<(String, Word)>,
@@ -51,6 +62,13 @@ pub struct Command {
 
 /// Reads a shell line as bash would execute it.
 #[must_use]
-pub fn analyze(_line: &str, _env: &Env<'_>) -> Analysis {
-    Analysis { unclear: vec!["the shell analysis is not there yet".to_owned()], ..Analysis::default() }
+pub fn analyze(line: &str, env: &Env<'_>) -> Analysis {
+    if line.len() > limits::LINE_BYTES {
+        return Analysis { unclear: vec![limits::TOO_LONG.to_owned()], ..Analysis::default() };
+    }
+    let mut analysis = walk::walk(line, env);
+    if let Some(why) = hidden::reason(line) {
+        analysis.unclear.push(why);
+    }
+    analysis
 }

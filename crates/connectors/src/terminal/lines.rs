@@ -8,8 +8,10 @@ use leashd_types::{Answer, Approver, AskOutcome, Event, Stage, ToolSummary, Turn
 pub fn describe(event: &Event) -> Option<(Tone, String)> {
     Some(match event {
         Event::SessionStarted { session, agent: _, version, model, directory } => {
-            let started = format!("session {session} · {} · {model} · {version}", directory.display());
-            (Tone::Dim, started)
+            let mut parts = vec![format!("session {session}"), directory.display().to_string()];
+            // Which model answers is known only with its first answer, unless the person chose one.
+            parts.extend([model, version].into_iter().filter(|part| !part.is_empty()).cloned());
+            (Tone::Dim, parts.join(" · "))
         }
         Event::MessageQueued { waiting, .. } => {
             (Tone::Dim, format!("queued, {waiting} waiting until this turn ends"))

@@ -5,6 +5,7 @@ use super::redact::names_a_secret;
 use super::{AuditError, Record, Secrets};
 use leashd_types::{CallId, Digest, SessionId, Timestamp};
 use serde_json::{Map, Value, json};
+use std::borrow::Cow;
 
 /// Bytes kept of a string. What is cut is replaced by its length and the SHA-256 of the whole.
 pub(super) const STRING_LIMIT: usize = 2048;
@@ -32,7 +33,7 @@ pub(super) fn members(
     if let Some(call) = call {
         entry.insert("call_id".to_owned(), call.as_str().into());
     }
-    let mut entry = clean_object(entry, secrets);
+    entry.values_mut().for_each(|value| clean(value, secrets));
     shorten_input(&mut entry)?;
     let rest = serde_json::to_string(&entry).map_err(encode)?;
     let rest = rest.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')).unwrap_or_default();
@@ -53,41 +54,49 @@ fn shorten_input(entry: &mut Map<String, Value>) -> Result<(), AuditError> {
     Ok(())
 }
 
-fn clean_object(object: Map<String, Value>, secrets: &Secrets) -> Map<String, Value> {
-    object
-        .into_iter()
-        .map(|(key, value)| {
-            let value = match value {
-                Value::String(_) if names_a_secret(&key) => Value::String("[redacted]".to_owned()),
-                other => clean(other, secrets),
-            };
-            (clean_text(key, secrets), value)
-        })
-        .collect()
-}
-
-fn clean(value: Value, secrets: &Secrets) -> Value {
+fn clean(value: &mut Value, secrets: &Secrets) {
     match value {
-        Value::String(text) => Value::String(clean_text(text, secrets)),
-        Value::Array(items) => Value::Array(items.into_iter().map(|item| clean(item, secrets)).collect()),
-        Value::Object(object) => Value::Object(clean_object(object, secrets)),
-        Value::Null | Value::Bool(_) | Value::Number(_) => value,
+        Value::String(text) => clean_text(text, secrets),
+        Value::Array(items) => items.iter_mut().for_each(|item| clean(item, secrets)),
+        Value::Object(object) => clean_object(object, secrets),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
 }
 
-fn clean_text(text: String, secrets: &Secrets) -> String {
+fn clean_object(object: &mut Map<String, Value>, secrets: &Secrets) {
+    for (key, value) in object.iter_mut() {
+        match value {
+            Value::String(text) if names_a_secret(key) => "[redacted]".clone_into(text),
+            other => clean(other, secrets),
+        }
+    }
+    let is_clean =
+        |key: &String| key.len() <= STRING_LIMIT && matches!(secrets.redact(key), Cow::Borrowed(_));
+    if !object.keys().all(is_clean) {
+        let cleaned = std::mem::take(object).into_iter().map(|(mut key, value)| {
+            clean_text(&mut key, secrets);
+            (key, value)
+        });
+        *object = cleaned.collect();
+    }
+}
+
+fn clean_text(text: &mut String, secrets: &Secrets) {
     if text.len() <= STRING_LIMIT {
-        return secrets.redact(&text).into_owned();
+        if let Cow::Owned(clean) = secrets.redact(text) {
+            *text = clean;
+        }
+        return;
     }
     let margin = MARGIN.max(secrets.longest() + 4);
-    let window = head(&text, STRING_LIMIT + margin);
+    let window = head(text, STRING_LIMIT + margin);
     let clean = secrets.redact(window);
     // A secret cut by the window's own end is still whole there: that part never gets out.
     let known =
         if window.len() < text.len() { head(&clean, clean.len().saturating_sub(margin)) } else { &clean };
     let kept = head(known, STRING_LIMIT);
     let whole = Digest::plain(&[text.as_bytes()]);
-    format!("{kept}…[cut: {} bytes, sha256 {whole}]", text.len())
+    *text = format!("{kept}…[cut: {} bytes, sha256 {whole}]", text.len());
 }
 
 /// The first `limit` bytes, less if a character would be split.

@@ -58,8 +58,11 @@ impl Secrets {
         if let Some(values) = &self.values {
             replace(&mut clean, values, GONE);
         }
-        for (shape, instead) in SHAPES.iter() {
-            replace(&mut clean, shape, instead);
+        // Nearly every text holds no secret: one pass says so.
+        if ANY_SHAPE.is_match(&clean) {
+            for (shape, instead) in SHAPES.iter() {
+                replace(&mut clean, shape, instead);
+            }
         }
         clean
     }
@@ -88,50 +91,53 @@ static SECRET_KEY: LazyLock<Regex> = LazyLock::new(|| {
     )
 });
 
-static SHAPES: LazyLock<Vec<(Regex, &'static str)>> = LazyLock::new(|| {
-    [
-        (
-            r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----(?s:.*?)(?:-----END [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----|\z)",
-            "[redacted private key]",
+/// Matches wherever one of the shapes does.
+static ANY_SHAPE: LazyLock<Regex> =
+    LazyLock::new(|| compile(&PATTERNS.map(|(pattern, _)| format!("(?:{pattern})")).join("|")));
+
+static SHAPES: LazyLock<Vec<(Regex, &'static str)>> =
+    LazyLock::new(|| PATTERNS.iter().map(|(pattern, instead)| (compile(pattern), *instead)).collect());
+
+/// What a secret looks like, and what stands in its place.
+const PATTERNS: [(&str, &str); 10] = [
+    (
+        r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----(?s:.*?)(?:-----END [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----|\z)",
+        "[redacted private key]",
+    ),
+    // Keys with a prefix of their provider: Anthropic and OpenAI, GitHub, GitLab, Slack, AWS, Google, npm,
+    // PyPI, Hugging Face, Stripe, SendGrid, DigitalOcean, age; JSON web tokens; Telegram bots.
+    (
+        concat!(
+            r"(?-u:\b)(?:sk-[A-Za-z0-9_-]{16,}|gh[pousr]_[A-Za-z0-9]{16,}|github_pat_[A-Za-z0-9_]{16,}",
+            r"|glpat-[A-Za-z0-9_-]{16,}|xox[a-z]-[A-Za-z0-9-]{10,}|xapp-[A-Za-z0-9-]{10,}",
+            r"|A[KS]IA[A-Z0-9]{16}|AIza[A-Za-z0-9_-]{30,}|ya29\.[A-Za-z0-9_-]{16,}|npm_[A-Za-z0-9]{30,}",
+            r"|pypi-[A-Za-z0-9_-]{30,}|hf_[A-Za-z0-9]{30,}|[sr]k_(?:live|test)_[A-Za-z0-9]{16,}",
+            r"|whsec_[A-Za-z0-9+/=]{16,}|SG\.[A-Za-z0-9_-]{16,}\.[A-Za-z0-9_-]{16,}|dop_v1_[0-9a-f]{32,}",
+            r"|AGE-SECRET-KEY-1[A-Z0-9]{40,}|eyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*)",
         ),
-        // Keys with a prefix of their provider: Anthropic and OpenAI, GitHub, GitLab, Slack, AWS, Google, npm,
-        // PyPI, Hugging Face, Stripe, SendGrid, DigitalOcean, age; JSON web tokens; Telegram bots.
-        (
-            concat!(
-                r"(?-u:\b)(?:sk-[A-Za-z0-9_-]{16,}|gh[pousr]_[A-Za-z0-9]{16,}|github_pat_[A-Za-z0-9_]{16,}",
-                r"|glpat-[A-Za-z0-9_-]{16,}|xox[a-z]-[A-Za-z0-9-]{10,}|xapp-[A-Za-z0-9-]{10,}",
-                r"|A[KS]IA[A-Z0-9]{16}|AIza[A-Za-z0-9_-]{30,}|ya29\.[A-Za-z0-9_-]{16,}|npm_[A-Za-z0-9]{30,}",
-                r"|pypi-[A-Za-z0-9_-]{30,}|hf_[A-Za-z0-9]{30,}|[sr]k_(?:live|test)_[A-Za-z0-9]{16,}",
-                r"|whsec_[A-Za-z0-9+/=]{16,}|SG\.[A-Za-z0-9_-]{16,}\.[A-Za-z0-9_-]{16,}|dop_v1_[0-9a-f]{32,}",
-                r"|AGE-SECRET-KEY-1[A-Z0-9]{40,}|eyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*)",
-            ),
-            GONE,
+        GONE,
+    ),
+    (r"(?-u:\b|bot)[0-9]{6,12}:[A-Za-z0-9_-]{30,}", GONE),
+    (
+        r#"(?i)((?:authorization|x-api-key|api-key|x-auth-token|private-token|cookie)["']?[ \t]*[:=][ \t]*)[^\r\n"']+"#,
+        "${1}[redacted]",
+    ),
+    (r"(?i)(bearer[ \t]+)[A-Za-z0-9._~+/=-]{8,}", "${1}[redacted]"),
+    (r"(?i)([a-z][a-z0-9+.-]*://)[^\s/@:'\x22]*:[^\s/@'\x22]+@", "${1}[redacted]@"),
+    (r"(?i)(https?://)[^\s/@:'\x22]+@", "${1}[redacted]@"),
+    (
+        concat!(
+            r"(?i)((?:pass(?:word|wd|phrase)|pwd|secret|token|api[_-]?key|access[_-]?key|private[_-]?key|credential)",
+            r#"[a-z0-9_-]*\\?["']?[ \t]*[=:][ \t]*)(?:\\?"[^"]*"|'[^']*'|[^\s"'&;,]+)"#,
         ),
-        (r"(?-u:\b|bot)[0-9]{6,12}:[A-Za-z0-9_-]{30,}", GONE),
-        (
-            r#"(?i)((?:authorization|x-api-key|api-key|x-auth-token|private-token|cookie)["']?[ \t]*[:=][ \t]*)[^\r\n"']+"#,
-            "${1}[redacted]",
-        ),
-        (r"(?i)(bearer[ \t]+)[A-Za-z0-9._~+/=-]{8,}", "${1}[redacted]"),
-        (r"(?i)([a-z][a-z0-9+.-]*://)[^\s/@:'\x22]*:[^\s/@'\x22]+@", "${1}[redacted]@"),
-        (r"(?i)(https?://)[^\s/@:'\x22]+@", "${1}[redacted]@"),
-        (
-            concat!(
-                r"(?i)((?:pass(?:word|wd|phrase)|pwd|secret|token|api[_-]?key|access[_-]?key|private[_-]?key|credential)",
-                r#"[a-z0-9_-]*\\?["']?[ \t]*[=:][ \t]*)(?:\\?"[^"]*"|'[^']*'|[^\s"'&;,]+)"#,
-            ),
-            "${1}[redacted]",
-        ),
-        (
-            r#"(?i)(--?(?:pass(?:word|wd|phrase)|secret|token|api-?key|access-?key)[a-z-]*[ \t]+)(?:"[^"]*"|'[^']*'|[^\s"'-][^\s"']*)"#,
-            "${1}[redacted]",
-        ),
-        (r#"((?-u:\b|\s)(?:-u|--user|--proxy-user)[ =]?["']?[^\s:"']+:)[^\s"']+"#, "${1}[redacted]"),
-    ]
-    .into_iter()
-    .map(|(shape, instead)| (compile(shape), instead))
-    .collect()
-});
+        "${1}[redacted]",
+    ),
+    (
+        r#"(?i)(--?(?:pass(?:word|wd|phrase)|secret|token|api-?key|access-?key)[a-z-]*[ \t]+)(?:"[^"]*"|'[^']*'|[^\s"'-][^\s"']*)"#,
+        "${1}[redacted]",
+    ),
+    (r#"((?-u:\b|\s)(?:-u|--user|--proxy-user)[ =]?["']?[^\s:"']+:)[^\s"']+"#, "${1}[redacted]"),
+];
 
 #[expect(clippy::expect_used, reason = "the patterns are literals; a test compiles each")]
 fn compile(pattern: &str) -> Regex {

@@ -74,7 +74,9 @@ fn problem_text(problem: &Problem) -> String {
         Problem::Missing { first, last } if first == last => format!("entry {first} before it is gone"),
         Problem::Missing { first, last } => format!("entries {first} to {last} before it are gone"),
         Problem::Reordered { expected } => format!("entry {expected} should stand here"),
-        Problem::Rewritten => "it is whole but does not follow the entry before it: the log was rewritten".to_owned(),
+        Problem::Rewritten => {
+            "it is whole but does not follow the entry before it: the log was rewritten".to_owned()
+        }
         Problem::PrefixCut => "the beginning of the log is gone".to_owned(),
         Problem::TornTail { bytes } => {
             format!("the last write was cut short by a crash ({bytes} bytes); nothing before it is affected")

@@ -1,6 +1,7 @@
 //! `leashd exec`: one prompt, one turn, an exit status.
 
 use crate::boot::{self, Session};
+use crate::claude;
 use crate::cli::ExecArgs;
 use crate::failure::{Exit, Failure};
 use crate::settings::Settings;
@@ -22,16 +23,19 @@ pub(crate) fn run(args: ExecArgs) -> Result<Exit, Failure> {
     }
     let output = if args.json { Output::Json } else { Output::Text };
     let keys = if output == Output::Json { Keys::None } else { Keys::detect() };
-    let session = Session::prepare(&settings, &args.session, keys)?;
-    let options = ExecOptions {
-        session: session.id().clone(),
-        user: boot::user(),
-        prompt,
-        output,
-        keys,
-        colour: Colour::detect(),
-    };
-    let ending = boot::with_runtime(session.run(|desk| terminal::exec(desk, options)))??;
+    let ending = boot::with_runtime(async {
+        let plan = claude::plan(&settings, &args.session, keys).await?;
+        let session = Session::prepare(&settings, plan)?;
+        let options = ExecOptions {
+            session: session.id().clone(),
+            user: boot::user(),
+            prompt,
+            output,
+            keys,
+            colour: Colour::detect(),
+        };
+        Ok::<_, Failure>(session.run(|desk| terminal::exec(desk, options)).await?)
+    })??;
     exit_of(&ending)
 }
 

@@ -1,6 +1,7 @@
 //! `leashd start -f`: a conversation on this terminal.
 
 use crate::boot::{self, Session};
+use crate::claude;
 use crate::cli::StartArgs;
 use crate::failure::{Exit, Failure};
 use crate::settings::Settings;
@@ -13,14 +14,17 @@ pub(crate) fn run(args: StartArgs) -> Result<Exit, Failure> {
     }
     let settings = Settings::from_environment()?;
     let keys = Keys::detect();
-    let session = Session::prepare(&settings, &args.session, keys)?;
-    let options = ReplOptions {
-        session: session.id().clone(),
-        user: boot::user(),
-        history: settings.home.join("history"),
-        keys,
-        colour: Colour::detect(),
-    };
-    boot::with_runtime(session.run(|desk| terminal::repl(desk, options)))??;
+    boot::with_runtime(async {
+        let plan = claude::plan(&settings, &args.session, keys).await?;
+        let session = Session::prepare(&settings, plan)?;
+        let options = ReplOptions {
+            session: session.id().clone(),
+            user: boot::user(),
+            history: settings.home.join("history"),
+            keys,
+            colour: Colour::detect(),
+        };
+        Ok::<_, Failure>(session.run(|desk| terminal::repl(desk, options)).await?)
+    })??;
     Ok(Exit::Done)
 }

@@ -75,6 +75,7 @@ fn by_nature(seen: &Seen<'_>, path: &Located<'_>) -> Option<Opinion> {
             Some(Opinion::floor("run-control", format!("only a person may change {}", shown())))
         }
         Nature::Ordinary
+        | Nature::PerhapsCredential
         | Nature::Startup
         | Nature::GitControl
         | Nature::GitInternal

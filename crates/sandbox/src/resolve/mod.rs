@@ -12,7 +12,8 @@
 //! must be readable before `out` exists.
 //!
 //! Elsewhere, and where `openat2` is missing, components are walked. On macOS an existing path is spelled as the
-//! volume spells it (case and normalisation); a missing one keeps the spelling it was asked with.
+//! volume spells it (case and normalisation); a missing one keeps the spelling it was asked with. Linux directories
+//! that ignore case (an option of ext4 and f2fs, and VFAT) keep the asked spelling too.
 
 #[cfg(target_os = "linux")]
 mod kernel;
@@ -25,9 +26,6 @@ use leashd_types::{PathKind, ResolvedPath};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
-
-#[cfg(target_os = "linux")]
-pub(crate) use kernel::open_file;
 
 /// Bytes, the final NUL included, as the kernel counts them.
 const PATH_LIMIT: usize = 4096;

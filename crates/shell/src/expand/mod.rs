@@ -1,0 +1,324 @@
+//! Expansion: from words as written to values. Braces, tildes, parameters, substitutions, arithmetic, splitting;
+//! globs stay in the result as such. Runs substitutions through the walk, so their commands are found on the way.
+
+pub(crate) mod ansi;
+mod arithmetic;
+mod brace;
+mod fields;
+mod operations;
+mod parameter;
+pub(crate) mod pattern;
+
+use crate::limits::{TOO_MANY_WORDS, WORDS};
+use crate::syntax::{Document, Piece, SourceWord};
+use crate::walk::state::Data;
+use crate::walk::{Walker, origin};
+use crate::word::{Part, Word};
+use brace::Unit;
+use fields::{Fields, Mode};
+
+/// The here-documents of the text a word comes from.
+pub(crate) type Documents<'d> = &'d [Document<'d>];
+
+/// Stands for a part that is not known when text with such parts is read as code. Not a character anybody types.
+pub(crate) const HOLE: char = '\u{f8ff}';
+
+/// Why a value that came through a hole is not known.
+const HIDDEN: &str = "a part that is only known when it runs";
+
+/// Stands for an array among the arguments of a command.
+pub(crate) const ARRAY: &str = "an array";
+
+/// Whether a piece stands between double quotes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Quotes {
+    Double,
+    No,
+    /// The operand of `${x:-…}` outside quotes: plain text in it is split as well.
+    Operand,
+}
+
+impl Walker<'_> {
+    /// The words of a command: every expansion, in order.
+    pub(crate) fn words(&mut self, source: &[SourceWord<'_>], documents: Documents<'_>) -> Vec<Word> {
+        let mut words = Vec::with_capacity(source.len());
+        for word in source {
+            self.word_fields(word, documents, &mut words);
+        }
+        words
+    }
+
+    fn word_fields(&mut self, word: &SourceWord<'_>, documents: Documents<'_>, out: &mut Vec<Word>) {
+        if !self.spend_words(1) {
+            return;
+        }
+        if let [Piece::Literal(text)] = word.pieces.as_slice()
+            && !text.contains(['*', '?', '[', '{', '~', HOLE])
+        {
+            out.push(Word::literal(*text));
+            return;
+        }
+        let braces =
+            word.pieces.iter().any(|piece| matches!(piece, Piece::Literal(text) if text.contains('{')));
+        let alternatives = if braces { brace::expand(&word.pieces, WORDS) } else { brace::Expanded::Same };
+        match alternatives {
+            brace::Expanded::Same => {
+                let mut fields = Fields::new(out, Mode::Split);
+                self.pieces(&word.pieces, documents, &mut fields);
+                fields.flush();
+            }
+            brace::Expanded::Words(alternatives) => {
+                if !self.spend_words(alternatives.len()) {
+                    return;
+                }
+                for units in alternatives {
+                    let mut fields = Fields::new(out, Mode::Split);
+                    self.units(&units, documents, &mut fields);
+                    fields.flush();
+                }
+            }
+            brace::Expanded::TooMany => {
+                self.note(TOO_MANY_WORDS);
+                out.push(Word::unknown(TOO_MANY_WORDS));
+            }
+        }
+    }
+
+    /// One value, without splitting or globs: assignments, here-strings, the subject of `case`.
+    pub(crate) fn value(&mut self, pieces: &[Piece<'_>], documents: Documents<'_>) -> Word {
+        self.collect(pieces, documents, Mode::Joined)
+    }
+
+    /// One value in which unquoted globs are kept.
+    pub(crate) fn pattern(&mut self, pieces: &[Piece<'_>], documents: Documents<'_>) -> Word {
+        self.collect(pieces, documents, Mode::Pattern)
+    }
+
+    /// The value of an assignment, where a tilde may also follow a colon.
+    pub(crate) fn assigned(&mut self, pieces: &[Piece<'_>], documents: Documents<'_>) -> Word {
+        self.collect(pieces, documents, Mode::Assigned)
+    }
+
+    fn collect(&mut self, pieces: &[Piece<'_>], documents: Documents<'_>, mode: Mode) -> Word {
+        let mut words = Vec::new();
+        let mut fields = Fields::new(&mut words, mode);
+        self.pieces(pieces, documents, &mut fields);
+        fields.flush();
+        words.pop().unwrap_or_default()
+    }
+
+    fn pieces(&mut self, pieces: &[Piece<'_>], documents: Documents<'_>, fields: &mut Fields<'_>) {
+        for (index, piece) in pieces.iter().enumerate() {
+            match piece {
+                Piece::Literal(text) => {
+                    self.literal(text, index == 0, index + 1 == pieces.len(), fields);
+                }
+                _ => self.piece(piece, Quotes::No, documents, fields),
+            }
+        }
+    }
+
+    fn units(&mut self, units: &[Unit<'_>], documents: Documents<'_>, fields: &mut Fields<'_>) {
+        let mut run = String::new();
+        let mut first = true;
+        for unit in units {
+            match unit {
+                Unit::Char(char) => run.push(*char),
+                Unit::Piece(piece) => {
+                    if !run.is_empty() {
+                        self.literal(&std::mem::take(&mut run), first, false, fields);
+                    }
+                    first = false;
+                    self.piece(piece, Quotes::No, documents, fields);
+                }
+            }
+        }
+        if !run.is_empty() {
+            self.literal(&run, first, true, fields);
+        }
+    }
+
+    /// Unquoted text of the word itself.
+    fn literal(&mut self, text: &str, first: bool, last: bool, fields: &mut Fields<'_>) {
+        if !text.contains('~') {
+            return fields.literal(text);
+        }
+        let mut rest = text;
+        if first && fields.mode() != Mode::Assigned {
+            // `name=~/x` is expanded in arguments as well.
+            let name = rest.split_once('=').map_or("", |(name, _)| name);
+            if is_name(name) && fields.mode() == Mode::Split {
+                fields.literal(rest.get(..=name.len()).unwrap_or(""));
+                rest = rest.get(name.len() + 1..).unwrap_or("");
+                return self.tildes(rest, last, fields);
+            }
+            return self.tilde(rest, last, fields);
+        }
+        if fields.mode() == Mode::Assigned {
+            return if first {
+                self.tildes(rest, last, fields)
+            } else {
+                self.tildes_after_colon(rest, last, fields)
+            };
+        }
+        fields.literal(text);
+    }
+
+    fn tildes(&mut self, text: &str, last: bool, fields: &mut Fields<'_>) {
+        let mut parts = text.split(':').peekable();
+        let mut begun = false;
+        while let Some(part) = parts.next() {
+            if begun {
+                fields.literal(":");
+            }
+            begun = true;
+            self.tilde(part, last || parts.peek().is_some(), fields);
+        }
+    }
+
+    fn tildes_after_colon(&mut self, text: &str, last: bool, fields: &mut Fields<'_>) {
+        match text.split_once(':') {
+            Some((before, after)) => {
+                fields.literal(before);
+                fields.literal(":");
+                self.tildes(after, last, fields);
+            }
+            None => fields.literal(text),
+        }
+    }
+
+    /// A tilde prefix at the front of `text`. `ended`: nothing of the word follows the text.
+    fn tilde(&mut self, text: &str, ended: bool, fields: &mut Fields<'_>) {
+        let Some(after) = text.strip_prefix('~') else { return fields.literal(text) };
+        let (user, rest) = match after.find('/') {
+            Some(at) => (after.get(..at).unwrap_or(""), after.get(at..).unwrap_or("")),
+            None if ended => (after, ""),
+            None => return fields.literal(text),
+        };
+        let home = match user {
+            "" => self.variable_or_environment("HOME"),
+            "+" => self.variable_or_environment("PWD"),
+            "-" => self.variable_or_environment("OLDPWD"),
+            "root" => Word::literal("/root"),
+            name if name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte)) => {
+                Word::unknown(format!("the home directory of {name}"))
+            }
+            _ => return fields.literal(text),
+        };
+        fields.known(&home);
+        fields.literal(rest);
+    }
+
+    fn piece(
+        &mut self,
+        piece: &Piece<'_>,
+        quotes: Quotes,
+        documents: Documents<'_>,
+        fields: &mut Fields<'_>,
+    ) {
+        match piece {
+            Piece::Literal(text) if quotes == Quotes::Operand => {
+                let separators = self.separators();
+                fields.split(&Word::literal(*text), separators.as_deref());
+            }
+            Piece::Literal(text) => fields.literal(text),
+            Piece::Quoted(text) => fields.quoted(text),
+            Piece::AnsiC(raw) => match ansi::decode(raw) {
+                Some(text) => fields.quoted(&text),
+                None => fields.unknown("bytes that are not text"),
+            },
+            Piece::Double(inner) => {
+                fields.open_unless_list(inner);
+                for piece in inner {
+                    self.piece(piece, Quotes::Double, documents, fields);
+                }
+            }
+            Piece::Parameter(parameter) => self.parameter(parameter, quotes, documents, fields),
+            Piece::Command(script) => {
+                let word = self.substituted(|walker| walker.script(script, documents), "$(…)");
+                self.result(&word, quotes, fields);
+            }
+            Piece::Backquote(text) => {
+                let word = self.substituted(|walker| walker.text(text), "`…`");
+                self.result(&word, quotes, fields);
+            }
+            Piece::Arithmetic(pieces) => {
+                let word = self.arithmetic(pieces, documents);
+                self.result(&word, quotes, fields);
+            }
+            Piece::Process { script, flow } => {
+                let path = self.process(script, *flow, documents);
+                fields.known(&Word::literal(path));
+            }
+            Piece::Array(elements) => {
+                self.array_argument(elements, documents);
+                fields.unknown(ARRAY);
+            }
+            Piece::Pattern(text) => fields.glob(text),
+            Piece::Bad => {
+                self.note("a substitution that bash refuses");
+                fields.unknown("a substitution that bash refuses");
+            }
+        }
+    }
+
+    /// The value of an expansion: split, unless it is quoted.
+    fn result(&mut self, word: &Word, quotes: Quotes, fields: &mut Fields<'_>) {
+        if quotes == Quotes::Double {
+            fields.known(word);
+        } else {
+            let separators = self.separators();
+            fields.split(word, separators.as_deref());
+        }
+    }
+
+    /// `$IFS`; nothing if it is not known.
+    fn separators(&self) -> Option<String> {
+        match self.shell.variables.get("IFS") {
+            None => Some(" \t\n".to_owned()),
+            Some(variable) if variable.unset => Some(" \t\n".to_owned()),
+            Some(variable) => variable.value.text().map(str::to_owned),
+        }
+    }
+
+    /// The output of a substitution, as a value: newlines at its end are gone.
+    fn substituted<T>(&mut self, run: impl FnOnce(&mut Self) -> T, via: &str) -> Word {
+        let data = self.captured(via, run);
+        let word = match data {
+            Data::Inherited => Word::default(),
+            Data::Text(word) => trimmed(word),
+            Data::File(path) => match self.written(&path) {
+                Some(Data::Text(word)) => trimmed(word),
+                _ => Word::unknown(origin::contents(&path)),
+            },
+        };
+        if !self.spend_text(&word) {
+            return Word::unknown(crate::limits::TOO_MUCH_TEXT);
+        }
+        word
+    }
+}
+
+/// Without the newlines at its end.
+fn trimmed(word: Word) -> Word {
+    match word.parts() {
+        [Part::Text(text)] => Word::literal(text.trim_end_matches('\n').replace('\0', "")),
+        [rest @ .., Part::Text(text)] => {
+            let mut trimmed = Word::default();
+            for part in rest {
+                trimmed.push(part.clone());
+            }
+            let text = text.trim_end_matches('\n');
+            if !text.is_empty() {
+                trimmed.push(Part::Text(text.to_owned()));
+            }
+            trimmed
+        }
+        _ => word,
+    }
+}
+
+pub(crate) fn is_name(text: &str) -> bool {
+    text.bytes().next().is_some_and(|byte| byte.is_ascii_alphabetic() || byte == b'_')
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+}

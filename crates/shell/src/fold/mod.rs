@@ -1,0 +1,158 @@
+//! Pure producers and filters: what `echo`, `printf`, `base64 -d` and the like print, computed where the input is
+//! known. Everything else prints something that is not known, named after what produced it.
+
+mod bytes;
+mod filter;
+mod printf;
+
+use crate::limits::TEXT_BYTES;
+use crate::paths::base_name;
+use crate::walk::origin;
+use crate::walk::state::Data;
+use crate::word::{Part, Word};
+
+pub(crate) use printf::printf;
+
+/// What a program prints.
+pub(crate) fn output(program: &str, arguments: &[Word], input: &Data, read: impl Fn(&str) -> Data) -> Data {
+    let name = base_name(program);
+    match name {
+        "echo" => return Data::Text(echo(arguments)),
+        "printf" => return Data::Text(printf(arguments)),
+        "command" | "which" | "type" => {
+            if let Some(path) = located(arguments) {
+                return Data::text(format!("{path}\n"));
+            }
+        }
+        "cat" | "tac" | "rev" | "tr" | "base64" | "base32" | "xxd" | "head" | "tail" | "cut" | "tee"
+        | "sed" | "basename" | "dirname" | "seq" | "openssl" => {
+            if let Some(data) = filtered(name, arguments, input, &read) {
+                return data;
+            }
+        }
+        name if is_silent(name) => return Data::Inherited,
+        _ => {}
+    }
+    Data::Text(origin::output(name, arguments, reads(input).as_ref()))
+}
+
+fn reads(input: &Data) -> Option<Word> {
+    match input {
+        Data::Inherited => None,
+        data => Some(data.word()),
+    }
+}
+
+/// Programs that print nothing when they succeed.
+fn is_silent(name: &str) -> bool {
+    matches!(
+        name,
+        "true"
+            | "false"
+            | "mkdir"
+            | "rm"
+            | "rmdir"
+            | "touch"
+            | "chmod"
+            | "chown"
+            | "cp"
+            | "mv"
+            | "ln"
+            | "sleep"
+            | "test"
+            | "["
+            | "wait"
+            | "umask"
+    )
+}
+
+fn echo(arguments: &[Word]) -> Word {
+    let (mut newline, mut escapes) = (true, false);
+    let mut rest = arguments;
+    while let Some((first, after)) = rest.split_first() {
+        let Some(flags) = first.text().and_then(|text| text.strip_prefix('-')) else { break };
+        if flags.is_empty() || !flags.chars().all(|flag| matches!(flag, 'n' | 'e' | 'E')) {
+            break;
+        }
+        for flag in flags.chars() {
+            match flag {
+                'n' => newline = false,
+                'e' => escapes = true,
+                _ => escapes = false,
+            }
+        }
+        rest = after;
+    }
+    let mut out = Word::default();
+    for (index, word) in rest.iter().enumerate() {
+        if index > 0 {
+            out.push(Part::Text(" ".to_owned()));
+        }
+        for part in word.parts() {
+            out.push(match part {
+                Part::Text(text) if escapes => match printf::escaped(text) {
+                    Some(text) => Part::Text(text),
+                    None => Part::Unknown("bytes that are not text".to_owned()),
+                },
+                // A pattern that matches no file stands for itself.
+                Part::Glob(_) => Part::Unknown("the names of files".to_owned()),
+                part => part.clone(),
+            });
+        }
+    }
+    if newline {
+        out.push(Part::Text("\n".to_owned()));
+    }
+    out
+}
+
+/// `command -v NAME`, `which NAME`, `type -P NAME`: the name does as the path would.
+fn located(arguments: &[Word]) -> Option<&str> {
+    let mut names = arguments.iter().filter(|word| !word.prefix().starts_with('-'));
+    let name = names.next()?.text()?;
+    let flags = arguments.iter().filter_map(Word::text).filter(|text| text.starts_with('-'));
+    let describes = flags.clone().any(|flag| matches!(flag, "-V" | "-a" | "-t" | "--version" | "--help"));
+    (names.next().is_none() && !describes).then_some(name)
+}
+
+/// A filter on its input or its files; nothing if its arguments are not followed.
+fn filtered(name: &str, arguments: &[Word], input: &Data, read: &impl Fn(&str) -> Data) -> Option<Data> {
+    let texts: Vec<&str> = arguments.iter().map(Word::text).collect::<Option<_>>()?;
+    if matches!(name, "basename" | "dirname" | "seq") {
+        return filter::words(name, &texts).map(Data::text);
+    }
+    let filter = filter::Filter::new(name, &texts)?;
+    let data = match filter.files() {
+        [] => input.clone(),
+        files => joined(files, input, read),
+    };
+    if filter.is_identity() {
+        return Some(data);
+    }
+    let marked = |data: &Data| Data::Text(origin::output(name, arguments, reads(data).as_ref()));
+    Some(match &data {
+        Data::Inherited => Data::Inherited,
+        data => match data.known() {
+            Some(text) => match filter.apply(text) {
+                Some(text) if text.len() <= TEXT_BYTES => Data::text(text),
+                _ => marked(data),
+            },
+            None => marked(data),
+        },
+    })
+}
+
+/// The contents of files, one after the other.
+fn joined(files: &[&str], input: &Data, read: &impl Fn(&str) -> Data) -> Data {
+    let one = |file: &str| if file == "-" { input.clone() } else { read(file) };
+    if let [file] = files {
+        return one(file);
+    }
+    let mut word = Word::default();
+    for file in files {
+        for part in one(file).word().parts() {
+            word.push(part.clone());
+        }
+    }
+    Data::Text(word)
+}

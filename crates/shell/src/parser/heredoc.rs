@@ -1,0 +1,152 @@
+//! Here-documents: the delimiter when the operator is read, the body after the next newline.
+
+use super::{Parser, Pending, Result};
+use crate::expand::ansi;
+use crate::syntax::{Document, Piece, SourceWord, Target};
+use std::borrow::Cow;
+
+/// One logical line of a body: the text up to and without its newline, and where the next one begins.
+struct Line<'a> {
+    text: Cow<'a, str>,
+    start: usize,
+    next: usize,
+}
+
+impl<'a> Parser<'a> {
+    /// After `<<` or `<<-`.
+    pub(super) fn document(&mut self, strips_tabs: bool) -> Result<Target<'a>> {
+        self.blanks();
+        let Some(word) = self.word()? else {
+            return self.reject("a here-document needs a delimiter");
+        };
+        let mut delimiter = String::new();
+        let expands = self.delimiter(&word, &mut delimiter)?;
+        if delimiter.contains('\n') {
+            return self.reject("the delimiter of a here-document holds a newline");
+        }
+        let index = self.documents.len();
+        self.documents.push(Document { body: Cow::Borrowed(""), expands });
+        self.pending.push(Pending { delimiter, index, strips_tabs });
+        Ok(Target::Document(index))
+    }
+
+    /// Takes the quotes off a delimiter; true if it had none.
+    fn delimiter(&self, word: &SourceWord<'a>, text: &mut String) -> Result<bool> {
+        let mut plain = true;
+        for piece in &word.pieces {
+            match piece {
+                Piece::Literal(part) => text.push_str(part),
+                Piece::Quoted(part) => {
+                    plain = false;
+                    text.push_str(part);
+                }
+                Piece::AnsiC(part) => {
+                    plain = false;
+                    match ansi::decode(part) {
+                        Some(decoded) => text.push_str(&decoded),
+                        None => return self.reject("the delimiter of a here-document is not text"),
+                    }
+                }
+                Piece::Double(inner) => {
+                    plain = false;
+                    for piece in inner {
+                        match piece {
+                            Piece::Quoted(part) => text.push_str(part),
+                            _ => return self.reject("the delimiter of a here-document holds an expansion"),
+                        }
+                    }
+                }
+                _ => return self.reject("the delimiter of a here-document holds an expansion"),
+            }
+        }
+        Ok(plain)
+    }
+
+    /// After a newline: the bodies that were announced on the line before it.
+    pub(super) fn read_documents(&mut self) -> Result<()> {
+        if self.pending.is_empty() {
+            return Ok(());
+        }
+        for pending in std::mem::take(&mut self.pending) {
+            let expands = self.documents.get(pending.index).is_some_and(|document| document.expands);
+            let body = self.document_body(&pending, expands);
+            if let Some(document) = self.documents.get_mut(pending.index) {
+                document.body = body;
+            }
+        }
+        Ok(())
+    }
+
+    /// At the end of the text: bodies that never began.
+    pub(super) fn finish_documents(&mut self) -> Result<()> {
+        if !self.pending.is_empty() {
+            self.pending.clear();
+            self.notes.push("a here-document has no body".to_owned());
+        }
+        Ok(())
+    }
+
+    fn document_body(&mut self, pending: &Pending, expands: bool) -> Cow<'a, str> {
+        let start = self.at;
+        let mut stripped = String::new();
+        loop {
+            if self.at_end() {
+                self.notes
+                    .push(format!("the here-document never ends with {}", pending.delimiter.escape_debug()));
+                return self.collected(pending, start, self.at, stripped);
+            }
+            let line = self.body_line(expands);
+            let text =
+                if pending.strips_tabs { line.text.trim_start_matches('\t') } else { line.text.as_ref() };
+            if text == pending.delimiter {
+                self.at = line.next;
+                // The newline belongs to the list, which has read it already when the body began.
+                return self.collected(pending, start, line.start, stripped);
+            }
+            if let Some(after) = self.closes_early(text, pending) {
+                self.at = line.next - after;
+                return self.collected(pending, start, line.start, stripped);
+            }
+            if pending.strips_tabs {
+                let raw = self.slice((line.start, line.next));
+                stripped.push_str(raw.trim_start_matches('\t'));
+            }
+            self.at = line.next;
+        }
+    }
+
+    fn collected(&self, pending: &Pending, start: usize, end: usize, stripped: String) -> Cow<'a, str> {
+        if pending.strips_tabs { Cow::Owned(stripped) } else { Cow::Borrowed(self.slice((start, end))) }
+    }
+
+    /// Reads a line from here; in a body that is expanded, `\` newline joins it with the next.
+    fn body_line(&self, expands: bool) -> Line<'a> {
+        let start = self.at;
+        let mut end = start;
+        loop {
+            let rest = self.text.get(end..).unwrap_or("");
+            let length = rest.find('\n').unwrap_or(rest.len());
+            let line = rest.get(..length).unwrap_or("");
+            end += length;
+            let backslashes = line.bytes().rev().take_while(|&byte| byte == b'\\').count();
+            if expands && backslashes % 2 == 1 && end < self.text.len() {
+                end += 1;
+                continue;
+            }
+            let text =
+                if expands { self.joined((start, end)) } else { Cow::Borrowed(self.slice((start, end))) };
+            return Line { text, start, next: (end + 1).min(self.text.len()) };
+        }
+    }
+
+    /// `$(cat <<EOF … EOF)`: the delimiter with the closing parenthesis on its line. How many bytes of the line,
+    /// its newline included, are left to read.
+    fn closes_early(&self, line: &str, pending: &Pending) -> Option<usize> {
+        if self.in_substitution == 0 {
+            return None;
+        }
+        let after = line.strip_prefix(pending.delimiter.as_str())?;
+        let newline = usize::from(self.slice((self.at, self.text.len())).contains('\n'));
+        after.contains(')').then_some(after.len() + newline)
+    }
+}

@@ -1,0 +1,63 @@
+//! From a word to the path it names, as far as the line tells.
+
+use crate::word::{Part, Word};
+use leashd_types::PathText;
+
+/// The path a word names for a command that runs in `directory`.
+pub(crate) fn path_text(word: &Word, directory: Option<&str>) -> PathText {
+    if let Some(text) = word.text() {
+        return match join(text, directory) {
+            Some(path) => PathText::Exact(path),
+            None => PathText::Unknown("the directory it starts from is not known".to_owned()),
+        };
+    }
+    if let Some(why) = word.unknown_reason() {
+        return PathText::Unknown(why.to_owned());
+    }
+    let whole: String = word
+        .parts()
+        .iter()
+        .map(|part| match part {
+            Part::Text(text) | Part::Glob(text) | Part::Unknown(text) => text.as_str(),
+        })
+        .collect();
+    let plain = word.prefix();
+    let start = plain.rfind('/').map_or(0, |at| at + 1);
+    let before = whole.get(..start).unwrap_or("");
+    let pattern = whole.get(start..).unwrap_or("").to_owned();
+    match join(before, directory) {
+        Some(directory) => PathText::Glob { directory, pattern },
+        None => PathText::Unknown("the directory it starts from is not known".to_owned()),
+    }
+}
+
+/// Absolute, but with `.` and `..` as they are.
+pub(crate) fn join(path: &str, directory: Option<&str>) -> Option<String> {
+    if path.starts_with('/') {
+        return Some(path.to_owned());
+    }
+    let directory = directory?;
+    if path.is_empty() {
+        return Some(directory.to_owned());
+    }
+    Some(format!("{}/{path}", directory.trim_end_matches('/')))
+}
+
+/// Without `.`, `..` and doubled slashes, as `cd` reads a path.
+pub(crate) fn normal(path: &str) -> String {
+    let mut parts: Vec<&str> = Vec::new();
+    for part in path.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => {
+                parts.pop();
+            }
+            part => parts.push(part),
+        }
+    }
+    format!("/{}", parts.join("/"))
+}
+
+pub(crate) fn base_name(path: &str) -> &str {
+    path.rsplit('/').next().unwrap_or(path)
+}

@@ -1,0 +1,170 @@
+//! Where output goes: into a substitution, the next command of a pipeline, or a file of the line.
+
+use super::state::{BRANCHED, Data};
+use super::{Walker, origin};
+use crate::expand::Documents;
+use crate::paths::normal;
+use crate::syntax::{Flow, Script};
+use crate::word::{Part, Word};
+use std::rc::Rc;
+
+/// Output that is being collected.
+#[derive(Debug)]
+pub(super) struct Capture {
+    word: Word,
+    /// All of it so far is what is in this file.
+    file: Option<String>,
+    /// How many branches surrounded the place where it began.
+    branches: u32,
+}
+
+/// Where a command's standard output goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Output {
+    Stream,
+    /// Away, or somewhere it is not followed.
+    Elsewhere,
+    /// Into a file, by normal absolute path.
+    File {
+        path: String,
+        append: bool,
+    },
+}
+
+impl Walker<'_> {
+    /// Collects what `inner` prints.
+    pub(super) fn capture<T>(&mut self, inner: impl FnOnce(&mut Self) -> T) -> (T, Data) {
+        self.captures.push(Capture { word: Word::default(), file: None, branches: self.branches });
+        let result = inner(self);
+        let data = match self.captures.pop() {
+            None => Data::Inherited,
+            Some(Capture { file: Some(path), .. }) => Data::File(path),
+            Some(capture) if capture.word.parts().is_empty() => Data::Inherited,
+            Some(capture) => Data::Text(capture.word),
+        };
+        (result, data)
+    }
+
+    /// Runs a substitution and collects what it prints.
+    pub(crate) fn captured<T>(&mut self, via: &str, inner: impl FnOnce(&mut Self) -> T) -> Data {
+        self.via.push(via.to_owned());
+        let notes = std::mem::take(&mut self.notes);
+        let (_, data) = self.capture(|walker| walker.subshell(inner));
+        self.notes = notes;
+        self.via.pop();
+        data
+    }
+
+    /// Something is printed.
+    pub(super) fn print(&mut self, data: Data) {
+        let branches = self.branches;
+        let Some(capture) = self.captures.last_mut() else { return };
+        let before = capture.file.take();
+        if let Some(path) = &before {
+            capture.word.push(Part::Unknown(origin::contents(path)));
+        }
+        match data {
+            Data::Inherited => capture.file = before,
+            Data::File(path) if capture.word.parts().is_empty() && branches == capture.branches => {
+                capture.file = Some(path);
+            }
+            data => {
+                for part in data.word().parts() {
+                    capture.word.push(part.clone());
+                }
+                if branches != capture.branches {
+                    capture.word.push(Part::Unknown(BRANCHED.to_owned()));
+                }
+            }
+        }
+    }
+
+    /// Sends what a command printed where its output goes.
+    pub(super) fn deliver(&mut self, data: Data, output: &Output) {
+        match output {
+            Output::Stream => self.print(data),
+            Output::Elsewhere => {}
+            Output::File { path, append } => self.write_file(path, data, *append),
+        }
+    }
+
+    /// Runs `inner` with its output going to `output`.
+    pub(super) fn into_output<T>(&mut self, output: &Output, inner: impl FnOnce(&mut Self) -> T) -> T {
+        if *output == Output::Stream {
+            return inner(self);
+        }
+        let (result, data) = self.capture(inner);
+        self.deliver(data, output);
+        result
+    }
+
+    pub(super) fn write_file(&mut self, path: &str, data: Data, append: bool) {
+        if path == "/dev/null" {
+            return;
+        }
+        let mut word = Word::default();
+        if append {
+            word = match self.shell.files.get(path) {
+                Some(before) => before.word(),
+                None => Word::unknown(origin::contents(path)),
+            };
+        }
+        for part in data.word().parts() {
+            word.push(part.clone());
+        }
+        self.remember_file(path, Data::Text(word));
+    }
+
+    pub(super) fn remember_file(&mut self, path: &str, data: Data) {
+        if let Data::Text(word) = &data
+            && !self.spend_text(&word.clone())
+        {
+            return;
+        }
+        let shell = self.shell_mut();
+        Rc::make_mut(&mut shell.files).insert(path.to_owned(), data);
+    }
+
+    /// What the line has written to a file.
+    pub(crate) fn written(&self, path: &str) -> Option<Data> {
+        if self.shell.files.is_empty() {
+            return None;
+        }
+        let path = normal(path);
+        let mut data = self.shell.files.get(&path)?;
+        for _ in 0..8 {
+            match data {
+                Data::File(other) => match self.shell.files.get(&normal(other)) {
+                    Some(next) => data = next,
+                    None => break,
+                },
+                _ => break,
+            }
+        }
+        Some(data.clone())
+    }
+
+    /// Whether a file is a part of the process: nothing of the file system.
+    pub(super) fn is_stream(path: &str) -> bool {
+        path.starts_with("/dev/fd/")
+            || path.starts_with("/proc/self/fd/")
+            || matches!(path, "/dev/stdin" | "/dev/stdout" | "/dev/stderr" | "/dev/null" | "/dev/tty")
+    }
+
+    /// A process substitution: its path, whose content is what it prints.
+    pub(crate) fn process(&mut self, script: &Script<'_>, flow: Flow, documents: Documents<'_>) -> String {
+        self.processes += 1;
+        let path = format!("/dev/fd/{}", 1000 + self.processes);
+        let via = if flow == Flow::From { "<(…)" } else { ">(…)" };
+        let input = match flow {
+            Flow::From => self.input.clone(),
+            Flow::Into => Data::unknown("what is written to a process substitution"),
+        };
+        let outer = std::mem::replace(&mut self.input, input);
+        let data = self.captured(via, |walker| walker.script(script, documents));
+        self.input = outer;
+        let data = if data == Data::Inherited { Data::text("") } else { data };
+        self.remember_file(&path, data);
+        path
+    }
+}

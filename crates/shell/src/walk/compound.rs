@@ -1,0 +1,313 @@
+//! Compound commands: what is known when a part of them may run, may not, or may run often.
+
+use super::lists::Flow;
+use super::state::{BRANCHED, Data, Function, Shell, Variable};
+use super::{Outcome, Walker, merged};
+use crate::expand::Documents;
+use crate::limits::TURNS;
+use crate::syntax::{Arm, Kind, Redirect, Script, SourceWord, Span, Test};
+use crate::word::Word;
+use std::rc::Rc;
+
+/// How often a loop is read before everything it could change is forgotten.
+const READINGS: u32 = 3;
+
+impl Walker<'_> {
+    pub(super) fn compound(
+        &mut self,
+        kind: &Kind<'_>,
+        redirects: &[Redirect<'_>],
+        span: Span,
+        documents: Documents<'_>,
+    ) -> Outcome {
+        if redirects.is_empty() {
+            return self.compound_body(kind, span, documents);
+        }
+        let redirected = self.redirects(redirects, documents);
+        self.emit_bare(redirected.effects.clone(), span);
+        let input = redirected.input_or(&self.input);
+        let outer = std::mem::replace(&mut self.input, input);
+        let outcome =
+            self.into_output(&redirected.output, |walker| walker.compound_body(kind, span, documents));
+        self.input = outer;
+        outcome
+    }
+
+    fn compound_body(&mut self, kind: &Kind<'_>, span: Span, documents: Documents<'_>) -> Outcome {
+        let outer_notes = std::mem::take(&mut self.notes);
+        let outcome = match kind {
+            Kind::Subshell(script) => {
+                self.subshell(|walker| walker.script(script, documents));
+                self.here()
+            }
+            Kind::Group(script) => self.sequence(script, documents),
+            Kind::If(branches) => self.branches(branches, documents),
+            Kind::Loop { condition, body } => {
+                self.repeat(|walker| {
+                    walker.script(condition, documents);
+                    walker.script(body, documents);
+                });
+                self.here()
+            }
+            Kind::For { name, words, body } => self.for_each(name, words.as_deref(), body, documents),
+            Kind::ArithmeticFor { header, body } => {
+                self.repeat(|walker| {
+                    let header = walker.value(header, documents);
+                    walker.expression_list(&header);
+                    walker.emit_bare(Vec::new(), span);
+                    walker.script(body, documents);
+                });
+                self.here()
+            }
+            Kind::Case { subject, arms } => self.case(subject, arms, documents),
+            Kind::Conditional(tests) => {
+                for test in tests {
+                    self.test(test, documents);
+                }
+                self.here()
+            }
+            Kind::Arithmetic(pieces) => {
+                self.arithmetic(pieces, documents);
+                self.here()
+            }
+            Kind::Simple(_) | Kind::Function { .. } | Kind::Coproc(_) => self.here(),
+        };
+        self.emit_bare(Vec::new(), span);
+        self.notes = outer_notes;
+        outcome
+    }
+
+    fn sequence(&mut self, script: &Script<'_>, documents: Documents<'_>) -> Outcome {
+        match self.script(script, documents) {
+            Flow::GoesOn => self.here(),
+            Flow::Ends => Outcome::ends(),
+        }
+    }
+
+    fn branches(
+        &mut self,
+        branches: &[(Option<Script<'_>>, Script<'_>)],
+        documents: Documents<'_>,
+    ) -> Outcome {
+        let mut ends = None;
+        let mut complete = false;
+        for (index, (condition, body)) in branches.iter().enumerate() {
+            match condition {
+                Some(condition) if index == 0 => {
+                    self.script(condition, documents);
+                }
+                Some(condition) => {
+                    self.branch(|walker| walker.script(condition, documents));
+                }
+                None => complete = true,
+            }
+            let before = Rc::clone(&self.shell);
+            let flow = self.branch(|walker| walker.script(body, documents));
+            let after = std::mem::replace(&mut self.shell, before);
+            if flow == Flow::GoesOn {
+                ends = merged(ends, Some(after));
+            }
+        }
+        if !complete {
+            ends = merged(ends, Some(Rc::clone(&self.shell)));
+        }
+        match ends {
+            Some(shell) => {
+                self.shell = shell;
+                self.here()
+            }
+            None => Outcome::ends(),
+        }
+    }
+
+    fn case(&mut self, subject: &SourceWord<'_>, arms: &[Arm<'_>], documents: Documents<'_>) -> Outcome {
+        self.value(&subject.pieces, documents);
+        let start = Rc::clone(&self.shell);
+        let mut ends = Some(Rc::clone(&start));
+        for arm in arms {
+            for pattern in &arm.patterns {
+                self.pattern(&pattern.pieces, documents);
+            }
+            let flow = self.branch(|walker| walker.script(&arm.body, documents));
+            if flow == Flow::GoesOn {
+                ends = merged(ends, Some(Rc::clone(&self.shell)));
+            }
+            // With `;&` the next body runs in what this one leaves.
+            self.rejoin(&start);
+        }
+        if let Some(shell) = ends {
+            self.shell = shell;
+        }
+        self.here()
+    }
+
+    fn for_each(
+        &mut self,
+        name: &str,
+        words: Option<&[SourceWord<'_>]>,
+        body: &Script<'_>,
+        documents: Documents<'_>,
+    ) -> Outcome {
+        let items = match words {
+            Some(words) => Some(self.words(words, documents)),
+            None => self.shell.positional.as_ref().map(|all| all.get(1..).unwrap_or(&[]).to_vec()),
+        };
+        let followed = items
+            .as_ref()
+            .filter(|items| items.len() <= TURNS && items.iter().all(|item| item.unknown_reason().is_none()));
+        let Some(items) = followed else {
+            let value = items.as_ref().and_then(|items| common(items)).unwrap_or_else(|| {
+                let why = items.iter().flatten().find_map(Word::unknown_reason);
+                Word::unknown(why.unwrap_or("one of many values"))
+            });
+            self.repeat(|walker| {
+                walker.set_variable(name, Variable::scalar(value.clone()));
+                walker.script(body, documents);
+            });
+            return self.here();
+        };
+        self.exits.push(None);
+        let start = self.analysis.commands.len();
+        for item in items {
+            self.set_variable(name, Variable::scalar(item.clone()));
+            let before = self.analysis.commands.len();
+            // A glob may stand for no file or for many.
+            if item.has_glob() || self.exits.last().is_some_and(Option::is_some) {
+                self.branch(|walker| walker.script(body, documents));
+            } else {
+                self.script(body, documents);
+            }
+            self.without_repeats(before, start);
+        }
+        if let Some(left) = self.exits.pop().flatten() {
+            self.rejoin(&left);
+        }
+        self.here()
+    }
+
+    /// Reads the body of a loop until nothing new can be known, since every turn starts where another ended.
+    fn repeat(&mut self, mut body: impl FnMut(&mut Self)) {
+        self.exits.push(None);
+        self.branches += 1;
+        let start = self.analysis.commands.len();
+        let mut readings = 0;
+        loop {
+            let before = Rc::clone(&self.shell);
+            let known = self.analysis.commands.len();
+            body(self);
+            self.without_repeats(known, start);
+            if let Some(left) = self.exits.last().cloned().flatten() {
+                self.rejoin(&left);
+            }
+            self.rejoin(&before);
+            readings += 1;
+            if self.shell == before || readings > READINGS {
+                break;
+            }
+            if readings == READINGS {
+                self.forget_all();
+            }
+        }
+        self.branches -= 1;
+        self.exits.pop();
+    }
+
+    fn forget_all(&mut self) {
+        for variable in self.shell_mut().variables.values_mut() {
+            variable.value = Word::unknown(BRANCHED);
+            variable.elements = None;
+            variable.unset = false;
+        }
+        self.shell_mut().positional = None;
+    }
+
+    fn expression_list(&mut self, header: &Word) {
+        match header.text() {
+            Some(text) => {
+                for part in text.split(';') {
+                    self.evaluate(&Word::literal(part), 0);
+                }
+            }
+            None => {
+                self.evaluate(header, 0);
+            }
+        }
+    }
+
+    fn test(&mut self, test: &Test<'_>, documents: Documents<'_>) {
+        match test {
+            Test::Word(word) => {
+                self.value(&word.pieces, documents);
+            }
+            Test::Unary { operator, operand } => {
+                let word = self.value(&operand.pieces, documents);
+                if matches!(*operator, "-v" | "-R") {
+                    self.subscript_code(&word);
+                }
+                if matches!(*operator, "-t") {
+                    self.evaluate(&word, 0);
+                }
+            }
+            Test::Binary { operator, left, right } => {
+                let left = self.value(&left.pieces, documents);
+                let right = self.pattern(&right.pieces, documents);
+                if matches!(*operator, "-eq" | "-ne" | "-lt" | "-le" | "-gt" | "-ge") {
+                    self.evaluate(&left, 0);
+                    self.evaluate(&right, 0);
+                }
+            }
+        }
+    }
+
+    pub(super) fn define(&mut self, name: &str, body: &str) {
+        let function = Function { bodies: vec![Rc::from(body)], certain: true };
+        self.shell_mut().functions.insert(name.to_owned(), function);
+        if name == "command_not_found_handle" {
+            self.note_function_call(name);
+        }
+    }
+
+    fn note_function_call(&mut self, name: &str) {
+        let words = vec![Word::literal(name)];
+        self.call_function(name, &words, (0, 0), &Data::Inherited);
+    }
+
+    /// Runs a function with its arguments.
+    pub(super) fn call_function(&mut self, name: &str, words: &[Word], span: Span, input: &Data) {
+        let Some(function) = self.shell.functions.get(name).cloned() else { return };
+        let outer_input = std::mem::replace(&mut self.input, input.clone());
+        let outer_positional = self.shell.positional.clone();
+        self.running.push((name.to_owned(), self.concurrent));
+        self.exits.push(None);
+        self.locals.push(Vec::new());
+        let before: Rc<Shell> = Rc::clone(&self.shell);
+        for (index, body) in function.bodies.iter().enumerate() {
+            if index > 0 {
+                self.rejoin(&before);
+            }
+            let shell = self.shell_mut();
+            shell.positional = Some(words.to_vec());
+            self.nested_text(body, &format!("function {name}"), span);
+        }
+        if let Some(left) = self.exits.pop().flatten() {
+            self.rejoin(&left);
+        }
+        self.running.pop();
+        for (name, variable) in self.locals.pop().unwrap_or_default().into_iter().rev() {
+            match variable {
+                Some(variable) => self.shell_mut().variables.insert(name, variable),
+                None => self.shell_mut().variables.remove(&name),
+            };
+        }
+        self.shell_mut().positional = outer_positional;
+        self.input = outer_input;
+    }
+}
+
+/// A value that stands for any of several globs, if there is just one.
+fn common(items: &[Word]) -> Option<Word> {
+    match items {
+        [item] if item.unknown_reason().is_none() => Some(item.clone()),
+        _ => None,
+    }
+}

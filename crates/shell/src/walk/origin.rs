@@ -1,0 +1,104 @@
+//! Words for what is not known, and which of them matter: downloaded and decoded bytes stay marked as such however
+//! many filters they pass.
+
+use crate::word::{Part, Word};
+use std::borrow::Cow;
+
+/// A number, whichever: nothing in it can run.
+pub(crate) const NUMBER: &str = "a number only known when it runs";
+const ENVIRONMENT: &str = "the variable ";
+const NOT_SET_HERE: &str = " is not set on this line";
+const CONTENTS: &str = "the contents of ";
+const DOWNLOADED: &str = "downloaded by ";
+const DECODED: &str = "decoded by ";
+
+/// Programs that fetch bytes from elsewhere and print them.
+const FETCHERS: [&str; 14] = [
+    "curl", "wget", "http", "https", "xh", "aria2c", "fetch", "lynx", "w3m", "nc", "ncat", "socat", "ssh",
+    "ftp",
+];
+/// Programs that turn bytes nobody can read into others.
+const DECODERS: [&str; 17] = [
+    "base64", "base32", "basenc", "xxd", "openssl", "gpg", "uudecode", "gunzip", "zcat", "gzip", "bunzip2",
+    "bzcat", "xz", "xzcat", "unxz", "zstd", "zstdcat",
+];
+/// Programs that print a number and nothing else.
+const COUNTERS: [&str; 5] = ["wc", "nproc", "expr", "cksum", "sum"];
+
+pub(crate) fn environment(name: &str) -> String {
+    format!("{ENVIRONMENT}{name}{NOT_SET_HERE}")
+}
+
+pub(crate) fn is_environment(why: &str) -> bool {
+    why.starts_with(ENVIRONMENT) && why.ends_with(NOT_SET_HERE)
+}
+
+pub(crate) fn contents(path: &str) -> String {
+    format!("{CONTENTS}{path}")
+}
+
+/// The file a value was read from, if that is all it is.
+pub(crate) fn file_of(word: &Word) -> Option<&str> {
+    match word.parts() {
+        [Part::Unknown(why)] => why.strip_prefix(CONTENTS),
+        _ => None,
+    }
+}
+
+/// Whether bytes of this origin come from the network or were hidden by an encoding.
+pub(crate) fn is_marked(why: &str) -> bool {
+    why.starts_with(DOWNLOADED) || why.starts_with(DECODED)
+}
+
+/// What a program that is not followed prints, given what it reads.
+pub(crate) fn output(program: &str, arguments: &[Word], input: Option<&Word>) -> Word {
+    let name = program.rsplit('/').next().unwrap_or(program);
+    if let Some(why) = input.and_then(|word| marked(word, DOWNLOADED)) {
+        return Word::unknown(format!("{why}, through {name}"));
+    }
+    let texts = || arguments.iter().filter_map(Word::text);
+    if COUNTERS.contains(&name)
+        || name == "grep" && texts().any(|text| is_count_flag(text))
+        || name == "date" && texts().any(|text| matches!(text, "+%s" | "+%Y" | "+%s%N"))
+        || name == "id" && texts().any(|text| matches!(text, "-u" | "-g"))
+        || name == "stat" && texts().any(|text| matches!(text, "%s" | "-c%s" | "%Y" | "-c%Y"))
+    {
+        return Word::unknown(NUMBER);
+    }
+    let fetches = FETCHERS.contains(&name);
+    if fetches {
+        return Word::unknown(format!("{DOWNLOADED}{name}"));
+    }
+    if let Some(why) = input.and_then(|word| marked(word, DECODED)) {
+        return Word::unknown(format!("{why}, through {name}"));
+    }
+    if DECODERS.contains(&name) {
+        return Word::unknown(format!("{DECODED}{name}"));
+    }
+    Word::unknown(format!("the output of {name}"))
+}
+
+fn is_count_flag(text: &str) -> bool {
+    text == "--count" || text.starts_with('-') && !text.starts_with("--") && text.contains('c')
+}
+
+fn marked<'w>(word: &'w Word, mark: &str) -> Option<Cow<'w, str>> {
+    word.parts().iter().find_map(|part| match part {
+        Part::Unknown(why) if why.starts_with(mark) => {
+            // Only the first filter is named: the rest would grow without end.
+            Some(Cow::Borrowed(why.split(", through ").next().unwrap_or(why)))
+        }
+        _ => None,
+    })
+}
+
+/// Why a value is not known; marked origins count most.
+pub(crate) fn reason(word: &Word) -> &str {
+    let unknown = || {
+        word.parts().iter().filter_map(|part| match part {
+            Part::Unknown(why) => Some(why.as_str()),
+            Part::Text(_) | Part::Glob(_) => None,
+        })
+    };
+    unknown().find(|why| is_marked(why)).or_else(|| unknown().next()).unwrap_or("a pattern")
+}

@@ -1,0 +1,286 @@
+//! Programs: what the table says about one, what it prints, what it writes, and names that are not known.
+
+use super::capture::Output;
+use super::simple::{Call, Lookup};
+use super::state::Data;
+use super::{Outcome, Walker, origin};
+use crate::expand::pattern::Pattern;
+use crate::fold;
+use crate::knowledge::{self, Argv, Description, Nested, Stdin};
+use crate::paths::{base_name, join, normal};
+use crate::word::{Part, Word};
+use leashd_types::{CodeSource, Effect, PathText};
+
+/// Most programs a glob in command position is described as.
+const CANDIDATES: usize = 16;
+
+impl Walker<'_> {
+    pub(super) fn program(&mut self, call: Call) -> Outcome {
+        let name = call.name().unwrap_or("").to_owned();
+        if name.contains('/')
+            && let Some(path) = self.single_path(&Word::literal(name.as_str()))
+            && let Some(data) = self.written(&path)
+        {
+            return self.run_written(call, &path, data);
+        }
+        self.described(call)
+    }
+
+    /// Asks the table and follows what it answers.
+    pub(super) fn described(&mut self, call: Call) -> Outcome {
+        let name = call.name().unwrap_or("").to_owned();
+        let description = self.describe(&call);
+        let printed = fold::output(&name, call.arguments(), &call.input, |path| {
+            let path = join(path, self.shell.directory.only());
+            path.map_or_else(|| Data::unknown("a file that is not known"), |path| self.readable(&path))
+        });
+        self.remember_writes(&name, &call, &description);
+        let mut effects = call.effects.clone();
+        effects.extend(description.effects.iter().filter(|effect| !is_stream_effect(effect)).cloned());
+        for why in &description.unclear {
+            self.note(why);
+        }
+        let index = self.emit_call(&call, effects);
+        let mut nested = description.nested;
+        nested.extend(self.written_scripts(&call, &description.effects));
+        if nested.is_empty() {
+            self.deliver(printed, &call.output);
+        } else {
+            self.nested_output(&name, &call, printed, |walker| {
+                for inner in nested {
+                    walker.nested(index, inner, &call);
+                }
+            });
+        }
+        match base_name(&name) {
+            "true" | "echo" | "printf" => Outcome::succeeds(&self.shell),
+            _ => self.here(),
+        }
+    }
+
+    /// What a wrapper prints is what it runs prints, where it runs that once and changes nothing.
+    fn nested_output(&mut self, name: &str, call: &Call, own: Data, inner: impl FnOnce(&mut Self)) {
+        let ((), data) = self.capture(inner);
+        let transparent = matches!(
+            base_name(name),
+            "sh" | "bash"
+                | "dash"
+                | "zsh"
+                | "ksh"
+                | "ash"
+                | "busybox"
+                | "env"
+                | "timeout"
+                | "nice"
+                | "nohup"
+                | "stdbuf"
+                | "setsid"
+                | "time"
+                | "sudo"
+                | "doas"
+                | "ionice"
+                | "chrt"
+                | "taskset"
+        );
+        let data = if transparent {
+            data
+        } else {
+            match (own, data) {
+                (Data::Inherited, Data::Inherited) => Data::Inherited,
+                (own, Data::Inherited) => own,
+                (_, inner) => {
+                    let mut word = inner.word();
+                    word.push(Part::Unknown(format!("the output of {}", base_name(name))));
+                    Data::Text(word)
+                }
+            }
+        };
+        self.deliver(data, &call.output);
+    }
+
+    fn describe(&self, call: &Call) -> Description {
+        let opaque = match &call.input {
+            Data::Inherited => String::new(),
+            Data::File(path) => origin::contents(path),
+            Data::Text(word) => origin::reason(word).to_owned(),
+        };
+        let stdin = match (&call.input, call.input.known()) {
+            (Data::Inherited, _) => Stdin::Inherited,
+            (_, Some(text)) => Stdin::Text(text),
+            _ => Stdin::Opaque(&opaque),
+        };
+        let describe = |cwd: Option<&str>| {
+            knowledge::describe(&Argv { words: &call.words, cwd, home: self.env.home, stdin })
+        };
+        let mut directories = self.shell.directory.0.iter();
+        let mut description = describe(directories.next().map(AsRef::as_ref));
+        // The directory may be any of several: what it would do in each of them counts.
+        for directory in directories {
+            let other = describe(Some(directory));
+            for effect in other.effects {
+                if !description.effects.contains(&effect) {
+                    description.effects.push(effect);
+                }
+            }
+            for why in other.unclear {
+                if !description.unclear.contains(&why) {
+                    description.unclear.push(why);
+                }
+            }
+        }
+        description
+    }
+
+    /// Files that a program writes hold something else from now on.
+    fn remember_writes(&mut self, name: &str, call: &Call, description: &Description) {
+        let base = base_name(name);
+        if matches!(base, "mkdir" | "touch" | "chmod" | "rmdir") {
+            return;
+        }
+        for effect in &description.effects {
+            if let Effect::Write { path: PathText::Exact(path) } = effect
+                && !Self::is_stream(path)
+            {
+                let data = match origin::output(base, call.arguments(), None) {
+                    word if word.unknown_reason().is_some_and(origin::is_marked) => Data::Text(word),
+                    _ => Data::unknown(format!("what {base} wrote")),
+                };
+                self.remember_file(&normal(path), data);
+            }
+        }
+        let operands: Vec<&str> = call
+            .arguments()
+            .iter()
+            .filter_map(Word::text)
+            .filter(|text| !text.starts_with('-') || *text == "-")
+            .collect();
+        let directory = self.shell.directory.only().map(str::to_owned);
+        let absolute = |path: &str| join(path, directory.as_deref());
+        match base {
+            "tee" => {
+                let append =
+                    call.arguments().iter().any(|word| matches!(word.text(), Some("-a" | "--append")));
+                for path in operands.iter().filter_map(|path| absolute(path)) {
+                    self.write_file(&normal(&path), call.input.clone(), append);
+                }
+            }
+            "cp" | "mv" | "ln" | "install" => {
+                if let [source, target] = operands.as_slice()
+                    && let (Some(from), Some(to)) = (absolute(source), absolute(target))
+                {
+                    let data = self.written(&from).unwrap_or_else(|| Data::File(from.clone()));
+                    // The target may be a directory.
+                    self.remember_file(&normal(&format!("{to}/{}", base_name(&from))), data.clone());
+                    self.remember_file(&normal(&to), data);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// A script of another language that the line has written itself: its text is known.
+    fn written_scripts(&self, call: &Call, effects: &[Effect]) -> Vec<Nested> {
+        let Some(name) = call.name() else { return Vec::new() };
+        let Some(flag) = inline_flag(base_name(name)) else { return Vec::new() };
+        effects
+            .iter()
+            .filter_map(|effect| match effect {
+                Effect::Runs { code: CodeSource::File { path: PathText::Exact(path) } } => Some(path),
+                _ => None,
+            })
+            .filter_map(|path| match self.written(path) {
+                Some(Data::Text(text)) => Some(Nested::Command {
+                    words: vec![Word::literal(name), Word::literal(flag), text],
+                    via: path.clone(),
+                }),
+                _ => None,
+            })
+            .collect()
+    }
+
+    /// A program whose name is not known: at least asked for, and described as everything it may well be.
+    pub(super) fn unknown_program(&mut self, call: Call) -> Outcome {
+        let Some(first) = call.words.first().cloned() else { return self.here() };
+        let why = match first.unknown_reason() {
+            Some(why) => format!("the name of the program is not known: {why}"),
+            None => "the name of the program is a pattern".to_owned(),
+        };
+        self.note(&why);
+        let notes = self.notes.clone();
+        let reason = origin::reason(&first).to_owned();
+        let mut effects = call.effects.clone();
+        if origin::is_marked(&reason) {
+            let code = CodeSource::Piped { interpreter: "the shell".to_owned(), origin: reason.clone() };
+            effects.push(Effect::Runs { code });
+        }
+        self.emit_call(&call, effects);
+        self.deliver(Data::unknown("the output of a program that is not known"), &call.output);
+        for candidate in self.candidates(&first) {
+            self.notes.clone_from(&notes);
+            let mut call = call.clone();
+            call.output = Output::Elsewhere;
+            if let Some(first) = call.words.first_mut() {
+                *first = Word::literal(candidate);
+            }
+            self.branch(|walker| walker.described(call));
+        }
+        if may_vanish(&first) && call.words.len() > 1 {
+            // An empty value leaves no word: what follows is the program then.
+            self.notes.clone_from(&notes);
+            let mut rest = call.without(1, Lookup::Everything);
+            rest.output = Output::Elsewhere;
+            self.branch(|walker| walker.subshell(|walker| walker.call(rest)));
+        }
+        self.here()
+    }
+
+    fn candidates(&self, word: &Word) -> Vec<String> {
+        if let [.., Part::Text(tail)] = word.parts()
+            && let Some((_, base)) = tail.rsplit_once('/')
+        {
+            return if base.is_empty() { Vec::new() } else { vec![base.to_owned()] };
+        }
+        let mut last = Word::default();
+        for part in word.parts() {
+            match part {
+                Part::Text(text) => match text.rsplit_once('/') {
+                    Some((_, after)) => {
+                        last = Word::default();
+                        last.push(Part::Text(after.to_owned()));
+                    }
+                    None => last.push(part.clone()),
+                },
+                part => last.push(part.clone()),
+            }
+        }
+        let Some(pattern) = Pattern::new(&last) else { return Vec::new() };
+        let matching = |name: &&str| pattern.matches(&name.chars().collect::<Vec<char>>());
+        let names: Vec<String> =
+            knowledge::names().filter(matching).take(CANDIDATES + 1).map(str::to_owned).collect();
+        if names.len() > CANDIDATES { Vec::new() } else { names }
+    }
+}
+
+/// The flag that hands an interpreter its script as text.
+pub(super) fn inline_flag(interpreter: &str) -> Option<&'static str> {
+    match interpreter {
+        "perl" | "ruby" | "node" | "nodejs" | "bun" | "lua" => Some("-e"),
+        "php" => Some("-r"),
+        name if name.starts_with("python") || name.starts_with("pypy") => Some("-c"),
+        _ => None,
+    }
+}
+
+/// Whether nothing may be left of a word: a single value that the line does not set.
+fn may_vanish(word: &Word) -> bool {
+    word.parts().iter().all(|part| matches!(part, Part::Unknown(_)))
+}
+
+fn is_stream_effect(effect: &Effect) -> bool {
+    match effect {
+        Effect::Read { path: PathText::Exact(path) } | Effect::Write { path: PathText::Exact(path) } => {
+            path.starts_with("/dev/fd/")
+        }
+        _ => false,
+    }
+}
