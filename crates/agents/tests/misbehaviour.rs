@@ -1,6 +1,14 @@
 //! Processes that misbehave in every way a process can. A small shell script plays Claude Code: what a process does is
 //! real, only its reasons are not. Nothing here may hang.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test"
+)]
+
 mod support;
 
 use leashd_agents::claude::ClaudeCode;
@@ -48,7 +56,7 @@ async fn start(
 async fn events(behaviour: &str, limits: impl FnOnce(&mut leashd_agents::Limits)) -> Driven {
     let rig = Rig::new().await;
     let mut agent = start(&rig, &format!("{HELLO}\n{behaviour}"), limits).await.unwrap();
-    agent.to_the_end().await;
+    agent.until_gone().await;
     agent
 }
 
@@ -126,7 +134,7 @@ async fn silence_ends_a_turn_but_nobody_is_hurried() {
     let quiet = tokio::time::timeout(silence * 4, agent.running.events.recv()).await;
     assert!(quiet.is_err(), "a person may think: {quiet:?}");
     agent.reply(&call, Person::Denies).await;
-    agent.to_the_end().await;
+    agent.until_gone().await;
     assert_eq!(agent.faults(), [&Fault::Silent { after: silence }]);
 }
 
@@ -144,7 +152,7 @@ async fn an_interrupt_nobody_confirms_ends_the_agent() {
     let rig = Rig::new().await;
     let mut agent = start(&rig, &format!("{HELLO}; {RUNNING}; {WAIT}"), as_is).await.unwrap();
     agent.order(Order::Interrupt).await;
-    agent.to_the_end().await;
+    agent.until_gone().await;
     assert_eq!(agent.faults(), [&Fault::Silent { after: Duration::from_millis(400) }]);
 }
 
@@ -157,7 +165,7 @@ async fn who_does_not_read_is_stopped() {
             // The agent may be gone already: then nobody takes orders.
             drop(agent.running.orders.send(Order::Prompt(Message::text("x".repeat(100_000)))).await);
         }
-        agent.to_the_end().await;
+        agent.until_gone().await;
         assert!(matches!(agent.faults()[..], [Fault::Pipe { .. }]), "{:?}", agent.faults());
     }
 }
@@ -177,7 +185,7 @@ async fn requests_we_do_not_know_or_cannot_read_are_refused() {
         answers.display()
     );
     let mut agent = start(&rig, &behaviour, as_is).await.unwrap();
-    agent.to_the_end().await;
+    agent.until_gone().await;
     let answers = fs::read_to_string(answers).unwrap();
     for id in ["u1", "u2", "q1"] {
         let refused = answers.lines().any(|line| {
@@ -195,7 +203,7 @@ async fn events_nobody_reads_do_not_stop_a_stop() {
     let flood = format!("{HELLO}; while :; do echo '{{\"type\":\"novelty\"}}'; done");
     let mut agent = start(&rig, &flood, |limits| limits.queue = 4).await.unwrap();
     agent.order(Order::Stop).await;
-    agent.to_the_end().await;
+    agent.until_gone().await;
 
     let agent = start(&rig, &format!("{HELLO}; {IDLE}; {WAIT}"), as_is).await.unwrap();
     let Driven { running, .. } = agent;

@@ -1,5 +1,13 @@
 //! `kill -9` of the owner leaves nothing of the agent. The test starts itself again as the owner.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test"
+)]
+
 mod support;
 
 use leashd_testkit::Rig;
@@ -50,7 +58,7 @@ async fn be_the_owner() {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     println!("rig={}", rig.path("").display());
-    agent.to_the_end().await;
+    agent.until_gone().await;
 }
 
 /// Living processes whose environment or command line names the rig.

@@ -1,5 +1,13 @@
 //! The scripted agent behind the same interface: the file system is the witness.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test"
+)]
+
 mod support;
 
 use leashd_agents::{Act, Order, Scripted};

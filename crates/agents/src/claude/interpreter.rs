@@ -8,7 +8,7 @@ use crate::claude::{frame, request};
 use crate::{AfterDenial, Reply};
 use leashd_types::{
     AgentEvent, AgentKind, CallId, Fault, Money, Origin, RanCall, RanOutcome, SessionId, SubagentId,
-    ToolCall, TurnEnd, Usage,
+    ToolCall, TurnEnd, TurnOutcome, Usage,
 };
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -340,7 +340,10 @@ impl Interpreter {
         let interrupted = std::mem::take(&mut self.interrupted);
         let billed = std::mem::replace(&mut self.billed, last.total);
         Some(AgentEvent::TurnEnded(TurnEnd {
-            outcome: last.outcome(interrupted),
+            outcome: match last.outcome() {
+                TurnOutcome::Failed { .. } if interrupted => TurnOutcome::Interrupted,
+                other => other,
+            },
             result: last.text.clone(),
             cost: cost_since(billed, last.total),
             usage: usage_since(billed, last.total),

@@ -93,8 +93,11 @@ impl Stage {
         for directory in ["home", "project", "private", "tmp"] {
             fs::create_dir_all(root.join(directory)).map_err(failed)?;
         }
-        fs::write(root.join("outside.md"), "outside-word").map_err(failed)?;
-        let memory = "inside-word\n@../outside.md\n";
+        let imported = root.join("imported.md");
+        fs::write(&imported, "imported-word").map_err(failed)?;
+        fs::write(root.join("mentioned.md"), "mentioned-word").map_err(failed)?;
+        std::os::unix::fs::symlink(&imported, root.join("project/link.md")).map_err(failed)?;
+        let memory = format!("memory-word\n@../imported.md\n@{}\n@link.md\n", imported.display());
         fs::write(root.join("project/CLAUDE.md"), memory).map_err(failed)?;
         let hostile = Hostile::plant(&root.join("project"), &root.join("marks")).map_err(failed)?;
         let api = MessagesApi::start().await.map_err(failed)?;
@@ -148,7 +151,7 @@ impl Stage {
             self.touch("denied"),
             {"text": "done"},
         ]);
-        format!("@{} SCRIPT:{script}", self.root.join("outside.md").display())
+        format!("@{} SCRIPT:{script}", self.root.join("mentioned.md").display())
     }
 
     fn second_prompt(&self) -> String {
@@ -177,12 +180,14 @@ impl Stage {
             Err(error) => note(Fact::RepositoryIsPowerless, format!("the marks cannot be read: {error}")),
         }
         let sent = Value::from(self.api.requests()).to_string();
-        if !sent.contains("inside-word") {
+        if !sent.contains("memory-word") {
             note(Fact::MemoryStaysInside, "CLAUDE.md was not read".to_owned());
         }
-        if sent.contains("outside-word") {
+        if sent.contains("imported-word") {
             note(Fact::MemoryStaysInside, "a file outside the project was sent to the model".to_owned());
-            note(Fact::PromptIsVerbatim, "a file outside the project was sent to the model".to_owned());
+        }
+        if sent.contains("mentioned-word") {
+            note(Fact::PromptIsVerbatim, "a mentioned file was sent to the model".to_owned());
         }
         broken
     }
