@@ -5,6 +5,7 @@ mod agent;
 pub mod claude;
 mod error;
 pub mod messages_api;
+mod scripted;
 
 pub mod trust;
 
@@ -13,3 +14,4 @@ pub use agent::{
 };
 pub use error::StartError;
 pub use leashd_gate::Permit;
+pub use scripted::{Act, Scripted};

@@ -1,5 +1,13 @@
 //! What the gate rests on, with the real Claude Code: what is allowed runs, nothing else does.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test"
+)]
+
 mod support;
 
 use leashd_agents::Order;
@@ -72,9 +80,11 @@ async fn an_unanswered_call_never_runs_and_is_withdrawn_by_an_interrupt_and_by_t
 async fn nothing_of_a_hostile_repository_acts() {
     let rig = Rig::new().await;
     let hostile = Hostile::plant(&rig);
-    rig.write("project/CLAUDE.md", "The magic word is xyzzy.\n@imported.md\n@../outside.md\n");
+    let outside = rig.write("outside.md", "outside-word");
+    std::os::unix::fs::symlink(&outside, rig.project().join("link.md")).unwrap();
+    let imports = format!("@imported.md\n@../outside.md\n@{}\n@link.md\n", outside.display());
+    rig.write("project/CLAUDE.md", &format!("The magic word is xyzzy.\n{imports}"));
     rig.write("project/imported.md", "imported-word");
-    rig.write("outside.md", "outside-word");
     let mut agent = Driven::claude(&rig).await;
     let helper = json!({"tool": "Agent", "input": {
         "description": "help", "subagent_type": "general-purpose", "run_in_background": false,

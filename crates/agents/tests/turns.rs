@@ -1,5 +1,13 @@
 //! Conversations with the real Claude Code: plans, questions, subagents, cost, errors of the API, resume.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test"
+)]
+
 mod support;
 
 use leashd_agents::{Conversation, Order};
@@ -109,7 +117,7 @@ async fn a_session_goes_on_after_a_kill() {
     agent.say(script(json!([bash("touch late")]))).await;
     let call = agent.call().await;
     kill(agent.running.pid.unwrap());
-    agent.to_the_end().await;
+    agent.until_gone().await;
     assert_eq!(agent.withdrawn(), [&call.id]);
 
     launch.conversation = Conversation::Resume(launch.session.as_str().to_owned());

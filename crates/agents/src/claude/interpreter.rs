@@ -8,7 +8,7 @@ use crate::claude::{frame, request};
 use crate::{AfterDenial, Reply};
 use leashd_types::{
     AgentEvent, AgentKind, CallId, Fault, Money, Origin, RanCall, RanOutcome, SessionId, SubagentId,
-    ToolCall, TurnEnd, Usage,
+    ToolCall, TurnEnd, TurnOutcome, Usage,
 };
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -97,6 +97,9 @@ impl Interpreter {
     }
 
     pub(crate) fn prompted(&mut self) {
+        if self.phase == Phase::Idle {
+            self.interrupted = false;
+        }
         self.phase = Phase::Running;
     }
 
@@ -337,7 +340,10 @@ impl Interpreter {
         let interrupted = std::mem::take(&mut self.interrupted);
         let billed = std::mem::replace(&mut self.billed, last.total);
         Some(AgentEvent::TurnEnded(TurnEnd {
-            outcome: last.outcome(interrupted),
+            outcome: match last.outcome() {
+                TurnOutcome::Failed { .. } if interrupted => TurnOutcome::Interrupted,
+                other => other,
+            },
             result: last.text.clone(),
             cost: cost_since(billed, last.total),
             usage: usage_since(billed, last.total),

@@ -8,11 +8,13 @@ mod launch;
 mod outcome;
 mod process;
 mod request;
+mod self_test;
 mod session;
 mod transcript;
 mod version;
 
 pub use environment::allowed_environment;
+pub use self_test::{Broken, Fact, Hostile, self_test};
 pub use version::{MINIMUM, Version};
 
 use crate::{Agent, Launch, Running, StartError, Starting};

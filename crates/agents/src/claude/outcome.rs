@@ -4,8 +4,7 @@ use crate::claude::frame::TurnResult;
 use leashd_types::TurnOutcome;
 
 impl TurnResult {
-    /// `interrupted`: we asked for the end of the turn.
-    pub(crate) fn outcome(&self, interrupted: bool) -> TurnOutcome {
+    pub(crate) fn outcome(&self) -> TurnOutcome {
         match (self.subtype.as_str(), self.terminal_reason.as_str()) {
             ("error_max_turns", _) | (_, "max_turns") => TurnOutcome::MaxTurns,
             ("error_max_budget_usd", _) | (_, "budget_exhausted") => TurnOutcome::BudgetExhausted,
@@ -15,7 +14,6 @@ impl TurnResult {
                 TurnOutcome::ApiError { status: self.api_status, message: self.text.clone() }
             }
             ("success", "" | "completed") => TurnOutcome::Completed,
-            ("error_during_execution", _) if interrupted => TurnOutcome::Interrupted,
             ("success", reason) => TurnOutcome::Failed { message: format!("the turn ended with `{reason}`") },
             (subtype, _) if self.errors.is_empty() => TurnOutcome::Failed { message: subtype.to_owned() },
             _ => TurnOutcome::Failed { message: self.errors.clone() },

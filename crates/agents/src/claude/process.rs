@@ -11,6 +11,8 @@ use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{Child, ChildStdin, Command};
 use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
 
 /// Bytes of stderr that are kept: its end.
 const STDERR_TAIL: usize = 8 * 1024;
@@ -18,6 +20,8 @@ const STDERR_TAIL: usize = 8 * 1024;
 const LINES_AHEAD: usize = 2;
 /// After the kill the kernel needs a moment to clean up; more than this is a process nobody can kill.
 const AFTER_KILL: Duration = Duration::from_secs(5);
+
+const LAST_COMPLAINTS: Duration = Duration::from_secs(1);
 
 /// One line of output.
 #[derive(Debug)]
@@ -36,6 +40,7 @@ pub(crate) struct Process {
     /// Says why writing failed, once.
     pub(crate) broken: oneshot::Receiver<String>,
     stderr: Arc<Mutex<VecDeque<u8>>>,
+    complaints: Option<JoinHandle<()>>,
 }
 
 impl Process {
@@ -66,13 +71,21 @@ impl Process {
             return Err(failed("it has no pipes".to_owned()));
         };
         let tail = Arc::new(Mutex::new(VecDeque::new()));
-        tokio::spawn(keep_tail(stderr, Arc::clone(&tail)));
+        let complaints = Some(tokio::spawn(keep_tail(stderr, Arc::clone(&tail))));
         let (line_sender, lines) = mpsc::channel(LINES_AHEAD);
         tokio::spawn(read_lines(stdout, limits.line, line_sender));
         let (input, writes) = mpsc::channel(limits.queue);
         let (broken_sender, broken) = oneshot::channel();
         tokio::spawn(write_lines(stdin, writes, broken_sender));
-        Ok(Self { child, lifeline: Some(lifeline), lines, input: Some(input), broken, stderr: tail })
+        Ok(Self {
+            child,
+            lifeline: Some(lifeline),
+            lines,
+            input: Some(input),
+            broken,
+            stderr: tail,
+            complaints,
+        })
     }
 
     pub(crate) fn pid(&self) -> Option<u32> {
@@ -108,11 +121,18 @@ impl Process {
 
     /// Waits until the tree is gone, for at most `patience`, then kills it.
     pub(crate) async fn gone(&mut self, patience: Duration) -> Option<ExitStatus> {
-        if let Ok(Ok(status)) = tokio::time::timeout(patience, self.child.wait()).await {
-            return Some(status);
+        let status = match timeout(patience, self.child.wait()).await {
+            Ok(Ok(status)) => Some(status),
+            Ok(Err(_)) | Err(_) => {
+                self.kill();
+                timeout(AFTER_KILL, self.child.wait()).await.ok().and_then(Result::ok)
+            }
+        };
+        if let Some(complaints) = self.complaints.take() {
+            // With the last writer gone it ends at once; if not, the tail so far is what there is.
+            drop(timeout(LAST_COMPLAINTS, complaints).await);
         }
-        self.kill();
-        tokio::time::timeout(AFTER_KILL, self.child.wait()).await.ok()?.ok()
+        status
     }
 
     pub(crate) fn stderr_tail(&self) -> String {

@@ -1,6 +1,13 @@
 //! Drives an agent in a test: a real gate decides, a closure plays the person, every event is kept.
 
 #![allow(dead_code, reason = "each test binary uses a part of it")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test"
+)]
 
 use leashd_agents::claude::ClaudeCode;
 use leashd_agents::{AfterDenial, Agent, Launch, Message, Order, Reply, Running, StartError};
@@ -34,6 +41,7 @@ pub(crate) enum Person {
 }
 
 /// The real gate, with rules that ask about everything.
+#[derive(Debug)]
 pub(crate) struct Warden {
     gate: Gate,
     snapshot: Snapshot,
@@ -102,6 +110,7 @@ pub(crate) async fn claude() -> ClaudeCode {
     ClaudeCode::find(program.as_os_str(), OsStr::new(""), Path::new(SUPERVISOR)).await.unwrap()
 }
 
+#[derive(Debug)]
 pub(crate) struct Driven {
     pub(crate) running: Running,
     pub(crate) warden: Arc<Warden>,
@@ -189,7 +198,7 @@ impl Driven {
     }
 
     /// Reads until the last event, which has to be `Exited`.
-    pub(crate) async fn to_the_end(&mut self) -> (Option<i32>, Option<i32>, String) {
+    pub(crate) async fn until_gone(&mut self) -> (Option<i32>, Option<i32>, String) {
         while self.next().await.is_some() {}
         match self.seen.last() {
             Some(AgentEvent::Exited { code, signal, stderr_tail }) => (*code, *signal, stderr_tail.clone()),
@@ -199,7 +208,7 @@ impl Driven {
 
     pub(crate) async fn stop(&mut self) -> (Option<i32>, Option<i32>, String) {
         self.order(Order::Stop).await;
-        self.to_the_end().await
+        self.until_gone().await
     }
 
     pub(crate) fn calls(&self) -> Vec<&ToolCall> {
