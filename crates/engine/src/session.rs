@@ -7,6 +7,7 @@ use leashd_types::{
     AgentEvent, Approver, Ask, CallId, Event, Fault, Mode, Money, Origin, SessionId, SessionView, Timestamp,
     ToolCall, TurnEnd, TurnId, TurnOutcome, Usage,
 };
+use serde_json::Value;
 use std::collections::VecDeque;
 use std::time::Duration;
 
@@ -330,12 +331,15 @@ impl Session {
     }
 }
 
-/// The argument that says most about a call, on one line.
+/// The argument that says most about a call, on one line; paths below the call's directory without it.
 fn summary_of(call: &ToolCall) -> String {
     const TELLING: [&str; 9] =
         ["command", "file_path", "notebook_path", "path", "pattern", "url", "query", "description", "prompt"];
-    let text = TELLING.iter().find_map(|key| call.text(key)).unwrap_or_default();
-    let line: String = text.lines().collect::<Vec<_>>().join(" ⏎ ");
+    let question = call.input.pointer("/questions/0/question").and_then(Value::as_str);
+    let text = TELLING.iter().find_map(|key| call.text(key)).or(question).unwrap_or_default();
+    let below =
+        call.cwd.to_str().and_then(|cwd| text.strip_prefix(cwd)).and_then(|rest| rest.strip_prefix('/'));
+    let line: String = below.unwrap_or(text).lines().collect::<Vec<_>>().join(" ⏎ ");
     match line.char_indices().nth(SUMMARY_CHARS_MAX) {
         Some((end, _)) => format!("{}…", line.get(..end).unwrap_or_default()),
         None => line,

@@ -113,7 +113,11 @@ impl Gate {
     fn ask(&self, call: ToolCall, mut judged: Judged, snapshot: &Snapshot) -> Outcome {
         if snapshot.interactive == Interactive::Nobody {
             judged.verdict.stage = Stage::Approval;
-            judged.verdict.reason = format!("{}, and there is nobody to ask", judged.verdict.reason);
+            let why = match pending::is_for_a_person(&call.tool) {
+                true => "Only a person can answer this",
+                false => judged.verdict.reason.as_str(),
+            };
+            judged.verdict.reason = format!("{why}, and there is nobody to ask");
             return self.deny_via(&call, &judged, snapshot, &Approver::Nobody);
         }
         let kind = match pending::kind_of(&call, &judged.verdict) {

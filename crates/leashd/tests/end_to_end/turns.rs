@@ -43,7 +43,7 @@ fn a_line_is_judged_as_what_the_shell_would_run() {
         ("ls\nsudo touch marked", "privilege"),
         ("ls & s\\udo touch marked", "privilege"),
         ("bash -c \"$(echo c3VkbyB0b3VjaCBtYXJrZWQ= | base64 -d)\"", "privilege"),
-        ("rm -rf \"$HOME\"/work", "outside"),
+        ("rm -r\"f\" ~/work", "delete"),
     ] {
         let output = bench.exec(&["--policy", "permissive", "--policy", "dev-tools"], &[shell(line)]);
         assert_eq!(output.status.code(), Some(4), "{line}: {}", shown(&output));

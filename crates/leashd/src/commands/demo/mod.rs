@@ -9,9 +9,9 @@ use crate::cli::{DemoAgent, DemoArgs};
 use crate::commands::audit;
 use crate::failure::{Exit, Failure};
 use crate::settings::Settings;
-use leashd_agents::Agent;
 use leashd_agents::messages_api::MessagesApi;
-//SCR
+use leashd_agents::{Act, Agent, Scripted};
+
 use leashd_connectors::terminal::{self, Colour, ExecOptions, Keys, Output};
 use serde_json::{Map, Value, json};
 use std::ffi::OsString;
@@ -41,7 +41,10 @@ pub(crate) fn run(args: &DemoArgs) -> Result<Exit, Failure> {
         let options = ExecOptions {
             session: session.id().clone(),
             user: boot::user(),
-            prompt: prompt(&stage.project),
+            prompt: match args.agent {
+                DemoAgent::Scripted => "Show what you can do.".to_owned(),
+                DemoAgent::Claude => prompt(&stage.project),
+            },
             output: Output::Explained,
             keys: Keys::detect(),
             colour: Colour::detect(),
@@ -55,11 +58,22 @@ pub(crate) fn run(args: &DemoArgs) -> Result<Exit, Failure> {
     Ok(if report.is_intact() { Exit::Done } else { Exit::Failed })
 }
 
-/// The script rides in the prompt, so the built-in agent and the built-in API play the same one.
+const LAST_WORDS: &str = "That is all I wanted to try.\n";
+
+/// The script for the built-in agent.
+fn acts(project: &Path) -> Vec<Act> {
+    let calls = script::calls(project).into_iter();
+    calls
+        .map(|(tool, input)| Act::Use { tool: tool.to_owned(), input })
+        .chain([Act::Say(LAST_WORDS.to_owned())])
+        .collect()
+}
+
+/// The same script for the built-in API: it rides in the prompt.
 fn prompt(project: &Path) -> String {
     let mut items: Vec<Value> =
         script::calls(project).iter().map(|(tool, input)| json!({"tool": tool, "input": input})).collect();
-    items.push(json!({"text": "That is all I wanted to try.\n"}));
+    items.push(json!({"text": LAST_WORDS}));
     format!("SCRIPT:{}", Value::Array(items))
 }
 
@@ -76,7 +90,9 @@ impl Stage {
     async fn plan(&self, agent: DemoAgent, api: &MessagesApi) -> Result<Plan, Failure> {
         let environment = self.environment(api);
         let agent: Arc<dyn Agent> = match agent {
-            DemoAgent::Scripted => return Err(Failure::failed("soon")),
+            DemoAgent::Scripted => {
+                Arc::new(Scripted::new(vec![acts(&self.project)], Path::new(claude::SUPERVISOR)))
+            }
             DemoAgent::Claude => Arc::new(claude::find(&environment).await?),
         };
         Ok(Plan {
