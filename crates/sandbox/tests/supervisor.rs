@@ -17,6 +17,7 @@ use std::os::fd::AsFd;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Child, ExitStatus, Stdio};
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 /// What has to be over by then, or the test fails.
@@ -27,6 +28,9 @@ const PATIENCE: Duration = Duration::from_secs(20);
 const LEASHD: &str = "__leashd";
 /// Marks every process of one test's tree in its environment.
 const MARK: &str = "LEASHD_TEST_TREE";
+
+/// Tells a leashd under test whose run it belongs to.
+const RUN_VARIABLE: &str = "LEASHD_TEST_RUN";
 
 const TESTS: &[(&str, fn())] = &[
     ("exit_codes_pass_through", exit_codes_pass_through),
@@ -73,7 +77,7 @@ fn agent(script: &str) -> Supervised {
 
 /// The same, with every process of the tree marked.
 fn marked_agent(mark: &str, script: &str) -> Supervised {
-    launch("/bin/sh", &["-c", script], &[("PATH", "/usr/bin:/bin"), (MARK, mark)], "/")
+    launch("/bin/sh", &["-c", script], &[("PATH", "/usr/bin:/bin"), (MARK, &entry(mark))], "/")
 }
 
 fn launch(program: &str, args: &[&str], env: &[(&str, &str)], cwd: &str) -> Supervised {
@@ -122,9 +126,17 @@ fn run(mut supervised: Supervised) -> (Option<i32>, String, String) {
     (status.code(), output, errors)
 }
 
+/// The mark of this run, which another run's leftovers do not carry.
+fn entry(mark: &str) -> String {
+    static RUN: OnceLock<String> = OnceLock::new();
+    let run =
+        RUN.get_or_init(|| std::env::var(RUN_VARIABLE).unwrap_or_else(|_| std::process::id().to_string()));
+    format!("{mark}-{run}")
+}
+
 /// Everyone who carries the mark, as `PID COMMAND`.
 fn marked(mark: &str) -> Vec<String> {
-    let entry = format!("{MARK}={mark}");
+    let entry = format!("{MARK}={}", entry(mark));
     let mut found = Vec::new();
     for process in fs::read_dir("/proc").unwrap().flatten() {
         let environ = fs::read(process.path().join("environ")).unwrap_or_default();
@@ -265,6 +277,7 @@ fn killing_leashd_ends_the_tree() {
     let mark = "leashd-killed";
     let mut leashd = std::process::Command::new("/proc/self/exe")
         .args([LEASHD, mark])
+        .env(RUN_VARIABLE, std::process::id().to_string())
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
@@ -420,7 +433,7 @@ fn a_supervisor_without_a_lifeline_refuses() {
 
 fn other_processes_are_left_alone() {
     let mut sibling = std::process::Command::new("/bin/cat")
-        .env(MARK, "sibling")
+        .env(MARK, entry("sibling"))
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
         .spawn()
