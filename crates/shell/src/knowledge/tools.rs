@@ -152,8 +152,7 @@ fn recipes(report: &mut Report<'_>, text: &str) {
     }
 }
 
-pub(super) fn openssl(report: &mut Report<'_>, parsed: &Parsed<'_>) -> After {
-    let words = parsed.operands.as_slice();
+pub(super) fn openssl(report: &mut Report<'_>, words: &[Word]) -> After {
     let name = words.first().and_then(|word| word.text()).unwrap_or("");
     for pair in words.windows(2) {
         let [flag, value] = pair else { continue };
