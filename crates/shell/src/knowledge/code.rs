@@ -2,6 +2,8 @@
 //! literal arguments; whatever decides and is not literal is said to be unclear. Does not run anything in its head.
 
 mod calls;
+mod kinds;
+mod reach;
 
 use super::lexer::{self, Token};
 use super::report::Report;
@@ -19,6 +21,7 @@ pub(super) fn inline(report: &mut Report<'_>, language: &str, word: &Word) {
         None => {
             let why = word.unknown_reason().unwrap_or("it holds a pattern").to_owned();
             let interpreter = report.name.to_owned();
+            report.unclear(format!("the code {interpreter} would run cannot be told: {why}"));
             report.runs(CodeSource::Piped { interpreter, origin: why });
         }
     }
@@ -40,6 +43,12 @@ pub(super) fn file(report: &mut Report<'_>, language: &str, word: &Word) {
 }
 
 pub(super) fn scan(report: &mut Report<'_>, language: &str, text: &str) {
+    if language != "node"
+        && text.contains("fork")
+        && ["while", "loop", "for(;;)", "for (;;)"].iter().any(|word| text.contains(word))
+    {
+        report.system(leashd_types::SystemChange::ForkBomb);
+    }
     let mut scan = Scan::new(language, text);
     scan.all(report, text, 0);
     if scan.beyond {

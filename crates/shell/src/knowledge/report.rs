@@ -51,11 +51,29 @@ impl<'a> Report<'a> {
         path_text(word, self.argv.cwd, self.argv.home)
     }
 
+    /// What is known of a path with unknown parts (`/proc/$X/environ`), as a pattern: said beside the unknown path,
+    /// never in its place, because the unknown part may lead elsewhere.
+    fn shape(&self, word: &Word) -> Option<PathText> {
+        word.unknown_reason()?;
+        let known = word.parts().iter().any(|part| matches!(part, Part::Text(text) if !text.is_empty()));
+        let mut shape = Word::default();
+        for part in word.parts() {
+            shape.push(match part {
+                Part::Unknown(_) => Part::Glob("*".to_owned()),
+                part => part.clone(),
+            });
+        }
+        known.then(|| self.path(&shape))
+    }
+
     /// `-` is standard input or output, not a file.
     pub(super) fn read(&mut self, word: &Word) {
         if word.text().is_none_or(|text| !text.is_empty() && text != "-") {
             let path = self.path(word);
             self.add(Effect::Read { path });
+            if let Some(path) = self.shape(word) {
+                self.add(Effect::Read { path });
+            }
         }
     }
 
@@ -63,6 +81,9 @@ impl<'a> Report<'a> {
         if word.text().is_none_or(|text| !text.is_empty() && text != "-") {
             let path = self.path(word);
             self.add(Effect::Write { path });
+            if let Some(path) = self.shape(word) {
+                self.add(Effect::Write { path });
+            }
         }
     }
 
@@ -77,6 +98,9 @@ impl<'a> Report<'a> {
     pub(super) fn delete(&mut self, word: &Word) {
         let (path, depth, force) = (self.path(word), self.depth, self.force);
         self.add(Effect::Delete { path, depth, force });
+        if let Some(path) = self.shape(word) {
+            self.add(Effect::Delete { path, depth, force });
+        }
     }
 
     pub(super) fn permissions(&mut self, word: &Word, opens: Opens) {
