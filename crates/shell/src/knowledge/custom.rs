@@ -65,6 +65,7 @@ pub(super) fn run(name: &str, report: &mut Report<'_>, parsed: &Parsed<'_>, word
         "docker-run" => tools::docker_run(report, parsed),
         "aws-cp" => tools::bucket_copy(report, parsed),
         "openssl" => tools::openssl(report, parsed),
+        "go-run" => tools::go_run(report, parsed),
         "tool-install" => tools::tool_install(report, parsed),
         "uvx" => tools::uvx(report, parsed),
         "project-script" => tools::project_script(report, parsed),

@@ -285,6 +285,11 @@ fn evaluates(
             }
             hidden(scan, report, &format!("the code calls {leaf}, which can be anything"));
         }
+        // A parser of data, but for the formats that can build any object.
+        "load" if scan.language == "python" => {
+            let builds = ["pickle", "yaml", "marshal", "dill", "joblib", "torch", "shelve"];
+            scan.beyond |= builds.iter().any(|module| name.starts_with(module));
+        }
         "include" | "include_once" | "require_once" | "dofile" | "do" | "load" | "require" => match args {
             [Arg::Text(path)] if path.starts_with(['/', '.', '~']) => {
                 report.runs_file(&Word::literal(path.as_str()))
