@@ -14,11 +14,12 @@ pub(super) fn program(report: &mut Report<'_>, parsed: &Parsed<'_>) -> After {
     }
     let mut operands = parsed.operands.as_slice();
     let mut texts: Vec<&Word> = parsed.values("-e").collect();
-    if !parsed.has("-e") && !parsed.has("-f") {
-        if let Some((first, rest)) = operands.split_first() {
-            texts.push(first);
-            operands = rest;
-        }
+    if !parsed.has("-e")
+        && !parsed.has("-f")
+        && let Some((first, rest)) = operands.split_first()
+    {
+        texts.push(first);
+        operands = rest;
     }
     for text in texts {
         match text.text() {
@@ -122,10 +123,10 @@ fn getline(report: &mut Report<'_>, tokens: &[Token], at: usize, rest: &[Token],
 
 fn inet(report: &mut Report<'_>, tokens: &[Token], start: usize, at: usize) {
     for token in tokens.get(start..at).unwrap_or(&[]) {
-        if let Token::Text(text) = token {
-            if let Some(place) = text.strip_prefix("/inet/tcp/0/") {
-                network(report, place);
-            }
+        if let Token::Text(text) = token
+            && let Some(place) = text.strip_prefix("/inet/tcp/0/")
+        {
+            network(report, place);
         }
     }
 }

@@ -2,6 +2,8 @@
 //! literal arguments; whatever decides and is not literal is said to be unclear. Does not run anything in its head.
 
 mod calls;
+mod kinds;
+mod reach;
 
 use super::lexer::{self, Token};
 use super::report::Report;

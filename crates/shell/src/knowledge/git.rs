@@ -2,6 +2,7 @@
 //! own options; does not know a repository's aliases or remotes.
 
 mod config;
+mod remotes;
 mod subcommands;
 
 use super::custom::After;

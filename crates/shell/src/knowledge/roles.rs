@@ -11,10 +11,10 @@ use leashd_types::{Depth, Direction, Effect, Force, Opens, SystemChange};
 /// Reads the words after the program's name against its entry.
 pub(super) fn apply(report: &mut Report<'_>, spec: &Spec, words: &[Word]) {
     let parsed = args::parse(spec, words);
-    if let Some(custom) = parsed.sub.and_then(|sub| sub.custom).or(spec.custom) {
-        if super::custom::run(custom, report, &parsed, words) == super::custom::After::Done {
-            return;
-        }
+    if let Some(custom) = parsed.sub.and_then(|sub| sub.custom).or(spec.custom)
+        && super::custom::run(custom, report, &parsed, words) == super::custom::After::Done
+    {
+        return;
     }
     generic(report, spec, &parsed);
 }

@@ -92,10 +92,6 @@ fn program_of_copy(sql: &str) -> Option<String> {
     quoted.next().map(str::to_owned)
 }
 
-pub(super) fn strength(sql: &str) -> Strength {
-    strength_of(&words(sql))
-}
-
 /// Lower-case words and `;`, without comments and literals. `/*!…*/` is code to MySQL.
 fn words(sql: &str) -> Vec<String> {
     let mut words = Vec::new();

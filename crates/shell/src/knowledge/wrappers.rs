@@ -2,9 +2,9 @@
 
 use super::args::Parsed;
 use super::custom::After;
+use super::environment::steers;
 use super::find::replace_mark;
 use super::report::Report;
-use super::shells::steers;
 use crate::{Part, Word};
 use leashd_types::CodeSource;
 
