@@ -69,6 +69,7 @@ pub(super) fn run(name: &str, report: &mut Report<'_>, parsed: &Parsed<'_>, word
         "docker-run" => services::docker_run(report, parsed),
         "aws-cp" => services::bucket_copy(report, parsed),
         "openssl" => tools::openssl(report, words),
+        "go-run" => packages::go_run(report, parsed),
         "tool-install" => packages::tool_install(report, parsed),
         "uvx" => packages::uvx(report, parsed),
         "project-script" => packages::project_script(report, parsed),

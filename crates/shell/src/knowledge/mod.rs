@@ -89,6 +89,17 @@ pub(crate) fn names() -> impl Iterator<Item = &'static str> {
     table::slots().iter().flat_map(|slot| slot.names.split(' ')).filter(|name| !name.is_empty())
 }
 
+/// True for tools that run what a project defines: its linters, test runners, compilers.
+pub(crate) fn is_project_tool(name: &str) -> bool {
+    let always = |spec: &spec::Spec| {
+        spec.always
+            .iter()
+            .any(|action| matches!(action, spec::Action::Effect(token) if token.starts_with("runs:project")))
+    };
+    let spec = table::find(name).and_then(|slot| slot.spec().ok());
+    spec.is_some_and(|spec| always(spec) || spec.subs.iter().any(|sub| always(&sub.spec)))
+}
+
 pub(crate) fn knows(name: &str) -> bool {
     table::find(name).is_some()
 }

@@ -25,7 +25,7 @@ pub(super) fn npx(report: &mut Report<'_>, parsed: &Parsed<'_>) -> After {
         Some(scoped) => scoped.rsplit('/').next().unwrap_or(scoped).split('@').next().unwrap_or(scoped),
         None => name.split('@').next().unwrap_or(name),
     };
-    if super::knows(base) && !name.contains(['@', ':', '/']) {
+    if super::is_project_tool(base) && !name.contains(['@', ':', '/']) {
         report.runs_project(base);
         report.command(
             std::iter::once(Word::literal(base)).chain(parsed.operands.iter().skip(1).cloned()).collect(),
@@ -103,6 +103,23 @@ pub(super) fn npm_config(report: &mut Report<'_>, parsed: &Parsed<'_>) -> After 
         _ => {}
     }
     After::Done
+}
+
+/// `go run` takes packages of the project or, with a host in front, of anybody.
+pub(super) fn go_run(report: &mut Report<'_>, parsed: &Parsed<'_>) -> After {
+    let Some(package) = parsed.operands.first() else { return After::Generic };
+    let text = package.prefix();
+    let first = text.split('/').next().unwrap_or(text);
+    let elsewhere =
+        text.contains('@') || first.contains('.') && !first.starts_with('.') && text.contains('/');
+    if text.starts_with('/') {
+        report.read(package);
+        report.runs_file(package);
+    } else if elsewhere || package.text().is_none() {
+        report.configured("the Go module proxy", Direction::Fetch);
+        report.runs(CodeSource::Package { name: text.to_owned() });
+    }
+    After::Generic
 }
 
 /// `cargo install`, `go install`, `uv tool install`: into the person's own directories.

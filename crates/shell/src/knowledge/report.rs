@@ -229,18 +229,22 @@ pub(super) fn path_text(word: &Word, cwd: Option<&str>, home: &str) -> PathText 
             Part::Unknown(why) => return PathText::Unknown(why.clone()),
         }
     }
-    let Some(absolute) = absolute(&known, cwd, home) else {
+    // Only the part before the last slash is a directory: `*.rs` is a pattern in the one the command runs in.
+    let (before, start) = match known.rfind('/') {
+        _ if pattern.is_empty() => (known.as_str(), ""),
+        Some(slash) => known.split_at(slash + 1),
+        None => ("", known.as_str()),
+    };
+    let Some(directory) = absolute(before, cwd, home) else {
         return PathText::Unknown("the directory the command runs in is not known".to_owned());
     };
     if pattern.is_empty() {
-        return PathText::Exact(absolute);
+        return PathText::Exact(directory);
     }
-    match absolute.rsplit_once('/') {
-        Some((directory, start)) => PathText::Glob {
-            directory: if directory.is_empty() { "/".to_owned() } else { directory.to_owned() },
-            pattern: format!("{start}{pattern}"),
-        },
-        None => PathText::Unknown("the directory of the pattern is not known".to_owned()),
+    let trimmed = directory.trim_end_matches('/');
+    PathText::Glob {
+        directory: if trimmed.is_empty() { "/".to_owned() } else { trimmed.to_owned() },
+        pattern: format!("{start}{pattern}"),
     }
 }
 

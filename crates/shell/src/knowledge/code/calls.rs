@@ -198,6 +198,12 @@ fn anything(scan: &mut Scan<'_>, report: &mut Report<'_>, name: &str, args: &[Ar
 
 fn loads(scan: &mut Scan<'_>, report: &mut Report<'_>, name: &str, args: &[Arg]) {
     let leaf = leaf(name);
+    if leaf == "load" && scan.language == "python" {
+        // A parser of data, but for the formats that can build any object.
+        let builds = ["pickle", "yaml", "marshal", "dill", "joblib", "torch", "shelve"];
+        scan.beyond |= builds.iter().any(|module| name.starts_with(module));
+        return;
+    }
     match args {
         [Arg::Text(text)] if leaf == "load" && scan.language == "lua" => scan.all(report, &text.clone(), 1),
         [Arg::Text(path)] if path.starts_with(['/', '.', '~']) => {
