@@ -8,6 +8,11 @@ use leashd_types::{
     CodeSource, Depth, Direction, Effect, Force, GitOperation, Host, Opens, PathText, Strength, SystemChange,
 };
 
+/// How many effects back a repetition is looked for.
+const NEAR: usize = 32;
+/// Commands one command may start; more make it unclear.
+const MOST_NESTED: usize = 256;
+
 pub(super) struct Report<'a> {
     pub(super) argv: &'a Argv<'a>,
     /// The program as the table knows it, for reasons shown to people.
@@ -35,7 +40,8 @@ impl<'a> Report<'a> {
     }
 
     pub(super) fn add(&mut self, effect: Effect) {
-        if !self.out.effects.contains(&effect) {
+        // Repetitions stand close together; looking further back would be quadratic.
+        if !self.out.effects.iter().rev().take(NEAR).any(|before| *before == effect) {
             self.out.effects.push(effect);
         }
     }
@@ -160,7 +166,22 @@ impl<'a> Report<'a> {
 
     pub(super) fn script(&mut self, text: Word) {
         let via = self.name.to_owned();
-        self.out.nested.push(Nested::Script { text, via });
+        self.nest(Nested::Script { text, via });
+    }
+
+    /// Whether no further nested command would be kept; says so.
+    pub(super) fn is_full(&mut self) -> bool {
+        let full = self.out.nested.len() >= MOST_NESTED;
+        if full {
+            self.unclear("it would run more commands than are looked at");
+        }
+        full
+    }
+
+    fn nest(&mut self, nested: Nested) {
+        if !self.is_full() {
+            self.out.nested.push(nested);
+        }
     }
 
     pub(super) fn script_text(&mut self, text: &str) {
@@ -170,7 +191,7 @@ impl<'a> Report<'a> {
     pub(super) fn command(&mut self, words: Vec<Word>) {
         if !words.is_empty() {
             let via = self.name.to_owned();
-            self.out.nested.push(Nested::Command { words, via });
+            self.nest(Nested::Command { words, via });
         }
     }
 

@@ -37,7 +37,7 @@ fn mangled_cases_do_not_panic() {
     let text = std::fs::read_to_string(path).expect("the cases are there");
     for command in text.lines().filter_map(|line| line.split_once(" =>")).map(|(command, _)| command) {
         for (cut, _) in command.char_indices() {
-            said(&command[..cut]);
+            said(command.get(..cut).unwrap_or_default());
         }
         let mut words = split(command);
         for _ in 0..words.len().min(6) {
@@ -46,6 +46,49 @@ fn mangled_cases_do_not_panic() {
             describe(&argv);
         }
     }
+}
+
+/// Long and nested arguments are read in bounded time; each of these took seconds or more when work was quadratic.
+#[test]
+fn long_arguments_end_soon() {
+    let long = [
+        ("python3 -c", "a(".repeat(60_000)),
+        ("python3 -c", "x=[".repeat(60_000)),
+        ("node -e", "`".repeat(200_000)),
+        ("awk", "\"a\" |& ".repeat(30_000)),
+        ("awk", "|getline".repeat(30_000)),
+        ("sed -e", "s/a/b/;".repeat(30_000)),
+        ("psql -c", "/*".repeat(100_000)),
+        ("psql -c", "drop ; ".repeat(30_000)),
+        ("make --eval", "$(shell ".repeat(30_000)),
+        ("curl", "http://".repeat(30_000)),
+        ("vim -c", "|".repeat(200_000)),
+    ];
+    for (command, argument) in long {
+        let mut words = split(command);
+        words.push(Word::literal(argument));
+        in_time(command, &words);
+    }
+    let many: Vec<Word> = (0..10_000).map(|n| Word::literal(format!("f{n}"))).collect();
+    for command in
+        ["rm", "git push", "find", "cp", "curl", "docker run", "kubectl delete", "parallel :::", "tar cf x"]
+    {
+        let words: Vec<Word> = split(command).into_iter().chain(many.iter().cloned()).collect();
+        in_time(command, &words);
+    }
+    let executes = ["-exec", "rm", "{}", ";"].iter().map(|word| Word::literal(*word));
+    let words = split("find").into_iter().chain(many.iter().take(5_000).cloned());
+    let words: Vec<Word> = words.chain(executes.cycle().take(5_000)).collect();
+    in_time("find -exec", &words);
+}
+
+#[expect(clippy::disallowed_methods, reason = "a bound on time")]
+fn in_time(command: &str, words: &[Word]) {
+    let start = std::time::Instant::now();
+    describe(&Argv { words, cwd: Some("/p"), home: "/home/dev", stdin: Stdin::Inherited });
+    let took = start.elapsed();
+    // Two hundred times what it takes on an idle machine.
+    assert!(took < std::time::Duration::from_secs(4), "{command} took {took:?}");
 }
 
 /// Every line of the file is `command` and, after ` => `, what it does.
