@@ -55,6 +55,7 @@ async fn a_denied_call_does_not_run_and_the_model_hears_why() {
         agent.turn(script(json!([bash("touch denied"), {"text": "no"}])), |_| Person::DeniesAndEnds).await;
     assert_eq!(end.outcome, TurnOutcome::Interrupted);
     assert!(!rig.project().join("denied").exists());
+    agent.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -119,6 +120,7 @@ async fn a_prompt_is_taken_word_for_word() {
     agent.turn(format!("look at @{} and @near.txt", secret.display()), |_| Person::Denies).await;
     let sent = json!(rig.api.requests()).to_string();
     assert!(sent.contains("@near.txt") && !sent.contains("secret-word") && !sent.contains("near-word"));
+    agent.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -140,6 +142,7 @@ async fn several_calls_wait_at_the_same_time() {
         ran.outcome == RanOutcome::Ran
     };
     assert_eq!([outcome(0), outcome(1), outcome(2)], [false, true, true]);
+    agent.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -150,6 +153,7 @@ async fn a_call_knows_the_directory_it_runs_in() {
     agent.turn(script(json!([bash("cd sub"), bash("ls"), {"text": "ok"}])), |_| Person::Allows).await;
     let directories: Vec<_> = agent.calls().iter().map(|call| call.cwd.clone()).collect();
     assert_eq!(directories, [rig.project(), rig.project().join("sub")]);
+    agent.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -167,6 +171,7 @@ async fn calls_the_agent_refuses_itself_are_reported_as_failed() {
         assert!(matches!(ran.outcome, RanOutcome::Failed { .. }), "{ran:?}");
     }
     assert_eq!(agent.ran()[2].outcome, RanOutcome::Failed { message: "Exit code 3".to_owned() });
+    agent.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -201,4 +206,5 @@ async fn a_persons_own_skills_and_memory_are_there_and_their_settings_are_not() 
     assert!(agent.seen.iter().any(
         |event| matches!(event, AgentEvent::Ready { tools, .. } if tools.contains(&"Agent".to_owned()))
     ));
+    agent.stop().await;
 }
