@@ -208,3 +208,32 @@ async fn a_persons_own_skills_and_memory_are_there_and_their_settings_are_not() 
     ));
     agent.stop().await;
 }
+
+/// A server with one tool, which leaves a mark.
+const SERVER: &str = r#"while read -r line; do
+id=$(echo "$line" | sed -n 's/.*"id":\([0-9]*\).*/\1/p')
+reply() { echo "{\"jsonrpc\":\"2.0\",\"id\":$id,\"result\":$1}"; }
+case "$line" in
+*'"initialize"'*) reply '{"protocolVersion":"2025-06-18","capabilities":{"tools":{}},"serverInfo":{"name":"lab","version":"1"}}' ;;
+*tools/list*) reply '{"tools":[{"name":"mark","description":"marks","inputSchema":{"type":"object","properties":{}}}]}' ;;
+*tools/call*) echo x >> "$MARK"; reply '{"content":[{"type":"text","text":"marked"}]}' ;;
+esac
+done"#;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_given_server_is_there_and_its_tools_ask() {
+    let rig = Rig::new().await;
+    let mark = rig.path("mark");
+    let mut launch = rig.launch();
+    let server = json!({"command": "/bin/sh", "args": ["-c", SERVER], "env": {"MARK": mark}});
+    launch.mcp_servers.insert("lab".to_owned(), server);
+    let mut agent = Driven::start(&support::claude().await, &rig, launch).await.unwrap();
+    let call = json!({"tool": "mcp__lab__mark", "input": {}});
+    agent.turn(script(json!([call, {"text": "ok"}])), |_| Person::Denies).await;
+    assert!(!mark.exists());
+    agent.turn(script(json!([call, {"text": "again"}])), |_| Person::Allows).await;
+    assert_eq!(std::fs::read_to_string(&mark).unwrap(), "x\n");
+    assert!(agent.calls().iter().all(|call| call.tool == "mcp__lab__mark"));
+    assert_eq!(agent.calls().len(), 2);
+    agent.stop().await;
+}

@@ -203,3 +203,28 @@ async fn the_mode_and_the_model_can_be_changed_and_turns_are_limited() {
     );
     agent.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_fork_has_the_history_and_an_id_of_its_own() {
+    let rig = Rig::new().await;
+    let claude = claude().await;
+    let first = rig.launch();
+    let mut agent = Driven::start(&claude, &rig, first.clone()).await.unwrap();
+    agent.turn("remember the word plugh", |_| Person::Denies).await;
+    agent.stop().await;
+    let mut second = rig.launch();
+    second.conversation = Conversation::Fork(first.session.as_str().to_owned());
+    let mut agent = Driven::start(&claude, &rig, second.clone()).await.unwrap();
+    agent.turn(script(json!([{"text": "forked"}])), |_| Person::Denies).await;
+    agent.stop().await;
+    let sessions: Vec<_> = agent
+        .seen
+        .iter()
+        .filter_map(|event| match event {
+            AgentEvent::Ready { agent_session, .. } => Some(agent_session.as_str()),
+            _ => None,
+        })
+        .collect();
+    assert!(sessions.iter().all(|id| *id == second.session.as_str()), "{sessions:?}");
+    assert!(rig.api.requests().pop().unwrap()["messages"].to_string().contains("plugh"));
+}
