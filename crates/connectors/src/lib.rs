@@ -1,1 +1,11 @@
-//! (to be written)
+//! Connectors: show events, bring commands. A connector receives one `Desk` and never sees the gate, the engine, the
+//! store or an agent.
+
+mod card;
+mod desk;
+mod explain;
+pub mod terminal;
+
+pub use card::{Card, card};
+pub use desk::{Desk, EVENTS_MAX, Query};
+pub use explain::explain;

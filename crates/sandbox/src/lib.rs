@@ -1,7 +1,16 @@
 //! What is really there (paths, files) and the walls around an agent's process tree. The only crate with `unsafe`.
 //! Knows no rules.
 
-use leashd_types::{Facts, Questions};
+mod error;
+mod gather;
+mod private;
+mod recovery;
+mod resolve;
+mod supervisor;
 
-/// Answers `questions` into `facts`. What cannot be resolved is answered as such; it never fails as a whole.
-pub fn gather(_questions: &Questions, _facts: &mut Facts) {}
+pub use error::{Error, Unresolvable};
+pub use gather::gather;
+pub use private::PrivateDir;
+pub use recovery::recovery;
+pub use resolve::resolve;
+pub use supervisor::{FAILED, Launch, Lifeline, SUPERVISE, Supervised, supervise_main};

@@ -20,6 +20,8 @@ pub(crate) const COPIES: usize = 1024 * 1024;
 pub(crate) const PARSED_BYTES: usize = 2 * 1024 * 1024;
 /// Most turns of a loop that are followed one by one.
 pub(crate) const TURNS: usize = 16;
+/// Most calls of a function from within itself that are followed.
+pub(crate) const RECURSION: usize = 4;
 /// Longest text that a pattern is matched against, in bytes.
 pub(crate) const PATTERN_BYTES: usize = 4096;
 

@@ -19,10 +19,13 @@ pub struct Ask {
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
+#[expect(clippy::large_enum_variant, reason = "asks are few and live long; a box would only hide the value")]
 pub enum AskKind {
     Approval {
         call: ToolCall,
         verdict: Verdict,
+        /// The rule that "for this session" would add, in words; none where no such rule is offered.
+        session_rule: Option<String>,
     },
     PlanReview {
         call: ToolCall,

@@ -15,6 +15,8 @@ mod money;
 mod time;
 mod usage;
 mod verdict;
+mod view;
+mod visible;
 
 pub use agent::{AgentEvent, Fault, Origin, RanCall, RanOutcome, TurnEnd, TurnOutcome};
 pub use ask::{Answer, Approver, Ask, AskKind, Choice, PlanAnswer, Question};
@@ -35,3 +37,5 @@ pub use money::Money;
 pub use time::Timestamp;
 pub use usage::Usage;
 pub use verdict::{CommandReport, NearestAllow, RuleRef, Stage, Verdict};
+pub use view::SessionView;
+pub use visible::{is_hidden, visible};

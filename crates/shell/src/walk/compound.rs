@@ -1,7 +1,7 @@
 //! Compound commands: what is known when a part of them may run, may not, or may run often.
 
 use super::lists::Flow;
-use super::state::{BRANCHED, Data, Function, Shell, Variable};
+use super::state::{BRANCHED, Data, Function, Running, Shell, Variable};
 use super::{Outcome, Walker};
 use crate::expand::Documents;
 use crate::limits::TURNS;
@@ -278,7 +278,9 @@ impl Walker<'_> {
         let Some(function) = self.shell.functions.get(name).cloned() else { return };
         let outer_input = std::mem::replace(&mut self.input, input.clone());
         let outer_positional = self.shell.positional.clone();
-        self.running.push((name.to_owned(), self.concurrent));
+        self.shell_mut().positional = Some(words.to_vec());
+        let begun = Rc::clone(&self.shell);
+        self.running.push(Running { name: name.to_owned(), concurrent: self.concurrent, begun });
         self.exits.push(None);
         self.locals.push(Vec::new());
         let before: Rc<Shell> = Rc::clone(&self.shell);

@@ -199,7 +199,7 @@ impl Walker<'_> {
         self.plain(call);
         for name in operands.iter().filter_map(|word| word.text()) {
             if self.shell.functions.contains_key(name)
-                && !self.running.iter().any(|(running, _)| running == name)
+                && !self.running.iter().any(|running| running.name == name)
             {
                 let words = vec![Word::literal(name)];
                 self.branch(|walker| {

@@ -26,7 +26,7 @@ use crate::word::{Part, Word};
 use crate::{Analysis, Command, Env};
 use capture::Capture;
 use leashd_types::Effect;
-use state::{Data, Directory, Key, Shell, Variable};
+use state::{Data, Directory, Key, Running, Shell, Variable};
 use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 
@@ -50,8 +50,8 @@ pub(crate) struct Walker<'e> {
     input: Data,
     /// Variables that `local` hides, with what they were, by running function.
     locals: Vec<Vec<(String, Option<Rc<Variable>>)>>,
-    /// Functions that are running, each with how many things ran at once when it began.
-    running: Vec<(String, u32)>,
+    /// Functions that are running, innermost last.
+    running: Vec<Running>,
     /// How many pipelines and background commands surround this point.
     concurrent: u32,
     /// How many branches that may not be taken surround this point.

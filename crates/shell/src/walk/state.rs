@@ -94,6 +94,15 @@ pub(crate) struct Function {
     pub(crate) certain: bool,
 }
 
+/// A function that is running, and how things were when it began.
+#[derive(Clone, Debug)]
+pub(crate) struct Running {
+    pub(crate) name: String,
+    /// How many things ran at once.
+    pub(crate) concurrent: u32,
+    pub(crate) begun: Rc<Shell>,
+}
+
 /// What a command reads or writes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Data {

@@ -1,0 +1,50 @@
+//! Finds Claude Code and what it may be given.
+
+use crate::boot::{self, Plan};
+use crate::cli::SessionArgs;
+use crate::commands::trust;
+use crate::failure::{Exit, Failure};
+use crate::settings::Settings;
+use leashd_agents::claude::{ClaudeCode, allowed_environment};
+use leashd_connectors::terminal::Keys;
+use std::ffi::{OsStr, OsString};
+use std::path::Path;
+use std::sync::Arc;
+
+/// This binary, whose `main` becomes a supervisor when asked.
+pub(crate) const SUPERVISOR: &str = "/proc/self/exe";
+
+/// A session's plan with the installed Claude Code.
+pub(crate) async fn plan(settings: &Settings, args: &SessionArgs, keys: Keys) -> Result<Plan, Failure> {
+    let environment = allowed_environment(std::env::vars_os(), &[]);
+    let agent = find(&environment).await?;
+    let mut mcp_servers = settings.mcp_servers.clone();
+    let directory = boot::real_directory(&args.dir)?;
+    for (name, server) in trust::project_servers(settings, &directory)? {
+        // What the person configured stands before what a project says.
+        mcp_servers.entry(name).or_insert(server);
+    }
+    Ok(Plan {
+        agent: Arc::new(agent),
+        directory,
+        policy: args.policy.clone(),
+        model: args.model.clone(),
+        resume: args.resume.clone(),
+        keys,
+        environment,
+        config_directory: std::env::var_os("CLAUDE_CONFIG_DIR").map(Into::into),
+        mcp_servers,
+    })
+}
+
+/// The installed Claude Code, if it is there and new enough.
+pub(crate) async fn find(environment: &[(OsString, OsString)]) -> Result<ClaudeCode, Failure> {
+    let path = environment
+        .iter()
+        .find(|(name, _)| name == "PATH")
+        .map(|(_, value)| value.clone())
+        .unwrap_or_default();
+    ClaudeCode::find(OsStr::new("claude"), &path, Path::new(SUPERVISOR))
+        .await
+        .map_err(|error| Failure::new(Exit::Agent, error))
+}

@@ -1,0 +1,257 @@
+//! The command line: names, flags and help. Examples first, because that is what people look for.
+
+use clap::{Args, Parser, Subcommand};
+use std::path::PathBuf;
+
+#[derive(Debug, Parser)]
+#[command(
+    name = "leashd",
+    version,
+    about = "Runs a coding agent so that every tool call passes a gate before it happens",
+    after_help = "Examples:\n  leashd demo\n  leashd exec --dir ~/src/app \"fix the failing test\"\n  leashd start -f\n  \
+                  leashd audit verify",
+    arg_required_else_help = true,
+    disable_help_subcommand = true
+)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Show the gate at work on a scripted agent; no account, no network
+    Demo(DemoArgs),
+    /// Run one prompt and print the answer
+    Exec(ExecArgs),
+    /// Talk to the agent
+    Start(StartArgs),
+    /// Ask the judge what it would say about a command, and why
+    Policy(PolicyArgs),
+    /// Read and check the audit log
+    Audit(AuditArgs),
+    /// Trust a project's .mcp.json, so that its servers may be started
+    Trust(TrustArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DemoArgs {
+    /// What plays the script: the built-in agent, or the installed Claude Code against a built-in API
+    #[arg(long, value_enum, default_value_t = DemoAgent::Scripted)]
+    pub(crate) agent: DemoAgent,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum DemoAgent {
+    Scripted,
+    Claude,
+}
+
+/// What a session is started with.
+#[derive(Debug, Args)]
+pub(crate) struct SessionArgs {
+    /// Directory the agent works in
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    pub(crate) dir: PathBuf,
+    /// Policy file or built-in name; may be given more than once [default: default, dev-tools]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) policy: Vec<String>,
+    /// Model the agent uses
+    #[arg(long)]
+    pub(crate) model: Option<String>,
+    /// Go on with an earlier session
+    #[arg(long, value_name = "SESSION")]
+    pub(crate) resume: Option<String>,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Exit status: 0 done, 1 failed, 2 usage, 4 the turn ended on a denial, 5 nobody answered in \
+                        time, 7 budget used up, 8 agent missing or refused, 75 try again later, 130 interrupted."
+)]
+pub(crate) struct ExecArgs {
+    #[command(flatten)]
+    pub(crate) session: SessionArgs,
+    /// Print one JSON object per event
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// What the agent should do; `-` reads it from standard input
+    pub(crate) prompt: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct StartArgs {
+    /// Stay in the foreground: a conversation on this terminal
+    #[arg(short, long)]
+    pub(crate) foreground: bool,
+    #[command(flatten)]
+    pub(crate) session: SessionArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PolicyArgs {
+    #[command(subcommand)]
+    pub(crate) command: PolicyCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum PolicyCommand {
+    /// Print the verdict on a shell command; exit status 0 allow, 3 ask, 4 deny
+    Check(CheckArgs),
+    /// Print the verdict with every command, effect and rule behind it
+    Explain(ExplainArgs),
+}
+
+/// What a judgement rests on.
+#[derive(Debug, Args)]
+pub(crate) struct JudgeArgs {
+    /// Policy file or built-in name; may be given more than once [default: default, dev-tools]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) policy: Vec<String>,
+    /// Directory the command would run in
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    pub(crate) dir: PathBuf,
+    /// Judge as if the kernel were proven to hold the boundary
+    #[arg(long)]
+    pub(crate) contained: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CheckArgs {
+    #[command(flatten)]
+    pub(crate) judge: JudgeArgs,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Read tool calls from standard input, one JSON object a line: {"tool":"Bash","input":{"command":"…"},"cwd":"…"}
+    #[arg(long, conflicts_with = "command")]
+    pub(crate) stdin: bool,
+    /// The shell command
+    #[arg(required_unless_present = "stdin")]
+    pub(crate) command: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ExplainArgs {
+    #[command(flatten)]
+    pub(crate) judge: JudgeArgs,
+    /// The shell command
+    pub(crate) command: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct AuditArgs {
+    /// The log to read [default: LEASHD_AUDIT_LOG_PATH, else audit.jsonl in leashd's home]
+    #[arg(long, value_name = "FILE", global = true)]
+    pub(crate) file: Option<PathBuf>,
+    /// Print JSON
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    #[command(subcommand)]
+    pub(crate) command: AuditCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum AuditCommand {
+    /// Check the chain from the first entry to the last; exit status 1 names the first bad one
+    Verify,
+    /// Print the last entries
+    Tail {
+        /// How many
+        #[arg(short = 'n', long, default_value_t = 20)]
+        lines: usize,
+    },
+    /// Find entries; every given condition must hold
+    Search(SearchArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SearchArgs {
+    /// Entries that name this file, or something below this directory
+    #[arg(long)]
+    pub(crate) path: Option<PathBuf>,
+    /// Part of a rule's name
+    #[arg(long)]
+    pub(crate) rule: Option<String>,
+    /// allow, ask or deny
+    #[arg(long, value_parser = parse_decision)]
+    pub(crate) decision: Option<leashd_types::Decision>,
+    #[arg(long)]
+    pub(crate) session: Option<String>,
+    #[arg(long)]
+    pub(crate) tool: Option<String>,
+    #[arg(long)]
+    pub(crate) event: Option<String>,
+    /// A time (2026-01-31T08:00:00Z) or how long ago (90m, 12h, 7d)
+    #[arg(long, value_name = "WHEN", value_parser = parse_since)]
+    pub(crate) since: Option<Since>,
+    /// Text anywhere in the entry
+    pub(crate) text: Option<String>,
+}
+
+/// A moment, or a duration before now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Since {
+    Moment(leashd_types::Timestamp),
+    Ago(std::time::Duration),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TrustArgs {
+    /// The project directory, or its .mcp.json
+    #[arg(default_value = ".")]
+    pub(crate) path: PathBuf,
+    /// Show what is trusted
+    #[arg(long, conflicts_with = "revoke")]
+    pub(crate) list: bool,
+    /// Trust it no longer
+    #[arg(long)]
+    pub(crate) revoke: bool,
+}
+
+fn parse_decision(text: &str) -> Result<leashd_types::Decision, String> {
+    match text {
+        "allow" => Ok(leashd_types::Decision::Allow),
+        "ask" => Ok(leashd_types::Decision::Ask),
+        "deny" => Ok(leashd_types::Decision::Deny),
+        _ => Err("expected allow, ask or deny".to_owned()),
+    }
+}
+
+fn parse_since(text: &str) -> Result<Since, String> {
+    if let Some(moment) = leashd_types::Timestamp::parse(text) {
+        return Ok(Since::Moment(moment));
+    }
+    let error = || "expected a time as in 2026-01-31T08:00:00Z, or 90m, 12h, 7d".to_owned();
+    let unit = text.chars().last().ok_or_else(error)?;
+    let seconds = match unit {
+        's' => 1,
+        'm' => 60,
+        'h' => 3600,
+        'd' => 86_400,
+        _ => return Err(error()),
+    };
+    let count: u64 = text.trim_end_matches(unit).parse().map_err(|_| error())?;
+    Ok(Since::Ago(std::time::Duration::from_secs(count.saturating_mul(seconds))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Cli, Since, parse_since};
+    use clap::CommandFactory;
+    use std::time::Duration;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn since_is_a_time_or_a_duration() {
+        assert_eq!(parse_since("2h"), Ok(Since::Ago(Duration::from_secs(7200))));
+        assert!(matches!(parse_since("2026-01-31T08:00:00Z"), Ok(Since::Moment(_))));
+        for wrong in ["", "h", "2 weeks", "yesterday"] {
+            assert!(parse_since(wrong).is_err(), "{wrong}");
+        }
+    }
+}

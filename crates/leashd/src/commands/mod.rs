@@ -1,0 +1,8 @@
+//! One file per command, named like the command.
+
+pub(crate) mod audit;
+pub(crate) mod demo;
+pub(crate) mod exec;
+pub(crate) mod policy;
+pub(crate) mod start;
+pub(crate) mod trust;

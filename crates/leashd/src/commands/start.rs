@@ -1,0 +1,30 @@
+//! `leashd start -f`: a conversation on this terminal.
+
+use crate::boot::{self, Session};
+use crate::claude;
+use crate::cli::StartArgs;
+use crate::failure::{Exit, Failure};
+use crate::settings::Settings;
+use leashd_connectors::terminal::{self, Colour, Keys, ReplOptions};
+
+pub(crate) fn run(args: StartArgs) -> Result<Exit, Failure> {
+    if !args.foreground {
+        return Err(Failure::usage("leashd does not run in the background yet")
+            .hint("leashd start -f talks to the agent on this terminal"));
+    }
+    let settings = Settings::from_environment()?;
+    let keys = Keys::detect();
+    boot::with_runtime(async {
+        let plan = claude::plan(&settings, &args.session, keys).await?;
+        let session = Session::prepare(&settings, plan)?;
+        let options = ReplOptions {
+            session: session.id().clone(),
+            user: boot::user(),
+            history: settings.home.join("history"),
+            keys,
+            colour: Colour::detect(),
+        };
+        Ok::<_, Failure>(session.run(|desk| terminal::repl(desk, options)).await?)
+    })??;
+    Ok(Exit::Done)
+}

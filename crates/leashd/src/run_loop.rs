@@ -1,0 +1,62 @@
+//! One queue in, actions out: the only place where the engine is stepped.
+
+use crate::clock;
+use crate::world::{Mail, World, until};
+use leashd_connectors::Query;
+use leashd_engine::{Engine, Input, Opening};
+use leashd_types::Command;
+use tokio::sync::mpsc;
+
+/// Mail that may wait for the loop.
+pub(crate) const MAIL_MAX: usize = 1024;
+/// Commands and queries that may wait for the loop.
+pub(crate) const COMMANDS_MAX: usize = 256;
+
+/// What the loop listens to.
+pub(crate) struct Inbox {
+    pub(crate) mail: mpsc::Receiver<Mail>,
+    pub(crate) commands: mpsc::Receiver<Command>,
+    pub(crate) queries: mpsc::Receiver<Query>,
+}
+
+/// Until the last connector is gone.
+pub(crate) async fn run(mut engine: Engine, mut world: World, mut inbox: Inbox, opening: Opening) {
+    for action in engine.step(Input::Open(opening), clock::now()) {
+        world.perform(action).await;
+    }
+    loop {
+        let deadline = engine.next_deadline();
+        let tick = async {
+            match deadline {
+                Some(at) => tokio::time::sleep(until(at)).await,
+                None => std::future::pending().await,
+            }
+        };
+        let input = tokio::select! {
+            mail = inbox.mail.recv() => match mail {
+                Some(mail) => world.receive(mail),
+                None => return,
+            },
+            command = inbox.commands.recv() => match command {
+                Some(command) => Some(Input::Command(command)),
+                None => return,
+            },
+            Some(query) = inbox.queries.recv() => {
+                answer(&engine, query);
+                None
+            }
+            () = tick => Some(Input::Tick),
+        };
+        let Some(input) = input else { continue };
+        for action in engine.step(input, clock::now()) {
+            world.perform(action).await;
+        }
+    }
+}
+
+fn answer(engine: &Engine, query: Query) {
+    match query {
+        // Whoever asked may be gone.
+        Query::Session { session, reply } => drop(reply.send(engine.view(&session))),
+    }
+}

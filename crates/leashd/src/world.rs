@@ -1,0 +1,325 @@
+//! Performs what the engine decides: starts agents, asks the gate, hands replies over, shows events. It wires; it decides
+//! nothing.
+
+use crate::clock;
+use leashd_agents::{AfterDenial, Agent, Conversation, Launch, Message, Order, Reply};
+use leashd_engine::{Action, Gated, Input, Observed};
+use leashd_gate::audit::Record;
+use leashd_gate::{Denial, Gate, Grant, Observation, Outcome, Pending, Snapshot};
+use leashd_types::{
+    AgentEvent, Answer, Approver, Band, CallId, Digest, Event, Fault, Mode, RanCall, RuleRef, SessionId,
+    Stage, ToolCall,
+};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use tokio::sync::mpsc;
+
+/// What arrives at the loop from the tasks it started.
+pub(crate) enum Mail {
+    Input(Input),
+    /// The agent runs; orders go here.
+    Started {
+        session: SessionId,
+        orders: mpsc::Sender<Order>,
+    },
+    /// A call waits for an answer.
+    Asked {
+        session: SessionId,
+        pending: Pending,
+    },
+    /// An answer gave a grant or changed the mode.
+    Changed {
+        session: SessionId,
+        grant: Option<Grant>,
+        mode: Option<Mode>,
+    },
+}
+
+/// One session's ends.
+pub(crate) struct Link {
+    pub(crate) agent: Arc<dyn Agent>,
+    pub(crate) launch: Launch,
+    pub(crate) snapshot: Snapshot,
+    orders: Option<mpsc::Sender<Order>>,
+    /// Set when the session was told to stop before its agent was there.
+    stop_wanted: bool,
+    pendings: BTreeMap<CallId, Pending>,
+}
+
+impl Link {
+    pub(crate) fn new(agent: Arc<dyn Agent>, launch: Launch, snapshot: Snapshot) -> Self {
+        Self { agent, launch, snapshot, orders: None, stop_wanted: false, pendings: BTreeMap::new() }
+    }
+}
+
+pub(crate) struct World {
+    pub(crate) gate: Arc<Gate>,
+    pub(crate) links: BTreeMap<SessionId, Link>,
+    pub(crate) mail: mpsc::Sender<Mail>,
+    pub(crate) shows: mpsc::Sender<Event>,
+}
+
+impl World {
+    /// Takes one piece of mail; what the engine has to know comes back.
+    pub(crate) fn receive(&mut self, mail: Mail) -> Option<Input> {
+        match mail {
+            Mail::Input(input) => Some(input),
+            Mail::Started { session, orders } => {
+                if let Some(link) = self.links.get_mut(&session) {
+                    if link.stop_wanted {
+                        drop(orders.try_send(Order::Stop));
+                    }
+                    link.orders = Some(orders);
+                }
+                None
+            }
+            Mail::Asked { session, pending } => {
+                let call = pending.call().id.clone();
+                let gated = Gated::Pending { kind: pending.kind().clone(), digest: pending.digest() };
+                let link = self.links.get_mut(&session)?;
+                link.pendings.insert(call.clone(), pending);
+                Some(Input::Judged { session, call, gated })
+            }
+            Mail::Changed { session, grant, mode } => {
+                let link = self.links.get_mut(&session)?;
+                link.snapshot.grants.extend(grant);
+                link.snapshot.facts.mode = mode.unwrap_or(link.snapshot.facts.mode);
+                None
+            }
+        }
+    }
+
+    pub(crate) async fn perform(&mut self, action: Action) {
+        match action {
+            Action::Start { session, resume } => self.start(&session, resume),
+            Action::Prompt { session, turn: _, text } => {
+                self.order(&session, Order::Prompt(Message::text(text)))
+            }
+            Action::Judge(call) => self.judge(call),
+            Action::Settle { session, call, answer, by, digest } => {
+                self.settle(session, call, answer, by, digest);
+            }
+            Action::Observe { session, ran } => self.observe(session, ran),
+            Action::Interrupt { session } => self.order(&session, Order::Interrupt),
+            Action::SetMode { session, mode } => {
+                if let Some(link) = self.links.get_mut(&session) {
+                    link.snapshot.facts.mode = mode;
+                }
+                self.order(&session, Order::SetMode(mode));
+            }
+            Action::Stop { session } => self.stop(&session),
+            Action::Show(event) => self.show(event).await,
+        }
+    }
+
+    fn start(&mut self, session: &SessionId, resume: Option<String>) {
+        let Some(link) = self.links.get_mut(session) else { return };
+        link.stop_wanted = false;
+        let mut launch = link.launch.clone();
+        launch.mode = link.snapshot.facts.mode;
+        launch.conversation = resume.map_or(Conversation::New, Conversation::Resume);
+        let (agent, mail, session) = (Arc::clone(&link.agent), self.mail.clone(), session.clone());
+        tokio::spawn(async move { run_agent(agent, launch, session, mail).await });
+    }
+
+    fn judge(&mut self, call: ToolCall) {
+        let Some(link) = self.links.get(&call.session) else { return };
+        let (gate, snapshot, mail) = (Arc::clone(&self.gate), link.snapshot.clone(), self.mail.clone());
+        let orders = link.orders.clone();
+        let (session, id) = (call.session.clone(), call.id.clone());
+        tokio::spawn(async move {
+            let outcome = blocking(move || gate.begin(call, &snapshot)).await;
+            let reply = match outcome {
+                Ok(Outcome::Pending(pending)) => {
+                    send(&mail, Mail::Asked { session, pending }).await;
+                    return;
+                }
+                Ok(Outcome::Permit(permit)) => {
+                    let gated = Gated::Allowed { rule: permit.rule().clone(), via: permit.via().clone() };
+                    send(&mail, judged(&session, &id, gated)).await;
+                    Reply::Allow(Box::new(permit))
+                }
+                Ok(Outcome::Denied(denial)) => {
+                    send(&mail, judged(&session, &id, denied(&denial))).await;
+                    deny(denial)
+                }
+                Err(reason) => {
+                    send(&mail, judged(&session, &id, crashed(&reason))).await;
+                    Reply::Deny { message: reason, then: AfterDenial::Continue }
+                }
+            };
+            hand_over(orders, id, reply).await;
+        });
+    }
+
+    fn settle(&mut self, session: SessionId, call: CallId, answer: Answer, by: Approver, digest: Digest) {
+        let Some(link) = self.links.get_mut(&session) else { return };
+        let Some(pending) = link.pendings.remove(&call) else { return };
+        let (gate, snapshot, mail) = (Arc::clone(&self.gate), link.snapshot.clone(), self.mail.clone());
+        let orders = link.orders.clone();
+        tokio::spawn(async move {
+            let (said, who) = (answer.clone(), by.clone());
+            let outcome = blocking(move || gate.settle(pending, &said, &who, digest, &snapshot)).await;
+            let (gated, reply) = match outcome {
+                Ok(Outcome::Permit(permit)) => {
+                    let (grant, mode) = (permit.grant().cloned(), permit.mode());
+                    send(&mail, Mail::Changed { session: session.clone(), grant, mode }).await;
+                    let via = permit.via().clone();
+                    (Gated::Allowed { rule: permit.rule().clone(), via }, Reply::Allow(Box::new(permit)))
+                }
+                Ok(Outcome::Denied(denial)) => (denied(&denial), deny(denial)),
+                Ok(Outcome::Pending(again)) => {
+                    drop(again);
+                    let reason = "the call could not be settled".to_owned();
+                    (crashed(&reason), Reply::Deny { message: reason, then: AfterDenial::Continue })
+                }
+                Err(reason) => {
+                    (crashed(&reason), Reply::Deny { message: reason, then: AfterDenial::Continue })
+                }
+            };
+            hand_over(orders, call.clone(), reply).await;
+            send(&mail, Mail::Input(Input::Settled { session, call, gated, answer, by })).await;
+        });
+    }
+
+    fn observe(&mut self, session: SessionId, ran: RanCall) {
+        let (gate, mail) = (Arc::clone(&self.gate), self.mail.clone());
+        tokio::spawn(async move {
+            let (call, tool) = (ran.id.clone(), ran.tool.clone());
+            let id = session.clone();
+            let observed = match blocking(move || gate.observe(&id, &ran)).await {
+                Ok(observation) => observed(call, tool, observation),
+                Err(reason) => Some(Observed::RecordFailed { reason }),
+            };
+            if let Some(observed) = observed {
+                send(&mail, Mail::Input(Input::Observed { session, observed })).await;
+            }
+        });
+    }
+
+    fn stop(&mut self, session: &SessionId) {
+        let Some(link) = self.links.get_mut(session) else { return };
+        link.stop_wanted = true;
+        self.order(session, Order::Stop);
+    }
+
+    fn order(&mut self, session: &SessionId, order: Order) {
+        // An agent that is gone says so with its last event; one whose queue is full is told to stop by dropping it.
+        if let Some(link) = self.links.get_mut(session)
+            && let Some(orders) = &link.orders
+            && let Err(mpsc::error::TrySendError::Full(_)) = orders.try_send(order)
+        {
+            link.orders = None;
+        }
+    }
+
+    async fn show(&mut self, event: Event) {
+        self.keep(&event);
+        // A screen that is gone needs no events.
+        drop(self.shows.send(event).await);
+    }
+
+    /// Sessions that begin and end stand in the audit log.
+    fn keep(&self, event: &Event) {
+        let (session, record) = match event {
+            Event::SessionStarted { session, agent, version, model, directory } => {
+                let facts = self.links.get(session).map(|link| &link.snapshot.facts);
+                let started = Record::SessionStarted {
+                    agent: *agent,
+                    version: version.clone(),
+                    model: model.clone(),
+                    working_directory: directory.clone(),
+                    containment: facts.map(|facts| facts.containment).unwrap_or_default(),
+                    session_mode: facts.map(|facts| facts.mode).unwrap_or_default(),
+                };
+                (session, started)
+            }
+            Event::SessionEnded { session, reason, failed } => {
+                self.gate.forget(session);
+                (session, Record::SessionEnded { reason: reason.clone(), failed: *failed })
+            }
+            _ => return,
+        };
+        // No permit depends on this entry. If the log is broken, the next call is denied and says so.
+        drop(self.gate.record(Some(session), record));
+    }
+}
+
+/// Starts an agent and passes on everything it does. Its last word is always `Exited`.
+async fn run_agent(agent: Arc<dyn Agent>, launch: Launch, session: SessionId, mail: mpsc::Sender<Mail>) {
+    let mut running = match agent.start(launch).await {
+        Ok(running) => running,
+        Err(error) => {
+            let fault = AgentEvent::Fault(Fault::Start { reason: error.to_string() });
+            let gone = AgentEvent::Exited { code: None, signal: None, stderr_tail: String::new() };
+            for event in [fault, gone] {
+                send(&mail, Mail::Input(Input::Agent(session.clone(), event))).await;
+            }
+            return;
+        }
+    };
+    send(&mail, Mail::Started { session: session.clone(), orders: running.orders }).await;
+    while let Some(event) = running.events.recv().await {
+        send(&mail, Mail::Input(Input::Agent(session.clone(), event))).await;
+    }
+}
+
+/// The gate does short file work and waits for the disk: never on the loop's thread. A panic in it is a denial.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, String> {
+    tokio::task::spawn_blocking(work).await.map_err(|error| format!("the gate failed: {error}"))
+}
+
+async fn hand_over(orders: Option<mpsc::Sender<Order>>, call: CallId, reply: Reply) {
+    if let Some(orders) = orders {
+        // An agent that is gone waits for no reply.
+        drop(orders.send(Order::Reply { call, reply }).await);
+    }
+}
+
+async fn send(mail: &mpsc::Sender<Mail>, letter: Mail) {
+    // The loop is gone only when the process is going down, and then nothing may run anyway.
+    drop(mail.send(letter).await);
+}
+
+fn judged(session: &SessionId, call: &CallId, gated: Gated) -> Mail {
+    Mail::Input(Input::Judged { session: session.clone(), call: call.clone(), gated })
+}
+
+fn denied(denial: &Denial) -> Gated {
+    Gated::Denied {
+        rule: denial.rule.clone(),
+        stage: denial.stage,
+        band: denial.band,
+        reason: denial.reason.clone(),
+    }
+}
+
+fn crashed(reason: &str) -> Gated {
+    Gated::Denied {
+        rule: RuleRef::floor("stage-failed"),
+        stage: Stage::Policy,
+        band: Band::High,
+        reason: reason.to_owned(),
+    }
+}
+
+fn deny(denial: Denial) -> Reply {
+    Reply::Deny { message: denial.for_model, then: AfterDenial::Continue }
+}
+
+fn observed(call: CallId, tool: String, observation: Observation) -> Option<Observed> {
+    Some(match observation {
+        Observation::Finished => Observed::Finished { call, tool, failed: None },
+        Observation::Failed { message } => Observed::Finished { call, tool, failed: Some(message) },
+        Observation::Refused => return None,
+        Observation::RefusedByAgent { message } => Observed::RefusedByAgent { call, tool, message },
+        Observation::InputChanged => Observed::InputChanged { call, tool },
+        Observation::RanUngated => Observed::RanUngated { call, tool },
+        Observation::Unrecorded { what: _, error } => Observed::RecordFailed { reason: error.to_string() },
+    })
+}
+
+/// From now until `deadline`.
+pub(crate) fn until(deadline: leashd_types::Timestamp) -> std::time::Duration {
+    deadline.since(clock::now())
+}

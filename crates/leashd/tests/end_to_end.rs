@@ -1,0 +1,8 @@
+//! The whole program with the real Claude Code, against a scripted model on loopback. The file system is the witness.
+
+#[path = "end_to_end/kill.rs"]
+mod kill;
+#[path = "end_to_end/support.rs"]
+mod support;
+#[path = "end_to_end/turns.rs"]
+mod turns;

@@ -1,0 +1,104 @@
+//! Floor: code from elsewhere handed to an interpreter, and secrets handed to another host. These need the whole
+//! line: one command brings the bytes, another runs or sends them.
+
+use super::machine::is_environment;
+use crate::act::Act;
+use crate::class::Class;
+use crate::opinion::Opinion;
+use crate::seen::Seen;
+use leashd_types::{CodeSource, Effect, PathText};
+
+/// What commands of the whole line do together.
+#[derive(Debug, Default)]
+pub(crate) struct Line<'a> {
+    /// Something comes from or goes to another host.
+    talks: bool,
+    sends: bool,
+    /// Files written by commands that talk to another host.
+    fetched: Vec<&'a PathText>,
+    /// The environment or another secret is printed somewhere.
+    prints_secret: bool,
+    /// A search for what is called like a secret.
+    looks_for_secrets: bool,
+}
+
+impl<'a> Line<'a> {
+    pub(crate) fn read(acts: &[Act<'a>]) -> Self {
+        let mut line = Line::default();
+        for act in acts {
+            let outbound = act.classes.has(Class::Fetch) || act.classes.has(Class::Send);
+            line.talks |= outbound;
+            line.sends |= act.classes.has(Class::Send) || outbound && is_piped_into(act);
+            for seen in &act.seen {
+                match seen.effect {
+                    Effect::Write { path } if outbound => line.fetched.push(path),
+                    Effect::Secret { .. } => line.prints_secret = true,
+                    _ => {}
+                }
+            }
+            line.looks_for_secrets |= act.is_shell() && act.classes.has(Class::Read) && names_secret(act);
+        }
+        line
+    }
+}
+
+/// A client that is given its data on standard input (`@-`, `-T -`) sends it.
+fn is_piped_into(act: &Act<'_>) -> bool {
+    act.arguments().any(|word| word == "-" || word.ends_with("@-"))
+}
+
+/// A search pattern that is spelled like the name of a secret.
+fn names_secret(act: &Act<'_>) -> bool {
+    const NAMES: &[&str] =
+        &["API_KEY", "APIKEY", "SECRET", "PASSWORD", "PASSWD", "TOKEN", "PRIVATE KEY", "CREDENTIAL", "AKIA"];
+    matches!(
+        act.program(),
+        Some("grep" | "egrep" | "fgrep" | "rg" | "ag" | "ack" | "git" | "find" | "sed" | "awk")
+    ) && act.arguments().any(|word| {
+        let upper = word.to_ascii_uppercase();
+        NAMES.iter().any(|name| upper.contains(name))
+    })
+}
+
+/// Programs that turn bytes into other bytes: what comes out was hidden on purpose.
+const DECODERS: &[&str] = &[
+    "base64", "base32", "xxd", "openssl", "gunzip", "zcat", "gzip", "bunzip2", "xz", "uudecode", "tr", "rev",
+];
+/// Programs that bring bytes from another host.
+const DOWNLOADERS: &[&str] =
+    &["curl", "wget", "fetch", "aria2c", "http", "nc", "ncat", "socat", "ssh", "scp", "ftp", "lynx"];
+
+pub(super) fn check(seen: &Seen<'_>, act: &Act<'_>, line: &Line<'_>) -> Option<Opinion> {
+    match seen.effect {
+        Effect::Runs { code: CodeSource::Piped { interpreter, origin } } => {
+            let from_afar = line.talks || mentions(origin, DOWNLOADERS) || mentions(origin, DECODERS);
+            from_afar.then(|| {
+                Opinion::floor(
+                    "pipe-to-shell",
+                    format!("{interpreter} would run bytes nobody has read: {origin}"),
+                )
+            })
+        }
+        // A pipe that is both read and written wires an interpreter to whatever else the line talks to.
+        Effect::Runs { code: CodeSource::Unknown { why } } if line.talks => {
+            Some(Opinion::floor("pipe-to-shell", format!("code nobody has read would run: {why}")))
+        }
+        Effect::Runs { code: CodeSource::File { path } } if line.fetched.contains(&path) => {
+            Some(Opinion::floor("pipe-to-shell", "the same line fetches this file and runs it".to_owned()))
+        }
+        Effect::Secret { what } if line.sends || line.talks && is_environment(what) => {
+            Some(Opinion::floor("secrets", format!("{what} would leave this machine")))
+        }
+        Effect::Network { .. } if act.classes.has(Class::Send) || is_piped_into(act) => {
+            let secret = line.prints_secret || line.looks_for_secrets;
+            let leaves = !seen.classes.has(Class::Loopback);
+            (secret && leaves)
+                .then(|| Opinion::floor("secrets", "secrets would leave this machine".to_owned()))
+        }
+        _ => None,
+    }
+}
+
+fn mentions(text: &str, programs: &[&str]) -> bool {
+    text.split(|c: char| !c.is_ascii_alphanumeric()).any(|word| programs.contains(&word))
+}

@@ -1,0 +1,104 @@
+//! Reads a call: what it would do and what has to be known to judge it. Pure; the answers come back as facts.
+
+use crate::places::question;
+use crate::seen::path_of;
+use crate::tools;
+use leashd_shell::{Analysis, Env, analyze};
+use leashd_types::{Effect, Facts, Questions, ToolCall};
+
+/// A call, read: what it would do and what has to be known to judge it.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    questions: Questions,
+    paths: Vec<PathArgument>,
+    reading: Reading,
+}
+
+/// A path argument of a file tool. The gate sends the canonical path back to the agent in its place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PathArgument {
+    /// Key in the tool's input (`file_path`).
+    pub key: String,
+    /// The absolute path as asked in `Questions::paths`.
+    pub path: String,
+}
+
+/// What a call says it would do.
+#[derive(Clone, Debug)]
+pub(crate) enum Reading {
+    Shell(Analysis),
+    Tool { effects: Vec<Effect>, unclear: Vec<String> },
+}
+
+impl Plan {
+    #[must_use]
+    pub fn questions(&self) -> &Questions {
+        &self.questions
+    }
+
+    #[must_use]
+    pub fn path_arguments(&self) -> &[PathArgument] {
+        &self.paths
+    }
+
+    /// The shell line as it was read, for calls that run one.
+    #[must_use]
+    pub fn analysis(&self) -> Option<&Analysis> {
+        match &self.reading {
+            Reading::Shell(analysis) => Some(analysis),
+            Reading::Tool { .. } => None,
+        }
+    }
+
+    pub(crate) fn reading(&self) -> &Reading {
+        &self.reading
+    }
+
+    /// A plan for a line that was read elsewhere: tests build analyses by hand.
+    #[cfg(test)]
+    pub(crate) fn of_analysis(analysis: Analysis) -> Self {
+        let mut questions = Questions::default();
+        ask_for(&mut questions, analysis.commands.iter().flat_map(|command| &command.effects));
+        Self { questions, paths: Vec::new(), reading: Reading::Shell(analysis) }
+    }
+}
+
+/// Reads a call. `facts` may already hold answers (script texts) that lead to further questions.
+#[must_use]
+pub fn plan(call: &ToolCall, facts: &Facts) -> Plan {
+    let mut questions = Questions::default();
+    if tools::runs_shell(&call.tool) {
+        let Some(line) = call.text("command") else {
+            let unclear = vec![format!("{} was called without a command", call.tool)];
+            return Plan {
+                questions,
+                paths: Vec::new(),
+                reading: Reading::Tool { effects: Vec::new(), unclear },
+            };
+        };
+        let cwd = call.cwd.to_string_lossy();
+        let home = facts.home.as_path().to_string_lossy();
+        let analysis = analyze(line, &Env { cwd: &cwd, home: &home, files: &facts.files });
+        ask_for(&mut questions, analysis.commands.iter().flat_map(|command| &command.effects));
+        questions.files.extend(analysis.scripts.iter().cloned());
+        questions.paths.extend(analysis.scripts.iter().cloned());
+        return Plan { questions, paths: Vec::new(), reading: Reading::Shell(analysis) };
+    }
+    let described = tools::describe(call, facts);
+    ask_for(&mut questions, described.effects.iter());
+    questions.paths.extend(described.paths.iter().map(|argument| argument.path.clone()));
+    let reading = Reading::Tool { effects: described.effects, unclear: described.unclear };
+    Plan { questions, paths: described.paths, reading }
+}
+
+fn ask_for<'a>(questions: &mut Questions, effects: impl Iterator<Item = &'a Effect>) {
+    for effect in effects {
+        let Some(asked) = path_of(effect).and_then(question) else { continue };
+        if matches!(effect, Effect::Delete { .. }) {
+            questions.recoveries.insert(asked.to_owned());
+        }
+        if !questions.paths.contains(asked) {
+            questions.paths.insert(asked.to_owned());
+        }
+    }
+}

@@ -1,0 +1,254 @@
+//! What the well-known functions of Python, JavaScript, Perl, Ruby, PHP and Lua do, by the last part of their names.
+
+use super::kinds::{Kind, kind};
+use super::reach;
+use super::{Arg, Scan};
+use crate::Word;
+use crate::knowledge::lexer::Token;
+use crate::knowledge::report::Report;
+
+/// Functions Perl, Ruby, PHP and Lua call without parentheses.
+pub(super) fn takes_bare(name: &str) -> bool {
+    let bare = [
+        "system",
+        "exec",
+        "unlink",
+        "rmdir",
+        "rmtree",
+        "open",
+        "eval",
+        "require",
+        "load",
+        "include",
+        "include_once",
+        "require_once",
+        "rm_rf",
+        "rm_r",
+        "rm",
+        "mkdir",
+        "chmod",
+        "spawn",
+        "popen",
+        "passthru",
+        "shell_exec",
+        "do",
+        "dofile",
+        "rename",
+        "delete",
+    ];
+    bare.contains(&leaf(name))
+}
+
+fn leaf(name: &str) -> &str {
+    name.rsplit('.').next().unwrap_or(name)
+}
+
+/// A name that is not called: the environment as a whole, a module that reaches below the language.
+pub(super) fn mention(scan: &mut Scan<'_>, report: &mut Report<'_>, name: &str, tail: &[Token]) {
+    let part = matches!(tail.first(), Some(Token::Sign('[' | '{')));
+    let whole = match (scan.language, name) {
+        ("python", "os.environ" | "environ") | ("node", "process.env") => !part,
+        ("ruby", "ENV") | ("perl", "ENV") => !part,
+        ("php", "$_ENV" | "$_SERVER") => !part,
+        _ => false,
+    };
+    let member = name.strip_prefix("process.env.").or_else(|| match tail {
+        [Token::Sign('[' | '{'), Token::Text(key) | Token::Name(key), ..] if is_environment(name) => {
+            Some(key)
+        }
+        _ => None,
+    });
+    if whole && !matches!(tail.first(), Some(Token::Name(next)) if next.starts_with('.')) {
+        report.secret("the environment");
+    }
+    if member.is_some_and(super::is_secret_name) {
+        report.secret("a variable of the environment");
+    }
+    let below = ["ctypes", "cffi", "marshal", "pickle", "pty", "FFI", "Fiddle", "DL"];
+    if below.iter().any(|module| name == *module || name.starts_with(&format!("{module}."))) {
+        scan.beyond = true;
+        if matches!(name, "ctypes" | "cffi" | "FFI" | "Fiddle") {
+            report.unclear(format!("the code reaches below the language with {name}"));
+        }
+    }
+}
+
+fn is_environment(name: &str) -> bool {
+    matches!(name, "os.environ" | "environ" | "process.env" | "ENV" | "$ENV" | "$_ENV")
+}
+
+pub(super) fn call(scan: &mut Scan<'_>, report: &mut Report<'_>, name: &str, args: &[Arg], depth: usize) {
+    let receiver = scan.receiver.take();
+    let Some(kind) = kind(name) else {
+        shows_environment(report, args);
+        scan.beyond = true;
+        return;
+    };
+    match kind {
+        Kind::Command => command(scan, report, args, ArgvZero::Absent),
+        Kind::CommandArgv0 => command(scan, report, args, ArgvZero::Given),
+        Kind::CommandMode => command(scan, report, args.get(1..).unwrap_or(&[]), ArgvZero::Given),
+        Kind::CommandOfModule => command_of_module(scan, report, name, args, depth),
+        Kind::Evaluates => evaluate(scan, report, args, depth),
+        Kind::Anything => anything(scan, report, name, args),
+        Kind::Loads => loads(scan, report, name, args),
+        Kind::Path => {
+            scan.receiver = match args.first() {
+                Some(Arg::Text(text)) => Some(text.clone()),
+                _ => None,
+            };
+        }
+        Kind::Variable => match args.first() {
+            Some(Arg::Text(key)) if super::is_secret_name(key) => {
+                report.secret("a variable of the environment")
+            }
+            Some(Arg::Text(_)) => {}
+            _ => report.secret("the environment"),
+        },
+        Kind::Harmless => harmless(scan, report, name, args, depth),
+        Kind::Becomes => report.privilege(leaf(name)),
+        Kind::Kills if name == "kill" && scan.language == "node" => {}
+        Kind::Kills => report.system(leashd_types::SystemChange::Kill),
+        Kind::Fetches | Kind::Sends | Kind::Connects | Kind::Listens | Kind::Socket => {
+            reach::network(scan, report, kind, leaf(name), args);
+        }
+        Kind::DeletesTree
+        | Kind::Deletes
+        | Kind::Opens
+        | Kind::Reads
+        | Kind::Writes
+        | Kind::Copies
+        | Kind::Moves
+        | Kind::Modes => {
+            reach::file(scan, report, &reach::FileCall { kind, name, args, receiver: receiver.as_deref() })
+        }
+    }
+}
+
+/// `print(os.environ)`, whatever the function is.
+fn shows_environment(report: &mut Report<'_>, args: &[Arg]) {
+    let whole = |arg: &Arg| matches!(arg, Arg::Other(names) if matches!(names.as_slice(), [only] if is_environment(only)));
+    if args.iter().any(whole) {
+        report.secret("the environment");
+    }
+}
+
+/// Names that are harmless in most languages and something else in one.
+fn harmless(scan: &mut Scan<'_>, report: &mut Report<'_>, name: &str, args: &[Arg], depth: usize) {
+    shows_environment(report, args);
+    match (scan.language, name) {
+        ("ruby", "send") | ("python", "compile") => anything(scan, report, name, args),
+        ("php", "assert") => evaluate(scan, report, args, depth),
+        _ => {}
+    }
+}
+
+pub(super) fn hidden(scan: &mut Scan<'_>, report: &mut Report<'_>, why: &str) {
+    scan.beyond = true;
+    report.unclear(why);
+}
+
+fn command(scan: &mut Scan<'_>, report: &mut Report<'_>, args: &[Arg], name_at: ArgvZero) {
+    match command_words(args, name_at) {
+        Some(Line::Words(words)) => {
+            scan.shell |= words.first().is_some_and(|word| word.ends_with("sh"));
+            report.command_texts(&words);
+        }
+        Some(Line::Shell(text)) => {
+            scan.shell |= text.split_whitespace().next().is_some_and(|word| word.ends_with("sh"));
+            report.script_text(&text);
+        }
+        None => hidden(scan, report, "the code runs a command that cannot be told"),
+    }
+}
+
+/// `run`, `call`, `spawn`, `exec`: commands in one place, something else in another.
+fn command_of_module(scan: &mut Scan<'_>, report: &mut Report<'_>, name: &str, args: &[Arg], depth: usize) {
+    let child_process = scan.source.contains("child_process");
+    let is_command = match (leaf(name), scan.language) {
+        ("exec", "python") => return evaluate(scan, report, args, depth),
+        // `/x/.exec(text)` is a search.
+        ("exec", "node") => child_process && !name.starts_with("re"),
+        ("spawn" | "fork", "node") => child_process,
+        ("exec" | "spawn", _) => true,
+        ("fork", _) => return,
+        _ => scan.source.contains("subprocess") && !name.contains("asyncio"),
+    };
+    match is_command {
+        true => command(scan, report, args, ArgvZero::Absent),
+        false => scan.beyond = true,
+    }
+}
+
+fn evaluate(scan: &mut Scan<'_>, report: &mut Report<'_>, args: &[Arg], depth: usize) {
+    match args.last() {
+        Some(Arg::Text(text)) => scan.all(report, &text.clone(), depth + 1),
+        _ => hidden(scan, report, "the code evaluates text that cannot be told"),
+    }
+}
+
+fn anything(scan: &mut Scan<'_>, report: &mut Report<'_>, name: &str, args: &[Arg]) {
+    let leaf = leaf(name);
+    if matches!((leaf, args), ("__import__" | "import_module", [Arg::Text(_)])) {
+        scan.beyond = true;
+    } else {
+        hidden(scan, report, &format!("the code calls {leaf}, which can be anything"));
+    }
+}
+
+fn loads(scan: &mut Scan<'_>, report: &mut Report<'_>, name: &str, args: &[Arg]) {
+    let leaf = leaf(name);
+    if leaf == "load" && scan.language == "python" {
+        // A parser of data, but for the formats that can build any object.
+        let builds = ["pickle", "yaml", "marshal", "dill", "joblib", "torch", "shelve"];
+        scan.beyond |= builds.iter().any(|module| name.starts_with(module));
+        return;
+    }
+    match args {
+        [Arg::Text(text)] if leaf == "load" && scan.language == "lua" => scan.all(report, &text.clone(), 1),
+        [Arg::Text(path)] if path.starts_with(['/', '.', '~']) => {
+            report.runs_file(&Word::literal(path.as_str()))
+        }
+        [Arg::Text(_)] => scan.beyond |= leaf != "require",
+        [] => {}
+        _ if matches!(leaf, "do" | "load") => scan.beyond = true,
+        _ => hidden(scan, report, "the code loads a file that cannot be told"),
+    }
+}
+
+enum Line {
+    Words(Vec<String>),
+    Shell(String),
+}
+
+/// Whether the second argument of a call is the program's own name for itself.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum ArgvZero {
+    Given,
+    Absent,
+}
+
+/// The command a call names.
+fn command_words(args: &[Arg], name_at: ArgvZero) -> Option<Line> {
+    let replaces = name_at == ArgvZero::Given;
+    let (first, rest) = args.split_first()?;
+    let mut words = match first {
+        Arg::List(list) => return Some(Line::Words(list.clone())),
+        Arg::Text(text) => vec![text.clone()],
+        Arg::Other(_) => return None,
+    };
+    for (at, arg) in rest.iter().enumerate() {
+        match arg {
+            Arg::List(list) => words.extend(list.iter().skip(usize::from(replaces && at == 0)).cloned()),
+            Arg::Text(_) if replaces && at == 0 => {}
+            Arg::Text(text) => words.push(text.clone()),
+            // Options of the call; in a place where words are expected they would be words.
+            Arg::Other(names) if replaces && !names.iter().any(|name| name.contains("env")) => return None,
+            Arg::Other(_) => {}
+        }
+    }
+    match words.as_slice() {
+        [only] if !replaces => Some(Line::Shell(only.clone())),
+        _ => Some(Line::Words(words)),
+    }
+}

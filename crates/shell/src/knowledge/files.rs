@@ -1,0 +1,184 @@
+//! File programs whose words need more than roles: modes, signals, `dd`, `tar`.
+
+use super::args::{Parsed, after};
+use super::custom::After;
+use super::report::Report;
+use super::{Stdin, roles};
+use crate::Word;
+use leashd_types::{Depth, Effect, Opens, SystemChange};
+
+pub(super) fn chmod(report: &mut Report<'_>, parsed: &Parsed<'_>) -> After {
+    if parsed.has("--help") {
+        report.help = true;
+        return After::Done;
+    }
+    if parsed.has("-R") {
+        report.depth = Depth::Recursive;
+    }
+    let reference = parsed.value("--reference");
+    let (mode, files) = match (reference, parsed.operands.split_first()) {
+        (None, Some((mode, files))) => (Some(mode), files),
+        _ => (None, parsed.operands.as_slice()),
+    };
+    // `chmod -w file`: the mode looks like an option.
+    let opens = match mode {
+        Some(mode) => match mode.text() {
+            Some(text) if opens_to_all(text) => Opens::ToEveryone,
+            Some(text) => {
+                if text.contains('s') && text.contains('+') || is_setuid(text) {
+                    report.unclear("the file would run with its owner's rights");
+                }
+                Opens::No
+            }
+            None => {
+                report.unclear("the mode cannot be told");
+                Opens::ToEveryone
+            }
+        },
+        None => Opens::No,
+    };
+    for file in files {
+        report.permissions(file, opens);
+    }
+    After::Done
+}
+
+fn is_setuid(text: &str) -> bool {
+    text.len() == 4 && text.starts_with(['2', '4', '6']) && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// Whether everybody may write afterwards.
+fn opens_to_all(mode: &str) -> bool {
+    if mode.bytes().all(|byte| byte.is_ascii_digit()) {
+        return mode.chars().last().and_then(|digit| digit.to_digit(8)).is_some_and(|digit| digit & 2 != 0);
+    }
+    mode.split(',').any(|clause| {
+        let Some(at) = clause.find(['+', '=']) else { return false };
+        let (who, what) = clause.split_at_checked(at).unwrap_or((clause, ""));
+        // Without `who` the umask decides, which leaves others without write.
+        what.contains('w') && who.contains(['a', 'o'])
+    })
+}
+
+pub(super) fn kill(report: &mut Report<'_>, words: &[Word]) -> After {
+    let asks = words
+        .iter()
+        .any(|word| matches!(word.text(), Some("-0" | "-l" | "-L" | "--list" | "--table" | "--help" | "-V")));
+    let zero = words.windows(2).any(|pair| {
+        matches!(pair.first().and_then(Word::text), Some("-s" | "-n"))
+            && pair.get(1).and_then(Word::text) == Some("0")
+    });
+    if !asks && !zero && !words.is_empty() {
+        report.system(SystemChange::Kill);
+    }
+    After::Done
+}
+
+pub(super) fn dd(report: &mut Report<'_>, words: &[Word]) -> After {
+    for word in words {
+        let start = word.prefix();
+        if start.starts_with("if=") {
+            report.read(&after(word, 3));
+        } else if start.starts_with("of=") {
+            roles::write(report, &after(word, 3));
+        } else if matches!(start, "--help" | "--version") {
+            report.help = true;
+        } else if start.is_empty() {
+            report.unclear("an operand of dd cannot be told");
+            report.write(&Word::unknown("an operand of dd cannot be told"));
+        }
+    }
+    After::Done
+}
+
+/// The mode is a letter, with or without a dash, in a bundle or not.
+pub(super) fn tar(report: &mut Report<'_>, words: &[Word], parsed: &Parsed<'_>) -> After {
+    let bundle = words.first().and_then(Word::text).filter(|text| !text.starts_with('-')).unwrap_or("");
+    let letters: String = bundle.to_owned();
+    let mode = |letter: char, long: &str| letters.contains(letter) || parsed.has(long);
+    let extracts = mode('x', "-x");
+    let creates = mode('c', "-c") || mode('r', "-r") || mode('u', "-u") || parsed.has("-A");
+    let lists = mode('t', "-t") || parsed.has("-d");
+    let mut operands = parsed.operands.as_slice();
+    let mut archive = parsed.value("-f").cloned();
+    let mut directory = parsed.value("-C").cloned();
+    if !bundle.is_empty() {
+        operands = operands.get(1..).unwrap_or(&[]);
+        // In a bundle without a dash the values follow in the order of the letters.
+        for letter in bundle.chars() {
+            if matches!(letter, 'f' | 'C' | 'T' | 'X' | 'b' | 'I') {
+                let (value, rest) = operands
+                    .split_first()
+                    .map_or((None, operands), |(value, rest)| (Some(value.clone()), rest));
+                operands = rest;
+                match letter {
+                    'f' => archive = value,
+                    'C' => directory = value,
+                    'I' => value.into_iter().for_each(|value| report.script(value)),
+                    _ => {}
+                }
+            }
+        }
+    }
+    for action in parsed.values("--checkpoint-action") {
+        let start = action.prefix();
+        if start.starts_with("exec=") {
+            report.script(after(action, 5));
+        } else if action.text().is_none() {
+            report.unclear("an action of tar cannot be told");
+        }
+    }
+    if let Some(archive) = &archive {
+        match super::hosts::of_remote(archive) {
+            Some(host) => report.network(host, leashd_types::Direction::Send),
+            None if creates => roles::write(report, archive),
+            None => report.read(archive),
+        }
+    }
+    if extracts && !parsed.has("-O") {
+        report.write(&directory.unwrap_or_else(|| Word::literal(".")));
+    } else if creates {
+        let base = directory.and_then(|word| word.text().map(str::to_owned));
+        for operand in operands {
+            match (&base, operand.text()) {
+                (Some(base), Some(text)) if !text.starts_with('/') => {
+                    report.read_text(&format!("{base}/{text}"))
+                }
+                _ => report.read(operand),
+            }
+        }
+        if parsed.has("--remove-files") {
+            report.depth = Depth::Recursive;
+            operands.iter().for_each(|operand| report.delete(operand));
+        }
+    } else if !lists && !extracts && parsed.unknown_sub.is_some() {
+        report.unclear("what tar would do cannot be told");
+    }
+    After::Generic
+}
+
+pub(super) fn crontab(report: &mut Report<'_>, parsed: &Parsed<'_>) -> After {
+    if parsed.has("-l") {
+        report.read_text("/var/spool/cron/crontabs");
+        return After::Done;
+    }
+    let piped = !matches!(report.argv.stdin, Stdin::Inherited);
+    if parsed.has("-e") || parsed.has("-r") || piped || !parsed.operands.is_empty() {
+        parsed.operands.iter().for_each(|file| report.read(file));
+        report.system(SystemChange::Scheduled);
+    }
+    After::Done
+}
+
+/// `gzip FILE` puts `FILE.gz` in the place of `FILE`.
+pub(super) fn remove_source(report: &mut Report<'_>, parsed: &Parsed<'_>) -> After {
+    let prints = parsed.has("-c") || parsed.has("-t") || parsed.has("-l");
+    for file in &parsed.operands {
+        report.read(file);
+        if !prints && file.text() != Some("-") {
+            let path = report.path(file);
+            report.add(Effect::Write { path });
+        }
+    }
+    After::Generic
+}

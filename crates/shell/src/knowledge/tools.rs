@@ -1,0 +1,191 @@
+//! Interpreters, editors, package managers and service clients whose options mean more than a role each.
+
+use super::args::Parsed;
+use super::custom::After;
+use super::report::Report;
+use super::spec::Action;
+use super::{Stdin, hosts};
+use crate::Word;
+use leashd_types::{CodeSource, Direction, Host};
+
+/// The language an interpreter's standard input is in.
+fn language(name: &str) -> &'static str {
+    match name.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.') {
+        "python" | "pypy" | "ipython" | "bpython" => "python",
+        "node" | "nodejs" | "deno" | "bun" | "tsx" | "ts-node" | "qjs" => "node",
+        "perl" | "raku" => "perl",
+        "ruby" | "irb" | "jruby" => "ruby",
+        "php" => "php",
+        "lua" | "luajit" => "lua",
+        _ => "other",
+    }
+}
+
+/// Without code and without a file, the code comes on standard input.
+pub(super) fn interpreter(report: &mut Report<'_>, parsed: &Parsed<'_>) -> After {
+    let is_code =
+        |hit: &super::args::Hit<'_>| hit.flag.actions.iter().any(|action| matches!(action, Action::Code(_)));
+    let given = parsed.hits.iter().any(is_code);
+    let asks = parsed.has("--help") || parsed.has("-v");
+    if !given && !asks && parsed.operands.is_empty() {
+        report.stdin_code(language(report.name));
+    }
+    if given && language(report.name) != "python" {
+        // The words after inline code are its arguments; programs that loop over files read them.
+        let loops = parsed.has("-n") || parsed.has("-p") || parsed.has("-i");
+        if loops && matches!(language(report.name), "perl" | "ruby") {
+            for file in &parsed.operands {
+                report.read(file);
+                if parsed.has("-i") {
+                    report.write(file);
+                }
+            }
+        }
+        for hit in &parsed.hits {
+            for action in &hit.flag.actions {
+                if let Some(value) = &hit.value {
+                    super::roles::act(report, action, value, &[]);
+                }
+            }
+        }
+        return After::Done;
+    }
+    After::Generic
+}
+
+/// `python -m MODULE` names a tool.
+pub(super) fn python(report: &mut Report<'_>, parsed: &Parsed<'_>) -> After {
+    let Some(module) = parsed.value("-m") else { return interpreter(report, parsed) };
+    let Some(name) = module.text() else {
+        report.unclear("the module python would run cannot be told");
+        return After::Done;
+    };
+    let args = parsed.operands.as_slice();
+    match name {
+        "json.tool" => {
+            args.first()
+                .filter(|word| !word.prefix().starts_with('-'))
+                .into_iter()
+                .for_each(|file| report.read(file));
+            args.get(1)
+                .filter(|word| !word.prefix().starts_with('-'))
+                .into_iter()
+                .for_each(|file| report.write(file));
+        }
+        "http.server" | "SimpleHTTPServer" => {
+            report.read_text(".");
+            report.network(Host::Named("localhost".to_owned()), Direction::Listen);
+        }
+        "venv" | "virtualenv" => args
+            .iter()
+            .filter(|word| !word.prefix().starts_with('-'))
+            .for_each(|directory| report.write(directory)),
+        "timeit" => report.runs_project("python"),
+        "this" | "platform" | "sysconfig" | "site" | "tokenize" | "ast" | "dis" | "calendar" => {}
+        "py_compile" | "compileall" | "zipfile" | "tarfile" | "cProfile" | "pdb" | "trace" | "unittest"
+        | "doctest" => {
+            report.runs_project("python");
+        }
+        _ if super::knows(name) => {
+            let words = std::iter::once(Word::literal(name)).chain(args.iter().cloned()).collect();
+            report.command(words);
+        }
+        _ => {
+            report.runs(CodeSource::Package { name: name.to_owned() });
+        }
+    }
+    After::Done
+}
+
+/// `make VAR=value`: a variable can replace any tool a recipe names.
+pub(super) fn make(report: &mut Report<'_>, parsed: &Parsed<'_>) -> After {
+    for text in parsed.values("--eval") {
+        match text.text() {
+            Some(text) => recipes(report, text),
+            None => report.unclear("makefile text on the command line cannot be told"),
+        }
+    }
+    for file in parsed.values("-f") {
+        match (file.text(), report.argv.stdin) {
+            (Some("-" | "/dev/stdin"), Stdin::Text(text)) => recipes(report, text),
+            (Some("-" | "/dev/stdin"), Stdin::Opaque(origin)) => {
+                report.runs(CodeSource::Piped { interpreter: "make".to_owned(), origin: origin.to_owned() });
+            }
+            _ => {
+                report.read(file);
+                report.runs_file(file);
+            }
+        }
+    }
+    for operand in &parsed.operands {
+        if let Some((name, _)) = operand.prefix().split_once('=')
+            && (name == "SHELL" || operand.prefix().contains("$(shell"))
+        {
+            let value = super::args::after(operand, name.len() + 1);
+            report.script(value);
+        }
+    }
+    for directory in parsed.values("-C") {
+        report.read(directory);
+    }
+    After::Generic
+}
+
+/// `$(shell …)` that are looked at on one line of makefile text.
+const MOST_SHELL_CALLS: usize = 32;
+
+/// The commands of makefile text: after a tab, after `target:…;`, in `$(shell …)` and `!=`.
+fn recipes(report: &mut Report<'_>, text: &str) {
+    for line in text.lines().flat_map(|line| line.split("\\n")) {
+        let mut rest = line;
+        let mut left = MOST_SHELL_CALLS;
+        while let Some((_, tail)) = rest.split_once("$(shell ") {
+            left -= 1;
+            if left == 0 {
+                report.unclear("makefile text with more shell calls than are looked at");
+                return;
+            }
+            let code = tail.rsplit_once(')').map_or(tail, |(code, _)| code);
+            report.script_text(code);
+            rest = tail;
+        }
+        let recipe = match line.strip_prefix('\t') {
+            Some(recipe) => Some(recipe),
+            None => line.split_once(':').and_then(|(_, rest)| rest.split_once(';')).map(|(_, recipe)| recipe),
+        };
+        if let Some(recipe) = recipe {
+            report.script_text(recipe.trim().trim_start_matches(['@', '-', '+']));
+        } else if let Some((_, code)) = line.split_once("!=") {
+            report.script_text(code.trim());
+        }
+    }
+}
+
+pub(super) fn openssl(report: &mut Report<'_>, words: &[Word]) -> After {
+    let name = words.first().and_then(|word| word.text()).unwrap_or("");
+    for pair in words.windows(2) {
+        let [flag, value] = pair else { continue };
+        match flag.text() {
+            Some(
+                "-in" | "-inkey" | "-CAfile" | "-cert" | "-key" | "-config" | "-CA" | "-CAkey" | "-certfile"
+                | "-signkey",
+            ) => report.read(value),
+            Some("-out" | "-keyout" | "-writerand") => report.write(value),
+            Some("-connect") => {
+                let host = hosts::of_authority(value.prefix());
+                report.network(host, Direction::Send);
+            }
+            Some("-engine" | "-provider" | "-provider-path") => report.runs_file(value),
+            _ => {}
+        }
+    }
+    if matches!(name, "s_server" | "ocsp") {
+        report.network(Host::Named("localhost".to_owned()), Direction::Listen);
+    }
+    if matches!(name, "dgst" | "md5" | "sha1" | "sha256" | "sha512" | "verify")
+        && let Some(file) = words.last().filter(|word| words.len() > 1 && !word.prefix().starts_with('-'))
+    {
+        report.read(file);
+    }
+    After::Done
+}
