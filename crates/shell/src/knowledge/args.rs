@@ -163,7 +163,7 @@ impl<'s> Reader<'s> {
                 }
             }
         }
-        let Some((score, sub)) = best.filter(|(score, _)| *score > self.score || self.score == 0) else {
+        let Some((score, sub)) = best.filter(|(score, _)| *score >= self.score) else {
             if begins {
                 self.parsed.path.push(text.to_owned());
             }

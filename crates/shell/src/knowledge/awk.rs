@@ -48,6 +48,9 @@ pub(super) fn program(report: &mut Report<'_>, parsed: &Parsed<'_>) -> After {
     After::Done
 }
 
+/// Tokens before a pipe in which its command is looked for.
+const NEAR: usize = 32;
+
 #[derive(Clone, Debug, PartialEq)]
 enum Token {
     Text(String),
@@ -109,7 +112,7 @@ fn runs(report: &mut Report<'_>, command: Option<String>) {
 fn getline(report: &mut Report<'_>, tokens: &[Token], at: usize, rest: &[Token], start: usize) {
     let piped = at.checked_sub(1).and_then(|before| tokens.get(before));
     if matches!(piped, Some(Token::Sign('|') | Token::Double("|&"))) {
-        let command = tokens.get(start..at - 1).unwrap_or(&[]);
+        let command = tokens.get(start.max(at.saturating_sub(NEAR))..at - 1).unwrap_or(&[]);
         let from = command.iter().position(|token| matches!(token, Token::Text(_))).unwrap_or(0);
         runs(report, literal(command.get(from..).unwrap_or(&[])));
     }
@@ -122,7 +125,7 @@ fn getline(report: &mut Report<'_>, tokens: &[Token], at: usize, rest: &[Token],
 }
 
 fn inet(report: &mut Report<'_>, tokens: &[Token], start: usize, at: usize) {
-    for token in tokens.get(start..at).unwrap_or(&[]) {
+    for token in tokens.get(start.max(at.saturating_sub(NEAR))..at).unwrap_or(&[]) {
         if let Token::Text(text) = token
             && let Some(place) = text.strip_prefix("/inet/tcp/0/")
         {

@@ -23,7 +23,9 @@ pub(super) fn vim(report: &mut Report<'_>, parsed: &Parsed<'_>) -> After {
             }
         }
     }
-    if let (Stdin::Text(text), true) = (report.argv.stdin, parsed.has("-e")) {
+    if let (Stdin::Text(text), true) =
+        (report.argv.stdin, parsed.has("-e") || matches!(report.name, "ex" | "ed" | "red"))
+    {
         text.lines().for_each(|line| vim_command(report, &Word::literal(line)));
     }
     After::Generic

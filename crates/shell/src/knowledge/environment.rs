@@ -26,7 +26,15 @@ pub(super) fn env(report: &mut Report<'_>, words: &[Word]) -> After {
                 report.help = true;
                 return After::Done;
             }
-            "-u" | "--unset" | "-C" | "--chdir" | "-P" => rest = tail.get(1..).unwrap_or(&[]),
+            "-C" | "--chdir" => {
+                report.unclear("the command runs in another directory");
+                rest = tail.get(1..).unwrap_or(&[]);
+            }
+            _ if start.starts_with("--chdir=") || (start.starts_with("-C") && start.len() > 2) => {
+                report.unclear("the command runs in another directory");
+                rest = tail;
+            }
+            "-u" | "--unset" | "-P" => rest = tail.get(1..).unwrap_or(&[]),
             "-S" | "--split-string" => {
                 split_string(report, tail.first().cloned(), tail.get(1..).unwrap_or(&[]));
                 return After::Done;

@@ -4,6 +4,7 @@
 mod config;
 mod remotes;
 mod subcommands;
+mod words;
 
 use super::custom::After;
 use super::report::Report;

@@ -35,6 +35,7 @@ use crate::Word;
 use leashd_types::Effect;
 
 pub(crate) use environment::steers;
+pub(crate) use roles::is_disk;
 
 /// One command to be looked up. `words` is never empty; globs and unknown parts are still in them.
 pub(crate) struct Argv<'a> {

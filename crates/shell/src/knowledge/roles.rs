@@ -152,7 +152,8 @@ pub(super) fn write(report: &mut Report<'_>, word: &Word) {
     }
 }
 
-pub(super) fn is_disk(path: &str) -> bool {
+/// A device whose contents are a file system.
+pub(crate) fn is_disk(path: &str) -> bool {
     let device =
         ["sd", "nvme", "vd", "xvd", "hd", "disk", "rdisk", "mmcblk", "mapper/", "dm-", "md", "loop", "nbd"];
     path.strip_prefix("/dev/").is_some_and(|name| device.iter().any(|start| name.starts_with(start)))

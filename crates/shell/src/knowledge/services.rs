@@ -98,6 +98,22 @@ pub(super) fn docker_run(report: &mut Report<'_>, parsed: &Parsed<'_>) -> After 
     After::Done
 }
 
+/// An alias with `!` is shell code.
+pub(super) fn gh_alias(report: &mut Report<'_>, parsed: &Parsed<'_>) -> After {
+    match parsed.operands.get(1).map(|word| (word.text(), word)) {
+        Some((Some(text), _)) => match text.strip_prefix('!') {
+            Some(code) => report.script_text(code),
+            None => {
+                let words: Vec<&str> = std::iter::once("gh").chain(text.split_whitespace()).collect();
+                report.command_texts(&words);
+            }
+        },
+        Some((None, _)) => report.unclear("the alias cannot be told"),
+        None => {}
+    }
+    After::Generic
+}
+
 /// A namespace or a volume takes with it what cannot be made again from files.
 pub(super) fn kubectl_delete(report: &mut Report<'_>, parsed: &Parsed<'_>) -> After {
     const HEAVY: &[&str] = &[

@@ -131,11 +131,20 @@ pub(super) fn make(report: &mut Report<'_>, parsed: &Parsed<'_>) -> After {
     After::Generic
 }
 
+/// `$(shell …)` that are looked at on one line of makefile text.
+const MOST_SHELL_CALLS: usize = 32;
+
 /// The commands of makefile text: after a tab, after `target:…;`, in `$(shell …)` and `!=`.
 fn recipes(report: &mut Report<'_>, text: &str) {
     for line in text.lines().flat_map(|line| line.split("\\n")) {
         let mut rest = line;
+        let mut left = MOST_SHELL_CALLS;
         while let Some((_, tail)) = rest.split_once("$(shell ") {
+            left -= 1;
+            if left == 0 {
+                report.unclear("makefile text with more shell calls than are looked at");
+                return;
+            }
             let code = tail.rsplit_once(')').map_or(tail, |(code, _)| code);
             report.script_text(code);
             rest = tail;
@@ -152,8 +161,7 @@ fn recipes(report: &mut Report<'_>, text: &str) {
     }
 }
 
-pub(super) fn openssl(report: &mut Report<'_>, parsed: &Parsed<'_>) -> After {
-    let words = parsed.operands.as_slice();
+pub(super) fn openssl(report: &mut Report<'_>, words: &[Word]) -> After {
     let name = words.first().and_then(|word| word.text()).unwrap_or("");
     for pair in words.windows(2) {
         let [flag, value] = pair else { continue };

@@ -155,6 +155,9 @@ pub(super) fn fd(report: &mut Report<'_>, words: &[Word]) -> After {
     }
     let marked = command.iter().any(|word| word.text().is_some_and(|text| text.contains('{')));
     for start in starts {
+        if report.is_full() {
+            break;
+        }
         let found = super::find::found(start, None);
         let mut line: Vec<Word> = command.iter().map(|word| replace_mark(word, "{}", &found)).collect();
         if !marked {

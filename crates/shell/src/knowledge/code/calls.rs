@@ -171,14 +171,7 @@ fn command_of_module(scan: &mut Scan<'_>, report: &mut Report<'_>, name: &str, a
         ("exec", "node") => child_process && !name.starts_with("re"),
         ("spawn" | "fork", "node") => child_process,
         ("exec" | "spawn", _) => true,
-        ("fork", _) => {
-            if scan.source.contains("while") && scan.source.contains("fork while")
-                || scan.source.matches("fork").count() > 1
-            {
-                report.system(leashd_types::SystemChange::ForkBomb);
-            }
-            return;
-        }
+        ("fork", _) => return,
         _ => scan.source.contains("subprocess") && !name.contains("asyncio"),
     };
     match is_command {

@@ -1,6 +1,7 @@
 //! git's subcommands that talk to other repositories.
 
-use super::subcommands::{Words, unknown};
+use super::subcommands::unknown;
+use super::words::Words;
 use super::{config, operation, remote};
 use crate::Word;
 use crate::knowledge::report::Report;
