@@ -91,7 +91,7 @@ impl Walker<'_> {
                 (_, inner) => {
                     let mut word = inner.word();
                     word.push(Part::Unknown(format!("the output of {}", base_name(name))));
-                    Data::Text(word)
+                    Data::of(word)
                 }
             }
         };
@@ -159,7 +159,7 @@ impl Walker<'_> {
                 && !Self::is_stream(path)
             {
                 let data = match origin::output(base, call.arguments(), None) {
-                    word if word.unknown_reason().is_some_and(origin::is_marked) => Data::Text(word),
+                    word if word.unknown_reason().is_some_and(origin::is_marked) => Data::of(word),
                     _ => Data::unknown(format!("what {base} wrote")),
                 };
                 self.remember_file(&normal(path), data);
@@ -207,7 +207,7 @@ impl Walker<'_> {
             })
             .filter_map(|path| match self.written(path) {
                 Some(Data::Text(text)) => Some(Nested::Command {
-                    words: vec![Word::literal(name), Word::literal(flag), text],
+                    words: vec![Word::literal(name), Word::literal(flag), Word::clone(&text)],
                     via: path.clone(),
                 }),
                 _ => None,

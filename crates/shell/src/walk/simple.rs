@@ -157,7 +157,7 @@ impl Walker<'_> {
             let (name, value) = self.assignment(assignment, documents);
             self.set_effects(&name, &value, &mut call.effects, span);
             if let Some(variable) = self.shell_mut().variables.get_mut(&name) {
-                variable.attributes.exported = true;
+                Rc::make_mut(variable).attributes.exported = true;
             }
             call.assignments.push((name, value));
         }
@@ -274,7 +274,7 @@ fn without_prefix(shell: Rc<Shell>, before: &Rc<Shell>, names: &[String]) -> Rc<
     let changed = Rc::make_mut(&mut shell);
     for name in names {
         match before.variables.get(name) {
-            Some(variable) => changed.variables.insert(name.clone(), Variable::clone(variable)),
+            Some(variable) => changed.variables.insert(name.clone(), Rc::clone(variable)),
             None => changed.variables.remove(name),
         };
     }
