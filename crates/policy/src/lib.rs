@@ -9,7 +9,6 @@ mod class;
 mod decide;
 mod explain;
 mod floor;
-mod inline;
 mod judge;
 mod load;
 mod lock;
