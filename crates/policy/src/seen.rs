@@ -103,6 +103,7 @@ pub(crate) fn see<'a>(effect: &'a Effect, facts: &'a Facts, manner: Manner) -> S
         }),
         Effect::System { change } => match change {
             SystemChange::Kill => Classes::of(&[Class::System, Class::Kill]),
+            SystemChange::Scheduled => Classes::of(&[Class::System, Class::Scheduled]),
             SystemChange::Packages => Classes::of(&[Class::System, Class::MachinePackages]),
             SystemChange::Agent => Classes::of(&[Class::System, Class::Agent]),
             _ => Classes::of(&[Class::System]),
@@ -207,9 +208,12 @@ fn runs(code: &CodeSource, path: Option<&Located<'_>>, facts: &Facts) -> Classes
             let own = path.is_some_and(|path| {
                 matches!(path.place, Where::Inside | Where::System)
                     && path.pattern.is_none()
-                    && matches!(path.kind, PathKind::File | PathKind::Missing)
+                    && path.kind != PathKind::Device
             });
-            (Class::FileCode, own)
+            // A directory is a project whose tools run what it defines.
+            let project =
+                path.is_some_and(|path| path.kind == PathKind::Directory && path.place == Where::Inside);
+            (if project { Class::ProjectCode } else { Class::FileCode }, own)
         }
         CodeSource::Project { .. } => (Class::ProjectCode, true),
         CodeSource::Package { .. } => (Class::PackageCode, false),

@@ -229,6 +229,9 @@ pub(crate) struct Parameter<'a> {
 
 #[derive(Debug)]
 pub(crate) enum Operation<'a> {
+    /// `$x`
+    Bare,
+    /// `${x}`
     Plain,
     /// `${#x}`
     Length,

@@ -10,6 +10,8 @@ mod process;
 mod request;
 mod self_test;
 mod session;
+#[cfg(test)]
+mod tests;
 mod transcript;
 mod version;
 

@@ -10,7 +10,7 @@ mod parameter;
 pub(crate) mod pattern;
 
 use crate::limits::{TOO_MANY_WORDS, WORDS};
-use crate::syntax::{Document, Piece, SourceWord};
+use crate::syntax::{Document, Operation, Parameter, Piece, SourceWord};
 use crate::walk::state::Data;
 use crate::walk::{Walker, origin};
 use crate::word::{Part, Word};
@@ -49,7 +49,7 @@ impl Walker<'_> {
     }
 
     fn word_fields(&mut self, word: &SourceWord<'_>, documents: Documents<'_>, out: &mut Vec<Word>) {
-        if !self.spend_words(1) {
+        if !self.spend_words(1) || !self.spend_bytes(word.span.1.saturating_sub(word.span.0)) {
             return;
         }
         if let [Piece::Literal(text)] = word.pieces.as_slice()
@@ -58,12 +58,16 @@ impl Walker<'_> {
             out.push(Word::literal(*text));
             return;
         }
+        if word.pieces.len() > 1 && word.pieces.iter().all(|piece| matches!(piece, Piece::Literal(_))) {
+            return self.continued(word, documents, out);
+        }
         let braces =
             word.pieces.iter().any(|piece| matches!(piece, Piece::Literal(text) if text.contains('{')));
         let alternatives = if braces { brace::expand(&word.pieces, WORDS) } else { brace::Expanded::Same };
         match alternatives {
             brace::Expanded::Same => {
-                let mut fields = Fields::new(out, Mode::Split);
+                let lone = word.pieces.iter().any(|piece| matches!(piece, Piece::Literal("$")));
+                let mut fields = Fields::new(out, if lone { Mode::Whole } else { Mode::Split });
                 self.pieces(&word.pieces, documents, &mut fields);
                 fields.flush();
             }
@@ -72,7 +76,7 @@ impl Walker<'_> {
                     return;
                 }
                 for units in alternatives {
-                    let mut fields = Fields::new(out, Mode::Split);
+                    let mut fields = Fields::new(out, Mode::Braced);
                     self.units(&units, documents, &mut fields);
                     fields.flush();
                 }
@@ -82,6 +86,17 @@ impl Walker<'_> {
                 out.push(Word::unknown(TOO_MANY_WORDS));
             }
         }
+    }
+
+    /// Plain text over several lines: one piece for bash.
+    fn continued(&mut self, word: &SourceWord<'_>, documents: Documents<'_>, out: &mut Vec<Word>) {
+        let text: String = word
+            .pieces
+            .iter()
+            .map(|piece| if let Piece::Literal(text) = piece { *text } else { "" })
+            .collect();
+        let joined = SourceWord { pieces: vec![Piece::Literal(&text)], span: word.span };
+        self.word_fields(&joined, documents, out);
     }
 
     /// One value, without splitting or globs: assignments, here-strings, the subject of `case`.
@@ -110,6 +125,11 @@ impl Walker<'_> {
     fn pieces(&mut self, pieces: &[Piece<'_>], documents: Documents<'_>, fields: &mut Fields<'_>) {
         for (index, piece) in pieces.iter().enumerate() {
             match piece {
+                Piece::Literal("$")
+                    if pieces.get(index + 1).is_some_and(|next| !matches!(next, Piece::Literal(_))) =>
+                {
+                    fields.unknown("a dollar sign in front of something quoted");
+                }
                 Piece::Literal(text) => {
                     self.literal(text, index == 0, index + 1 == pieces.len(), fields);
                 }
@@ -118,24 +138,50 @@ impl Walker<'_> {
         }
     }
 
+    /// A word that braces made: bash reads it again, so `$x{y,z}` are the variables `xy` and `xz`.
     fn units(&mut self, units: &[Unit<'_>], documents: Documents<'_>, fields: &mut Fields<'_>) {
         let mut run = String::new();
         let mut first = true;
-        for unit in units {
+        let mut units = units.iter().peekable();
+        while let Some(unit) = units.next() {
             match unit {
                 Unit::Char(char) => run.push(*char),
                 Unit::Piece(piece) => {
+                    let name = match piece {
+                        Piece::Parameter(parameter) => bare_name(parameter),
+                        _ => None,
+                    };
                     if !run.is_empty() {
-                        self.literal(&std::mem::take(&mut run), first, false, fields);
+                        self.unit_run(&std::mem::take(&mut run), first, false, fields);
                     }
                     first = false;
-                    self.piece(piece, Quotes::No, documents, fields);
+                    let Some(name) = name else {
+                        self.piece(piece, Quotes::No, documents, fields);
+                        continue;
+                    };
+                    let mut name = name.to_owned();
+                    while let Some(Unit::Char(char)) = units.peek()
+                        && (char.is_ascii_alphanumeric() || *char == '_')
+                    {
+                        name.push(*char);
+                        units.next();
+                    }
+                    let word = self.variable_or_environment(&name);
+                    self.result(&word, Quotes::No, fields);
                 }
             }
         }
         if !run.is_empty() {
-            self.literal(&run, first, true, fields);
+            self.unit_run(&run, first, true, fields);
         }
+    }
+
+    fn unit_run(&mut self, run: &str, first: bool, last: bool, fields: &mut Fields<'_>) {
+        if run.contains('$') {
+            self.note("a dollar sign that braces move in front of something else");
+            return fields.unknown("what follows a dollar sign");
+        }
+        self.literal(run, first, last, fields);
     }
 
     /// Unquoted text of the word itself.
@@ -147,12 +193,16 @@ impl Walker<'_> {
         if first && fields.mode() != Mode::Assigned {
             // `name=~/x` is expanded in arguments as well.
             let name = rest.split_once('=').map_or("", |(name, _)| name);
-            if is_name(name) && fields.mode() == Mode::Split {
+            if is_name(name) && matches!(fields.mode(), Mode::Split | Mode::Whole) {
+                fields.begin_assignment();
                 fields.literal(rest.get(..=name.len()).unwrap_or(""));
                 rest = rest.get(name.len() + 1..).unwrap_or("");
                 return self.tildes(rest, last, fields);
             }
             return self.tilde(rest, last, fields);
+        }
+        if fields.assigns() && (text.contains(":~") || text.contains("=~")) {
+            return fields.unknown("what bash takes for a home directory");
         }
         if fields.mode() == Mode::Assigned {
             return if first {
@@ -190,7 +240,7 @@ impl Walker<'_> {
     /// A tilde prefix at the front of `text`. `ended`: nothing of the word follows the text.
     fn tilde(&mut self, text: &str, ended: bool, fields: &mut Fields<'_>) {
         let Some(after) = text.strip_prefix('~') else { return fields.literal(text) };
-        let (user, rest) = match after.find('/') {
+        let (user, rest) = match after.find(['/', ':']) {
             Some(at) => (after.get(..at).unwrap_or(""), after.get(at..).unwrap_or("")),
             None if ended => (after, ""),
             None => return fields.literal(text),
@@ -203,7 +253,13 @@ impl Walker<'_> {
             name if name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte)) => {
                 Word::unknown(format!("the home directory of {name}"))
             }
+            name if name.contains(['=', '~']) => Word::unknown("what bash takes for a home directory"),
             _ => return fields.literal(text),
+        };
+        let home = if rest.starts_with(':') && !ended && !rest.contains('/') {
+            Word::unknown("what bash takes for a home directory")
+        } else {
+            home
         };
         fields.known(&home);
         fields.literal(rest);
@@ -286,9 +342,9 @@ impl Walker<'_> {
         let data = self.captured(via, run);
         let word = match data {
             Data::Inherited => Word::default(),
-            Data::Text(word) => trimmed(word),
+            Data::Text(word) => trimmed(&word),
             Data::File(path) => match self.written(&path) {
-                Some(Data::Text(word)) => trimmed(word),
+                Some(Data::Text(word)) => trimmed(&word),
                 _ => Word::unknown(origin::contents(&path)),
             },
         };
@@ -299,8 +355,14 @@ impl Walker<'_> {
     }
 }
 
+/// The name in `$name`, where more of a name may follow.
+fn bare_name<'p>(parameter: &'p Parameter<'_>) -> Option<&'p str> {
+    let bare = matches!(parameter.operation, Operation::Bare) && is_name(&parameter.name);
+    bare.then_some(parameter.name.as_ref())
+}
+
 /// Without the newlines at its end.
-fn trimmed(word: Word) -> Word {
+fn trimmed(word: &Word) -> Word {
     match word.parts() {
         [Part::Text(text)] => Word::literal(text.trim_end_matches('\n').replace('\0', "")),
         [rest @ .., Part::Text(text)] => {
@@ -314,7 +376,7 @@ fn trimmed(word: Word) -> Word {
             }
             trimmed
         }
-        _ => word,
+        _ => word.clone(),
     }
 }
 

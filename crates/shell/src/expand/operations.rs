@@ -21,7 +21,7 @@ impl Walker<'_> {
         fields: &mut Fields<'_>,
     ) -> Option<Found> {
         let each = match &parameter.operation {
-            Operation::Plain | Operation::Names => return Some(found),
+            Operation::Bare | Operation::Plain | Operation::Names => return Some(found),
             Operation::Length => return Some(Found::One(length(&found))),
             Operation::Default { operator, colon, word } => {
                 let operand = Operand { operator: *operator, colon: *colon, pieces: word };

@@ -55,7 +55,10 @@ impl Walker<'_> {
         if !self.spend_words(items.len()) {
             return fields.unknown(crate::limits::TOO_MANY_WORDS);
         }
-        let separate = fields.mode() == super::fields::Mode::Split;
+        if fields.mode() == super::fields::Mode::Whole && quotes != Quotes::Double {
+            return fields.unknown("a list next to a dollar sign that stands for itself");
+        }
+        let separate = fields.separates();
         if quotes == Quotes::Double && (joined || !separate) {
             let separator = if joined { self.first_separator() } else { Some(" ".to_owned()) };
             for (index, item) in items.iter().enumerate() {
@@ -168,7 +171,7 @@ impl Walker<'_> {
 
     /// A variable of the line, through its references.
     pub(crate) fn variable(&self, name: &str) -> Option<&Variable> {
-        self.shell.variables.get(self.referred(name))
+        self.shell.variables.get(self.referred(name)).map(AsRef::as_ref)
     }
 
     /// The name a `declare -n` variable refers to.

@@ -179,6 +179,6 @@ fn plain(name: Cow<'_, str>) -> Piece<'_> {
         name,
         subscript: None,
         indirect: false,
-        operation: Operation::Plain,
+        operation: Operation::Bare,
     }))
 }

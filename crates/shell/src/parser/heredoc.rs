@@ -104,6 +104,9 @@ impl<'a> Parser<'a> {
                 return self.collected(pending, start, line.start, stripped);
             }
             if let Some(after) = self.closes_early(text, pending) {
+                if !text.get(pending.delimiter.len()..).is_some_and(|rest| rest.starts_with(')')) {
+                    self.notes.push("text behind the delimiter of a here-document".to_owned());
+                }
                 self.at = line.next - after;
                 return self.collected(pending, start, line.start, stripped);
             }

@@ -65,6 +65,8 @@ pub(crate) struct Parser<'a> {
     in_substitution: u32,
     /// The last command was a compound one, so a reserved word may follow without a separator.
     after_compound: bool,
+    /// `time` stands in front, where bash does not take an array for an assignment.
+    after_time: bool,
     /// Where `((` turned out not to be arithmetic: each place is tried once.
     not_arithmetic: BTreeSet<usize>,
     /// `shopt -s extglob` is somewhere in the text.
@@ -101,6 +103,7 @@ impl<'a> Parser<'a> {
             pending: Vec::new(),
             in_substitution: 0,
             after_compound: false,
+            after_time: false,
             not_arithmetic: BTreeSet::new(),
             extended_patterns: text.contains("extglob"),
             notes: Vec::new(),

@@ -21,14 +21,17 @@ impl<'a> Parser<'a> {
         let mut simple = Simple::default();
         let mut redirects = Vec::new();
         let mut declares = false;
+        let after_time = std::mem::take(&mut self.after_time);
         loop {
             self.blanks();
             if let Some(redirect) = self.redirect()? {
                 redirects.push(redirect);
             } else if simple.words.is_empty() && self.assignment_ahead()? {
+                self.after_time = after_time;
                 let Some(assignment) = self.assignment()? else {
                     return self.reject("an assignment that is not one");
                 };
+                self.after_time = false;
                 simple.assignments.push(assignment);
             } else if let Some(mut word) = self.word()? {
                 if declares && self.peek() == Some(b'(') && ends_in_assignment(&word) {
@@ -153,6 +156,9 @@ impl<'a> Parser<'a> {
         }
         self.step();
         if self.peek() == Some(b'(') {
+            if self.after_time {
+                return self.reject("an array behind `time`");
+            }
             let value = AssignedValue::Array(self.array()?);
             if !self.peek().is_none_or(is_meta) || self.peek() == Some(b'(') {
                 return self.reject("text directly behind an array");
@@ -209,6 +215,11 @@ impl<'a> Parser<'a> {
             (Operator::HereDocument, strips_tabs) => self.document(strips_tabs)?,
             _ => {
                 self.blanks();
+                let start = self.at;
+                if self.descriptor() != Descriptor::Default {
+                    return self.reject("a redirection where a target is expected");
+                }
+                self.at = start;
                 match self.word()? {
                     Some(word) => Target::Word(word),
                     None => return self.reject("a redirection needs a target"),

@@ -164,8 +164,9 @@ impl Walker<'_> {
         let shell = self.shell_mut();
         for variable in shell.variables.values_mut() {
             let exported = variable.attributes.exported;
-            *variable = Variable::scalar(Word::unknown("set by code that is not known"));
-            variable.attributes.exported = exported;
+            let mut unknown = Variable::scalar(Word::unknown("set by code that is not known"));
+            unknown.attributes.exported = exported;
+            *variable = Rc::new(unknown);
         }
         shell.directory = Directory::default();
         shell.positional = None;

@@ -40,7 +40,7 @@ impl Walker<'_> {
             None => Data::Inherited,
             Some(Capture { file: Some(path), .. }) => Data::File(path),
             Some(capture) if capture.word.parts().is_empty() => Data::Inherited,
-            Some(capture) => Data::Text(capture.word),
+            Some(capture) => Data::of(capture.word),
         };
         (result, data)
     }
@@ -57,6 +57,12 @@ impl Walker<'_> {
 
     /// Something is printed.
     pub(super) fn print(&mut self, data: Data) {
+        if let Data::Text(word) = &data
+            && !self.captures.is_empty()
+            && !self.spend_text(word)
+        {
+            return;
+        }
         let branches = self.branches;
         let Some(capture) = self.captures.last_mut() else { return };
         let before = capture.file.take();
@@ -112,12 +118,12 @@ impl Walker<'_> {
         for part in data.word().parts() {
             word.push(part.clone());
         }
-        self.remember_file(path, Data::Text(word));
+        self.remember_file(path, Data::of(word));
     }
 
     pub(super) fn remember_file(&mut self, path: &str, data: Data) {
         if let Data::Text(word) = &data
-            && !self.spend_text(&word.clone())
+            && !self.spend_text(&Rc::clone(word))
         {
             return;
         }

@@ -54,7 +54,7 @@ impl Walker<'_> {
     }
 
     fn elements_of(&self, name: &str) -> BTreeMap<Key, Word> {
-        match self.shell.variables.get(name) {
+        match self.shell.variables.get(name).map(AsRef::as_ref) {
             Some(Variable { elements: Some(elements), .. }) => elements.clone(),
             Some(variable) if !variable.unset => BTreeMap::from([(Key::Index(0), variable.value.clone())]),
             _ => BTreeMap::new(),
@@ -89,7 +89,9 @@ impl Walker<'_> {
         let exported = attributes.exported || self.shell.exports_all;
         let mut variable = Variable::scalar(value.clone());
         variable.attributes = Attributes { exported, ..attributes };
-        if let Some(Variable { elements: Some(elements), .. }) = self.shell.variables.get(name) {
+        if let Some(Variable { elements: Some(elements), .. }) =
+            self.shell.variables.get(name).map(AsRef::as_ref)
+        {
             let mut elements = elements.clone();
             elements.insert(Key::Index(0), value.clone());
             variable.elements = Some(elements);
@@ -193,7 +195,7 @@ impl Walker<'_> {
         self.plain(call);
         for name in operands.iter().filter_map(|word| word.text()) {
             if self.shell.functions.contains_key(name)
-                && !self.running.iter().any(|(running, _)| running == name)
+                && !self.running.iter().any(|running| running.name == name)
             {
                 let words = vec![Word::literal(name)];
                 self.branch(|walker| {
@@ -263,7 +265,8 @@ impl Walker<'_> {
         if target.contains('[') {
             return self.set_element(&name, None, value);
         }
-        let mut variable = self.shell.variables.get(&name).cloned().unwrap_or_default();
+        let known = self.shell.variables.get(&name).map(|variable| Variable::clone(variable));
+        let mut variable = known.unwrap_or_default();
         variable.attributes = all;
         if all.reference {
             variable.value = value;
@@ -284,7 +287,7 @@ impl Walker<'_> {
 
     /// A declaration without a value.
     fn mark(&mut self, name: &str, attributes: Attributes, array: bool) {
-        let known = self.shell.variables.get(name).cloned();
+        let known = self.shell.variables.get(name).map(|variable| Variable::clone(variable));
         let mut variable = match known {
             Some(variable) => variable,
             None if array => Variable { unset: true, ..Variable::array(BTreeMap::new()) },

@@ -1,6 +1,6 @@
 //! Lists, `&&` and `||`, pipelines, background.
 
-use super::{Outcome, Walker, merged};
+use super::{Outcome, Walker};
 use crate::expand::Documents;
 use crate::syntax::{Command, End, Item, Join, Kind, Pipeline, Script};
 use crate::walk::state::Data;
@@ -40,7 +40,7 @@ impl Walker<'_> {
         }
         let stops_on_failure = item.rest.is_empty() && self.shell.exits_on_error;
         let failure = if stops_on_failure { None } else { outcome.failure };
-        match merged(outcome.success, failure) {
+        match self.merged(outcome.success, failure) {
             Some(shell) => {
                 self.shell = shell;
                 Flow::GoesOn
@@ -72,8 +72,8 @@ impl Walker<'_> {
         };
         let (success, failure) = if reachable { (after.success, after.failure) } else { (None, None) };
         match join {
-            Join::And => Outcome { success, failure: merged(skipped, failure) },
-            Join::Or => Outcome { success: merged(skipped, success), failure },
+            Join::And => Outcome { success, failure: self.merged(skipped, failure) },
+            Join::Or => Outcome { success: self.merged(skipped, success), failure },
         }
     }
 
@@ -138,7 +138,7 @@ impl Walker<'_> {
     /// Goes back to what was known before, or to both.
     pub(super) fn rejoin(&mut self, other: &Rc<super::Shell>) {
         let here = Rc::clone(&self.shell);
-        if let Some(shell) = merged(Some(here), Some(Rc::clone(other))) {
+        if let Some(shell) = self.merged(Some(here), Some(Rc::clone(other))) {
             self.shell = shell;
         }
     }

@@ -56,7 +56,7 @@ impl Walker<'_> {
             Operator::HereString => {
                 let mut word = self.value(&word.pieces, documents);
                 word.push(Part::Text("\n".to_owned()));
-                return open_input(number, Data::Text(word), into);
+                return open_input(number, Data::of(word), into);
             }
             _ => {
                 let mut words = self.words(std::slice::from_ref(word), documents);
@@ -168,15 +168,21 @@ impl Walker<'_> {
     fn document(&mut self, index: usize, documents: Documents<'_>) -> Data {
         let Some(document) = documents.get(index) else { return Data::unknown("a here-document") };
         if !document.expands {
+            if !self.spend_bytes(document.body.len()) {
+                return Data::unknown("a here-document");
+            }
             let hole = document.body.contains(crate::expand::HOLE);
             return if hole { Data::unknown("a here-document") } else { Data::text(document.body.as_ref()) };
+        }
+        if !self.spend_bytes(document.body.len()) {
+            return Data::unknown("a here-document");
         }
         let (pieces, inner, reject) = parser::parse_quoted(&document.body);
         if reject.is_some() {
             self.note("a here-document that is not understood");
         }
         let quoted = crate::syntax::Piece::Double(pieces);
-        Data::Text(self.value(std::slice::from_ref(&quoted), &inner))
+        Data::of(self.value(std::slice::from_ref(&quoted), &inner))
     }
 
     /// The absolute path of a word, if it is one and only one.
