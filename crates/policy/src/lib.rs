@@ -11,7 +11,6 @@ mod decide;
 mod explain;
 mod floor;
 mod floor_names;
-mod inline;
 mod judge;
 mod lint;
 mod load;
