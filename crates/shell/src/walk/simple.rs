@@ -2,7 +2,7 @@
 
 use super::capture::Output;
 use super::redirect::Redirected;
-use super::state::{Data, Shell, Variable};
+use super::state::{Data, Shell};
 use super::{Outcome, Walker};
 use crate::Command;
 use crate::expand::Documents;
