@@ -55,6 +55,7 @@ async fn a_denied_call_does_not_run_and_the_model_hears_why() {
         agent.turn(script(json!([bash("touch denied"), {"text": "no"}])), |_| Person::DeniesAndEnds).await;
     assert_eq!(end.outcome, TurnOutcome::Interrupted);
     assert!(!rig.project().join("denied").exists());
+    agent.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -119,6 +120,7 @@ async fn a_prompt_is_taken_word_for_word() {
     agent.turn(format!("look at @{} and @near.txt", secret.display()), |_| Person::Denies).await;
     let sent = json!(rig.api.requests()).to_string();
     assert!(sent.contains("@near.txt") && !sent.contains("secret-word") && !sent.contains("near-word"));
+    agent.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -140,6 +142,7 @@ async fn several_calls_wait_at_the_same_time() {
         ran.outcome == RanOutcome::Ran
     };
     assert_eq!([outcome(0), outcome(1), outcome(2)], [false, true, true]);
+    agent.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -150,6 +153,7 @@ async fn a_call_knows_the_directory_it_runs_in() {
     agent.turn(script(json!([bash("cd sub"), bash("ls"), {"text": "ok"}])), |_| Person::Allows).await;
     let directories: Vec<_> = agent.calls().iter().map(|call| call.cwd.clone()).collect();
     assert_eq!(directories, [rig.project(), rig.project().join("sub")]);
+    agent.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -167,6 +171,7 @@ async fn calls_the_agent_refuses_itself_are_reported_as_failed() {
         assert!(matches!(ran.outcome, RanOutcome::Failed { .. }), "{ran:?}");
     }
     assert_eq!(agent.ran()[2].outcome, RanOutcome::Failed { message: "Exit code 3".to_owned() });
+    agent.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -201,4 +206,34 @@ async fn a_persons_own_skills_and_memory_are_there_and_their_settings_are_not() 
     assert!(agent.seen.iter().any(
         |event| matches!(event, AgentEvent::Ready { tools, .. } if tools.contains(&"Agent".to_owned()))
     ));
+    agent.stop().await;
+}
+
+/// A server with one tool, which leaves a mark.
+const SERVER: &str = r#"while read -r line; do
+id=$(echo "$line" | sed -n 's/.*"id":\([0-9]*\).*/\1/p')
+reply() { echo "{\"jsonrpc\":\"2.0\",\"id\":$id,\"result\":$1}"; }
+case "$line" in
+*'"initialize"'*) reply '{"protocolVersion":"2025-06-18","capabilities":{"tools":{}},"serverInfo":{"name":"lab","version":"1"}}' ;;
+*tools/list*) reply '{"tools":[{"name":"mark","description":"marks","inputSchema":{"type":"object","properties":{}}}]}' ;;
+*tools/call*) echo x >> "$MARK"; reply '{"content":[{"type":"text","text":"marked"}]}' ;;
+esac
+done"#;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_given_server_is_there_and_its_tools_ask() {
+    let rig = Rig::new().await;
+    let mark = rig.path("mark");
+    let mut launch = rig.launch();
+    let server = json!({"command": "/bin/sh", "args": ["-c", SERVER], "env": {"MARK": mark}});
+    launch.mcp_servers.insert("lab".to_owned(), server);
+    let mut agent = Driven::start(&support::claude().await, &rig, launch).await.unwrap();
+    let call = json!({"tool": "mcp__lab__mark", "input": {}});
+    agent.turn(script(json!([call, {"text": "ok"}])), |_| Person::Denies).await;
+    assert!(!mark.exists());
+    agent.turn(script(json!([call, {"text": "again"}])), |_| Person::Allows).await;
+    assert_eq!(std::fs::read_to_string(&mark).unwrap(), "x\n");
+    assert!(agent.calls().iter().all(|call| call.tool == "mcp__lab__mark"));
+    assert_eq!(agent.calls().len(), 2);
+    agent.stop().await;
 }

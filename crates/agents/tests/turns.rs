@@ -32,6 +32,7 @@ async fn a_question_is_asked_and_the_answer_arrives() {
     agent.turn(script(json!([ask, {"text": "ok"}])), |_| Person::Answers(answer.clone())).await;
     assert_eq!(agent.ran()[0].outcome, RanOutcome::Ran);
     assert!(json!(rig.api.requests()).to_string().contains(r#"\"Which colour?\"=\"Blue\""#));
+    agent.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -62,6 +63,7 @@ async fn a_plan_is_reviewed_and_the_mode_changes() {
     assert_eq!(end.outcome, TurnOutcome::Completed);
     assert_eq!(agent.ran().last().unwrap().outcome, RanOutcome::Ran);
     assert!(json!(rig.api.requests()).to_string().contains("smaller-steps"));
+    agent.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -78,6 +80,7 @@ async fn a_background_subagent_belongs_to_the_turn_that_started_it() {
     assert!(rig.project().join("from-subagent").exists(), "the turn ends when the subagent does");
     let said = |event: &AgentEvent| matches!(event, AgentEvent::Text { text, origin: Origin::Subagent(id) } if *id == call.subagent && text.contains("hello"));
     assert!(agent.seen.iter().any(said), "{:#?}", agent.seen);
+    agent.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -105,6 +108,7 @@ async fn each_turn_costs_what_it_costs_alone_also_after_a_resume() {
     assert_eq!(costs, vec![costs[0]; 3]);
     let once = Usage { input_tokens: 1000, output_tokens: 100, ..Usage::default() };
     assert_eq!(usages, vec![once; 3]);
+    agent.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -126,6 +130,7 @@ async fn a_session_goes_on_after_a_kill() {
     let last = rig.api.requests().pop().unwrap();
     assert!(last["messages"].to_string().contains("plover"), "the history is there");
     assert!(!rig.project().join("late").exists());
+    agent.stop().await;
 }
 
 fn kill(pid: u32) {
@@ -149,6 +154,7 @@ async fn failing(item: Value) -> Driven {
     launch.limits.retries = 1;
     let mut agent = Driven::start(&claude().await, &rig, launch).await.unwrap();
     agent.turn(script(json!([item])), |_| Person::Denies).await;
+    agent.stop().await;
     agent
 }
 
@@ -195,4 +201,30 @@ async fn the_mode_and_the_model_can_be_changed_and_turns_are_limited() {
     assert!(
         sent.contains("--appended-word") && sent.contains("claude-haiku-4-5") && sent.contains("Plan mode")
     );
+    agent.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_fork_has_the_history_and_an_id_of_its_own() {
+    let rig = Rig::new().await;
+    let claude = claude().await;
+    let first = rig.launch();
+    let mut agent = Driven::start(&claude, &rig, first.clone()).await.unwrap();
+    agent.turn("remember the word plugh", |_| Person::Denies).await;
+    agent.stop().await;
+    let mut second = rig.launch();
+    second.conversation = Conversation::Fork(first.session.as_str().to_owned());
+    let mut agent = Driven::start(&claude, &rig, second.clone()).await.unwrap();
+    agent.turn(script(json!([{"text": "forked"}])), |_| Person::Denies).await;
+    agent.stop().await;
+    let sessions: Vec<_> = agent
+        .seen
+        .iter()
+        .filter_map(|event| match event {
+            AgentEvent::Ready { agent_session, .. } => Some(agent_session.as_str()),
+            _ => None,
+        })
+        .collect();
+    assert!(sessions.iter().all(|id| *id == second.session.as_str()), "{sessions:?}");
+    assert!(rig.api.requests().pop().unwrap()["messages"].to_string().contains("plugh"));
 }

@@ -2,8 +2,10 @@
 
 use crate::class::Classes;
 use crate::matching::base_name;
+use crate::places::Where;
 use crate::plan::{Plan, Reading};
 use crate::seen::{Bare, Manner, Reads, Seen, see};
+use crate::sensitive::names_credential;
 use leashd_shell::{Command, Part, Word};
 use leashd_types::{Effect, Facts, ToolCall};
 
@@ -87,14 +89,16 @@ pub(crate) fn acts<'a>(call: &'a ToolCall, plan: &'a Plan, facts: &'a Facts) -> 
     match plan.reading() {
         Reading::Shell(analysis) => {
             let line = call.text("command").unwrap_or_default();
-            analysis
+            let mut acts: Vec<Act<'a>> = analysis
                 .commands
                 .iter()
                 .map(|command| {
                     let seen = see_all(&command.effects, facts, manner(command));
                     act("Bash", line, Some(command), seen, &command.unclear)
                 })
-                .collect()
+                .collect();
+            searched(&mut acts, facts);
+            acts
         }
         Reading::Tool { effects, unclear } => {
             vec![act(
@@ -104,6 +108,41 @@ pub(crate) fn acts<'a>(call: &'a ToolCall, plan: &'a Plan, facts: &'a Facts) -> 
                 see_all(effects, facts, Manner { bare: Bare::No, reads: Reads::Contents }),
                 unclear,
             )]
+        }
+    }
+}
+
+/// Programs that print the names of files they find.
+const SEARCHERS: &[&str] = &["find", "fd", "git", "rg", "ls"];
+
+/// Reading what a search inside the project found is reading the project, as `grep -r` does, unless the search is aimed
+/// at credentials. Which files were found is not known; where they lie is.
+fn searched(acts: &mut [Act<'_>], facts: &Facts) {
+    let unknown =
+        |seen: &Seen<'_>| seen.place() == Some(Where::Unknown) && matches!(seen.effect, Effect::Read { .. });
+    if !acts.iter().flat_map(|act| &act.seen).any(unknown) {
+        return;
+    }
+    let harmless = |act: &Act<'_>| {
+        let reads_inside =
+            act.seen.iter().all(|seen| seen.place().is_none_or(|place| place == Where::Inside));
+        reads_inside && !act.is_unclear() && !act.arguments().any(|word| names_credential(word, facts))
+    };
+    let searches: Vec<&str> = acts
+        .iter()
+        .filter_map(|act| act.program().map(|program| (act, program)))
+        .filter(|(_, program)| SEARCHERS.contains(program))
+        .map(|(act, program)| if harmless(act) { program } else { "" })
+        .collect();
+    if searches.is_empty() || searches.contains(&"") {
+        return;
+    }
+    let searches: Vec<String> = searches.iter().map(|program| format!("the output of {program}")).collect();
+    for seen in acts.iter_mut().flat_map(|act| &mut act.seen).filter(|seen| unknown(seen)) {
+        if let Some(path) = seen.path.as_mut()
+            && searches.iter().any(|search| search == path.asked)
+        {
+            path.place = Where::Inside;
         }
     }
 }

@@ -102,6 +102,8 @@ classes! {
     Kill = "kill",
     /// Installs or removes software for the whole machine.
     MachinePackages = "machine-packages",
+    /// Runs later, outside the session: cron, at, a unit that starts by itself.
+    Scheduled = "scheduled",
     /// Starts another coding agent or talks to leashd.
     Agent = "agent",
     /// Prints or exports a secret that is not a plain file.

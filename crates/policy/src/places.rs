@@ -205,7 +205,10 @@ fn place_of(real: &ResolvedPath, kind: PathKind, facts: &Facts) -> Where {
     if facts.temporary.contains(real) {
         return Where::System;
     }
-    if under_any(path, READABLE) { Where::System } else { Where::Outside }
+    // The public half of a key pair is made to be shown.
+    let public = path.extension().is_some_and(|ending| ending == "pub")
+        && path.parent() == Some(facts.home.as_path().join(".ssh").as_path());
+    if public || under_any(path, READABLE) { Where::System } else { Where::Outside }
 }
 
 fn is_harmless_device(path: &Path) -> bool {

@@ -92,7 +92,11 @@ pub fn plan(call: &ToolCall, facts: &Facts) -> Plan {
 }
 
 fn ask_for<'a>(questions: &mut Questions, effects: impl Iterator<Item = &'a Effect>) {
-    for asked in effects.filter_map(path_of).filter_map(question) {
+    for effect in effects {
+        let Some(asked) = path_of(effect).and_then(question) else { continue };
+        if matches!(effect, Effect::Delete { .. }) {
+            questions.recoveries.insert(asked.to_owned());
+        }
         if !questions.paths.contains(asked) {
             questions.paths.insert(asked.to_owned());
         }

@@ -2,7 +2,6 @@
 //! this works on what was seen, not on how it was written.
 
 use crate::class::{Class, Classes};
-use crate::inline;
 use crate::places::{Located, Where, locate};
 use crate::sensitive::{Nature, nature};
 use leashd_types::{
@@ -103,6 +102,7 @@ pub(crate) fn see<'a>(effect: &'a Effect, facts: &'a Facts, manner: Manner) -> S
         }),
         Effect::System { change } => match change {
             SystemChange::Kill => Classes::of(&[Class::System, Class::Kill]),
+            SystemChange::Scheduled => Classes::of(&[Class::System, Class::Scheduled]),
             SystemChange::Packages => Classes::of(&[Class::System, Class::MachinePackages]),
             SystemChange::Agent => Classes::of(&[Class::System, Class::Agent]),
             _ => Classes::of(&[Class::System]),
@@ -200,16 +200,19 @@ fn runs(code: &CodeSource, path: Option<&Located<'_>>, facts: &Facts) -> Classes
     let classes = Classes::of(&[Class::Runs]);
     let contained = facts.containment == Containment::Proven;
     let (class, own) = match code {
-        CodeSource::Inline { language, text } => (Class::InlineCode, inline::is_harmless(language, text)),
+        CodeSource::Inline { .. } => (Class::InlineCode, false),
         CodeSource::File { .. } => {
             // Installed programs of the system are tools like any other. A file that is not there yet is written
             // inside the project before it runs, as the agent may.
             let own = path.is_some_and(|path| {
                 matches!(path.place, Where::Inside | Where::System)
                     && path.pattern.is_none()
-                    && matches!(path.kind, PathKind::File | PathKind::Missing)
+                    && path.kind != PathKind::Device
             });
-            (Class::FileCode, own)
+            // A directory is a project whose tools run what it defines.
+            let project =
+                path.is_some_and(|path| path.kind == PathKind::Directory && path.place == Where::Inside);
+            (if project { Class::ProjectCode } else { Class::FileCode }, own)
         }
         CodeSource::Project { .. } => (Class::ProjectCode, true),
         CodeSource::Package { .. } => (Class::PackageCode, false),

@@ -385,6 +385,15 @@ pub(crate) fn could_name_credential(pieces: &str, facts: &Facts) -> bool {
     of_text(&sample, facts) == Nature::Credential || of_glob(directory, pattern, facts) == Nature::Credential
 }
 
+/// A word, pattern or not, that names a credential wherever it is used.
+pub(crate) fn names_credential(word: &str, facts: &Facts) -> bool {
+    let name = word.trim_start_matches("./");
+    !name.starts_with('-')
+        && (of_text(&format!("/-/{name}"), facts) == Nature::Credential
+            || of_glob("/-", name, facts) == Nature::Credential
+            || matches!(of_glob("/-", name, facts), Nature::PerhapsCredential))
+}
+
 fn is_one_of(part: Component<'_>, names: &[&str]) -> bool {
     part.as_os_str().to_str().is_some_and(|part| names.iter().any(|name| name.eq_ignore_ascii_case(part)))
 }

@@ -4,6 +4,8 @@
 pub(crate) const LINE_BYTES: usize = 256 * 1024;
 /// Deepest nesting of constructs in the text, and of code inside code.
 pub(crate) const NESTING: u32 = 32;
+/// Deepest nesting of commands over all code inside code: the stack has to hold it.
+pub(crate) const LEVELS: u32 = 2 * NESTING;
 /// Most words one line may expand to.
 pub(crate) const WORDS: usize = 10_000;
 /// Longest text one word or one folded output may have, in bytes.
@@ -12,10 +14,14 @@ pub(crate) const TEXT_BYTES: usize = 256 * 1024;
 pub(crate) const COPIED_BYTES: usize = 4 * 1024 * 1024;
 /// Most commands one line may lead to, counting every way they are reached.
 pub(crate) const COMMANDS: usize = 20_000;
+/// Most values of shells gone through where branches part and meet.
+pub(crate) const COPIES: usize = 1024 * 1024;
 /// Most bytes of shell text read for one line, nested code included.
 pub(crate) const PARSED_BYTES: usize = 2 * 1024 * 1024;
 /// Most turns of a loop that are followed one by one.
 pub(crate) const TURNS: usize = 16;
+/// Most calls of a function from within itself that are followed.
+pub(crate) const RECURSION: usize = 4;
 /// Longest text that a pattern is matched against, in bytes.
 pub(crate) const PATTERN_BYTES: usize = 4096;
 

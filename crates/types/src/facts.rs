@@ -36,6 +36,9 @@ impl ResolvedPath {
 pub struct Questions {
     /// Absolute paths, possibly with `.`, `..` and symlinks in them, to be resolved.
     pub paths: BTreeSet<String>,
+    /// Those of `paths` where it matters whether git could bring the file back: answering that costs a look into the
+    /// repository. For the others the answer is `Recovery::Unknown`.
+    pub recoveries: BTreeSet<String>,
     /// Absolute paths of script files whose text decides (`bash x.sh`).
     pub files: BTreeSet<String>,
 }
@@ -46,6 +49,7 @@ impl Questions {
     pub fn unanswered(&self, facts: &Facts) -> Questions {
         Questions {
             paths: self.paths.iter().filter(|path| !facts.paths.contains_key(*path)).cloned().collect(),
+            recoveries: self.recoveries.clone(),
             files: self.files.iter().filter(|path| !facts.files.contains_key(*path)).cloned().collect(),
         }
     }

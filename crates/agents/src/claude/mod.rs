@@ -12,6 +12,8 @@ mod process;
 mod request;
 mod self_test;
 mod session;
+#[cfg(test)]
+mod tests;
 mod transcript;
 mod version;
 

@@ -5,7 +5,7 @@ mod tests;
 
 use crate::recovery::Repositories;
 use crate::resolve;
-use leashd_types::{Facts, FileText, PathFact, PathKind, Questions};
+use leashd_types::{Facts, FileText, PathFact, PathKind, Questions, Recovery};
 use std::fs::File;
 use std::io::{self, ErrorKind, Read as _};
 use std::path::Path;
@@ -22,7 +22,10 @@ pub fn gather(questions: &Questions, facts: &mut Facts) {
     for path in &questions.paths {
         let fact = match resolve(Path::new(path), facts.cwd.as_path()) {
             Ok((real, kind)) => {
-                let recovery = repositories.recovery(&real, kind);
+                let recovery = match questions.recoveries.contains(path) {
+                    true => repositories.recovery(&real, kind),
+                    false => Recovery::Unknown,
+                };
                 PathFact::Resolved { real, kind, recovery }
             }
             Err(reason) => PathFact::Unresolvable(reason.to_string()),

@@ -30,7 +30,7 @@ fn facts(cwd: &Path) -> Facts {
 
 fn questions(paths: &[&str], files: &[&str]) -> Questions {
     let set = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<BTreeSet<_>>();
-    Questions { paths: set(paths), files: set(files) }
+    Questions { paths: set(paths), recoveries: set(paths), files: set(files) }
 }
 
 fn tree() -> (TempDir, PathBuf) {
@@ -103,6 +103,10 @@ fn paths() {
     assert!(
         matches!(&facts.paths["loop"], PathFact::Unresolvable(reason) if reason.contains("loop of links"))
     );
+
+    // The repository is looked at only where that matters.
+    gather(&Questions { recoveries: BTreeSet::new(), ..asked.clone() }, &mut facts);
+    assert_eq!(facts.paths[&absolute], resolved("script", PathKind::File, Recovery::Unknown));
 
     // Asked again, the answer is a new one.
     fs::remove_file(top.join("script")).unwrap();

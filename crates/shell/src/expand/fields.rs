@@ -9,6 +9,10 @@ use crate::word::{Part, Word};
 pub(super) enum Mode {
     /// Arguments: expansions are split, globs are live.
     Split,
+    /// As before, for a word that braces made: bash no longer takes it for an assignment.
+    Braced,
+    /// As before, without splitting: bash does not split a word in which a dollar sign stands for itself.
+    Whole,
     /// One value as it is.
     Joined,
     /// One value; tildes also after colons.
@@ -26,15 +30,34 @@ pub(super) struct Fields<'o> {
     /// Blanks have just ended a field: a separator next to them belongs to the same gap.
     gap: bool,
     mode: Mode,
+    /// The word begins like an assignment: a tilde further on may be live.
+    assigns: bool,
 }
 
 impl<'o> Fields<'o> {
     pub(super) fn new(out: &'o mut Vec<Word>, mode: Mode) -> Self {
-        Self { out, current: Word::default(), open: false, gap: false, mode }
+        Self { out, current: Word::default(), open: false, gap: false, mode, assigns: false }
     }
 
     pub(super) fn mode(&self) -> Mode {
         self.mode
+    }
+
+    pub(super) fn splits(&self) -> bool {
+        matches!(self.mode, Mode::Split | Mode::Braced)
+    }
+
+    pub(super) fn begin_assignment(&mut self) {
+        self.assigns = true;
+    }
+
+    pub(super) fn assigns(&self) -> bool {
+        self.assigns
+    }
+
+    /// Whether there may be more than one field.
+    pub(super) fn separates(&self) -> bool {
+        self.splits() || self.mode == Mode::Whole
     }
 
     /// Ends the current field.
@@ -150,7 +173,7 @@ impl<'o> Fields<'o> {
 
     /// An unquoted value: split at the separators.
     pub(super) fn split(&mut self, word: &Word, separators: Option<&str>) {
-        if self.mode != Mode::Split {
+        if !self.splits() {
             if !word.parts().is_empty() {
                 self.touch();
             }

@@ -8,14 +8,16 @@ mod fields;
 mod operations;
 mod parameter;
 pub(crate) mod pattern;
+mod tilde;
 
 use crate::limits::{TOO_MANY_WORDS, WORDS};
-use crate::syntax::{Document, Piece, SourceWord};
+use crate::syntax::{Document, Operation, Parameter, Piece, SourceWord};
 use crate::walk::state::Data;
 use crate::walk::{Walker, origin};
 use crate::word::{Part, Word};
 use brace::Unit;
 use fields::{Fields, Mode};
+use tilde::Place;
 
 /// The here-documents of the text a word comes from.
 pub(crate) type Documents<'d> = &'d [Document<'d>];
@@ -49,7 +51,7 @@ impl Walker<'_> {
     }
 
     fn word_fields(&mut self, word: &SourceWord<'_>, documents: Documents<'_>, out: &mut Vec<Word>) {
-        if !self.spend_words(1) {
+        if !self.spend_words(1) || !self.spend_bytes(word.span.1.saturating_sub(word.span.0)) {
             return;
         }
         if let [Piece::Literal(text)] = word.pieces.as_slice()
@@ -58,12 +60,16 @@ impl Walker<'_> {
             out.push(Word::literal(*text));
             return;
         }
+        if word.pieces.len() > 1 && word.pieces.iter().all(|piece| matches!(piece, Piece::Literal(_))) {
+            return self.continued(word, documents, out);
+        }
         let braces =
             word.pieces.iter().any(|piece| matches!(piece, Piece::Literal(text) if text.contains('{')));
         let alternatives = if braces { brace::expand(&word.pieces, WORDS) } else { brace::Expanded::Same };
         match alternatives {
             brace::Expanded::Same => {
-                let mut fields = Fields::new(out, Mode::Split);
+                let lone = word.pieces.iter().any(|piece| matches!(piece, Piece::Literal("$")));
+                let mut fields = Fields::new(out, if lone { Mode::Whole } else { Mode::Split });
                 self.pieces(&word.pieces, documents, &mut fields);
                 fields.flush();
             }
@@ -72,7 +78,7 @@ impl Walker<'_> {
                     return;
                 }
                 for units in alternatives {
-                    let mut fields = Fields::new(out, Mode::Split);
+                    let mut fields = Fields::new(out, Mode::Braced);
                     self.units(&units, documents, &mut fields);
                     fields.flush();
                 }
@@ -82,6 +88,17 @@ impl Walker<'_> {
                 out.push(Word::unknown(TOO_MANY_WORDS));
             }
         }
+    }
+
+    /// Plain text over several lines: one piece for bash.
+    fn continued(&mut self, word: &SourceWord<'_>, documents: Documents<'_>, out: &mut Vec<Word>) {
+        let text: String = word
+            .pieces
+            .iter()
+            .map(|piece| if let Piece::Literal(text) = piece { *text } else { "" })
+            .collect();
+        let joined = SourceWord { pieces: vec![Piece::Literal(&text)], span: word.span };
+        self.word_fields(&joined, documents, out);
     }
 
     /// One value, without splitting or globs: assignments, here-strings, the subject of `case`.
@@ -110,103 +127,64 @@ impl Walker<'_> {
     fn pieces(&mut self, pieces: &[Piece<'_>], documents: Documents<'_>, fields: &mut Fields<'_>) {
         for (index, piece) in pieces.iter().enumerate() {
             match piece {
+                Piece::Literal("$")
+                    if pieces.get(index + 1).is_some_and(|next| !matches!(next, Piece::Literal(_))) =>
+                {
+                    fields.unknown("a dollar sign in front of something quoted");
+                }
                 Piece::Literal(text) => {
-                    self.literal(text, index == 0, index + 1 == pieces.len(), fields);
+                    let place = Place { first: index == 0, last: index + 1 == pieces.len() };
+                    self.literal(text, place, fields);
                 }
                 _ => self.piece(piece, Quotes::No, documents, fields),
             }
         }
     }
 
+    /// A word that braces made: bash reads it again, so `$x{y,z}` are the variables `xy` and `xz`.
     fn units(&mut self, units: &[Unit<'_>], documents: Documents<'_>, fields: &mut Fields<'_>) {
         let mut run = String::new();
         let mut first = true;
-        for unit in units {
+        let mut units = units.iter().peekable();
+        while let Some(unit) = units.next() {
             match unit {
                 Unit::Char(char) => run.push(*char),
                 Unit::Piece(piece) => {
+                    let name = match piece {
+                        Piece::Parameter(parameter) => bare_name(parameter),
+                        _ => None,
+                    };
                     if !run.is_empty() {
-                        self.literal(&std::mem::take(&mut run), first, false, fields);
+                        self.unit_run(&std::mem::take(&mut run), Place { first, last: false }, fields);
                     }
                     first = false;
-                    self.piece(piece, Quotes::No, documents, fields);
+                    let Some(name) = name else {
+                        self.piece(piece, Quotes::No, documents, fields);
+                        continue;
+                    };
+                    let mut name = name.to_owned();
+                    while let Some(Unit::Char(char)) = units.peek()
+                        && (char.is_ascii_alphanumeric() || *char == '_')
+                    {
+                        name.push(*char);
+                        units.next();
+                    }
+                    let word = self.variable_or_environment(&name);
+                    self.result(&word, Quotes::No, fields);
                 }
             }
         }
         if !run.is_empty() {
-            self.literal(&run, first, true, fields);
+            self.unit_run(&run, Place { first, last: true }, fields);
         }
     }
 
-    /// Unquoted text of the word itself.
-    fn literal(&mut self, text: &str, first: bool, last: bool, fields: &mut Fields<'_>) {
-        if !text.contains('~') {
-            return fields.literal(text);
+    fn unit_run(&mut self, run: &str, place: Place, fields: &mut Fields<'_>) {
+        if run.contains('$') {
+            self.note("a dollar sign that braces move in front of something else");
+            return fields.unknown("what follows a dollar sign");
         }
-        let mut rest = text;
-        if first && fields.mode() != Mode::Assigned {
-            // `name=~/x` is expanded in arguments as well.
-            let name = rest.split_once('=').map_or("", |(name, _)| name);
-            if is_name(name) && fields.mode() == Mode::Split {
-                fields.literal(rest.get(..=name.len()).unwrap_or(""));
-                rest = rest.get(name.len() + 1..).unwrap_or("");
-                return self.tildes(rest, last, fields);
-            }
-            return self.tilde(rest, last, fields);
-        }
-        if fields.mode() == Mode::Assigned {
-            return if first {
-                self.tildes(rest, last, fields)
-            } else {
-                self.tildes_after_colon(rest, last, fields)
-            };
-        }
-        fields.literal(text);
-    }
-
-    fn tildes(&mut self, text: &str, last: bool, fields: &mut Fields<'_>) {
-        let mut parts = text.split(':').peekable();
-        let mut begun = false;
-        while let Some(part) = parts.next() {
-            if begun {
-                fields.literal(":");
-            }
-            begun = true;
-            self.tilde(part, last || parts.peek().is_some(), fields);
-        }
-    }
-
-    fn tildes_after_colon(&mut self, text: &str, last: bool, fields: &mut Fields<'_>) {
-        match text.split_once(':') {
-            Some((before, after)) => {
-                fields.literal(before);
-                fields.literal(":");
-                self.tildes(after, last, fields);
-            }
-            None => fields.literal(text),
-        }
-    }
-
-    /// A tilde prefix at the front of `text`. `ended`: nothing of the word follows the text.
-    fn tilde(&mut self, text: &str, ended: bool, fields: &mut Fields<'_>) {
-        let Some(after) = text.strip_prefix('~') else { return fields.literal(text) };
-        let (user, rest) = match after.find('/') {
-            Some(at) => (after.get(..at).unwrap_or(""), after.get(at..).unwrap_or("")),
-            None if ended => (after, ""),
-            None => return fields.literal(text),
-        };
-        let home = match user {
-            "" => self.variable_or_environment("HOME"),
-            "+" => self.variable_or_environment("PWD"),
-            "-" => self.variable_or_environment("OLDPWD"),
-            "root" => Word::literal("/root"),
-            name if name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte)) => {
-                Word::unknown(format!("the home directory of {name}"))
-            }
-            _ => return fields.literal(text),
-        };
-        fields.known(&home);
-        fields.literal(rest);
+        self.literal(run, place, fields);
     }
 
     fn piece(
@@ -286,9 +264,9 @@ impl Walker<'_> {
         let data = self.captured(via, run);
         let word = match data {
             Data::Inherited => Word::default(),
-            Data::Text(word) => trimmed(word),
+            Data::Text(word) => trimmed(&word),
             Data::File(path) => match self.written(&path) {
-                Some(Data::Text(word)) => trimmed(word),
+                Some(Data::Text(word)) => trimmed(&word),
                 _ => Word::unknown(origin::contents(&path)),
             },
         };
@@ -299,8 +277,14 @@ impl Walker<'_> {
     }
 }
 
+/// The name in `$name`, where more of a name may follow.
+fn bare_name<'p>(parameter: &'p Parameter<'_>) -> Option<&'p str> {
+    let bare = matches!(parameter.operation, Operation::Bare) && is_name(&parameter.name);
+    bare.then_some(parameter.name.as_ref())
+}
+
 /// Without the newlines at its end.
-fn trimmed(word: Word) -> Word {
+fn trimmed(word: &Word) -> Word {
     match word.parts() {
         [Part::Text(text)] => Word::literal(text.trim_end_matches('\n').replace('\0', "")),
         [rest @ .., Part::Text(text)] => {
@@ -314,7 +298,7 @@ fn trimmed(word: Word) -> Word {
             }
             trimmed
         }
-        _ => word,
+        _ => word.clone(),
     }
 }
 

@@ -17,8 +17,8 @@ pub(crate) use printf::printf;
 pub(crate) fn output(program: &str, arguments: &[Word], input: &Data, read: impl Fn(&str) -> Data) -> Data {
     let name = base_name(program);
     match name {
-        "echo" => return Data::Text(echo(arguments)),
-        "printf" => return Data::Text(printf(arguments)),
+        "echo" => return Data::of(echo(arguments)),
+        "printf" => return Data::of(printf(arguments)),
         "command" | "which" | "type" => {
             if let Some(path) = located(arguments) {
                 return Data::text(format!("{path}\n"));
@@ -33,7 +33,7 @@ pub(crate) fn output(program: &str, arguments: &[Word], input: &Data, read: impl
         name if is_silent(name) => return Data::Inherited,
         _ => {}
     }
-    Data::Text(origin::output(name, arguments, reads(input).as_ref()))
+    Data::of(origin::output(name, arguments, reads(input).as_ref()))
 }
 
 fn reads(input: &Data) -> Option<Word> {
@@ -129,7 +129,7 @@ fn filtered(name: &str, arguments: &[Word], input: &Data, read: &impl Fn(&str) -
     if filter.is_identity() {
         return Some(data);
     }
-    let marked = |data: &Data| Data::Text(origin::output(name, arguments, reads(data).as_ref()));
+    let marked = |data: &Data| Data::of(origin::output(name, arguments, reads(data).as_ref()));
     Some(match &data {
         Data::Inherited => Data::Inherited,
         data => match data.known() {
@@ -154,5 +154,5 @@ fn joined(files: &[&str], input: &Data, read: &impl Fn(&str) -> Data) -> Data {
             word.push(part.clone());
         }
     }
-    Data::Text(word)
+    Data::of(word)
 }

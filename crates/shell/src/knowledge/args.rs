@@ -113,33 +113,28 @@ impl<'s> Reader<'s> {
             return Step::RestAreOperands;
         }
         if start.len() > 1 && start.starts_with('-') {
-            return if is_number(start, self.find(start).is_some()) {
+            return if self.find(start).is_none() && is_number(start) {
                 Step::On(0)
             } else {
                 self.option(word, start, tail)
             };
         }
-        if start.starts_with('+') {
-            if let Some(flag) = self.find("+") {
-                return self.hit(flag, Some(after(word, 1)), tail);
-            }
+        if start.starts_with('+')
+            && let Some(flag) = self.find("+")
+        {
+            return self.hit(flag, Some(after(word, 1)), tail);
         }
         self.operand(word)
     }
 
     fn operand(&mut self, word: &Word) -> Step {
         if self.choosing {
-            match word.text() {
-                Some(text) => {
-                    if self.choose(text) {
-                        return Step::On(0);
-                    }
-                }
-                None if self.parsed.sub.is_none() => {
-                    let why = word.unknown_reason().unwrap_or("the subcommand is a pattern");
-                    self.parsed.unknown_sub = Some(why.to_owned());
-                }
-                None => {}
+            if word.text().is_some_and(|text| self.choose(text)) {
+                return Step::On(0);
+            }
+            if word.text().is_none() && self.parsed.sub.is_none() {
+                let why = word.unknown_reason().unwrap_or("the subcommand is a pattern");
+                self.parsed.unknown_sub = Some(why.to_owned());
             }
             self.choosing = false;
         }
@@ -168,7 +163,7 @@ impl<'s> Reader<'s> {
                 }
             }
         }
-        let Some((score, sub)) = best.filter(|(score, _)| *score > self.score || self.score == 0) else {
+        let Some((score, sub)) = best.filter(|(score, _)| *score >= self.score) else {
             if begins {
                 self.parsed.path.push(text.to_owned());
             }
@@ -295,8 +290,8 @@ fn ends_options(roles: &[Operand], at: usize) -> bool {
 }
 
 /// `-5` is a count, not an option, unless the entry says otherwise.
-fn is_number(text: &str, listed: bool) -> bool {
-    !listed && text.strip_prefix('-').is_some_and(|rest| rest.bytes().all(|byte| byte.is_ascii_digit()))
+fn is_number(text: &str) -> bool {
+    text.strip_prefix('-').is_some_and(|rest| rest.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 fn is_help(name: &str) -> bool {

@@ -14,11 +14,12 @@ pub(super) fn program(report: &mut Report<'_>, parsed: &Parsed<'_>) -> After {
     }
     let mut operands = parsed.operands.as_slice();
     let mut texts: Vec<&Word> = parsed.values("-e").collect();
-    if !parsed.has("-e") && !parsed.has("-f") {
-        if let Some((first, rest)) = operands.split_first() {
-            texts.push(first);
-            operands = rest;
-        }
+    if !parsed.has("-e")
+        && !parsed.has("-f")
+        && let Some((first, rest)) = operands.split_first()
+    {
+        texts.push(first);
+        operands = rest;
     }
     for text in texts {
         match text.text() {
@@ -46,6 +47,9 @@ pub(super) fn program(report: &mut Report<'_>, parsed: &Parsed<'_>) -> After {
     }
     After::Done
 }
+
+/// Tokens before a pipe in which its command is looked for.
+const NEAR: usize = 32;
 
 #[derive(Clone, Debug, PartialEq)]
 enum Token {
@@ -108,7 +112,7 @@ fn runs(report: &mut Report<'_>, command: Option<String>) {
 fn getline(report: &mut Report<'_>, tokens: &[Token], at: usize, rest: &[Token], start: usize) {
     let piped = at.checked_sub(1).and_then(|before| tokens.get(before));
     if matches!(piped, Some(Token::Sign('|') | Token::Double("|&"))) {
-        let command = tokens.get(start..at - 1).unwrap_or(&[]);
+        let command = tokens.get(start.max(at.saturating_sub(NEAR))..at - 1).unwrap_or(&[]);
         let from = command.iter().position(|token| matches!(token, Token::Text(_))).unwrap_or(0);
         runs(report, literal(command.get(from..).unwrap_or(&[])));
     }
@@ -121,11 +125,11 @@ fn getline(report: &mut Report<'_>, tokens: &[Token], at: usize, rest: &[Token],
 }
 
 fn inet(report: &mut Report<'_>, tokens: &[Token], start: usize, at: usize) {
-    for token in tokens.get(start..at).unwrap_or(&[]) {
-        if let Token::Text(text) = token {
-            if let Some(place) = text.strip_prefix("/inet/tcp/0/") {
-                network(report, place);
-            }
+    for token in tokens.get(start.max(at.saturating_sub(NEAR))..at).unwrap_or(&[]) {
+        if let Token::Text(text) = token
+            && let Some(place) = text.strip_prefix("/inet/tcp/0/")
+        {
+            network(report, place);
         }
     }
 }

@@ -2,6 +2,8 @@
 //! literal arguments; whatever decides and is not literal is said to be unclear. Does not run anything in its head.
 
 mod calls;
+mod kinds;
+mod reach;
 
 use super::lexer::{self, Token};
 use super::report::Report;
@@ -11,6 +13,8 @@ use std::collections::HashMap;
 
 /// How deep `eval('…')` inside `eval` is followed.
 const DEEPEST: usize = 4;
+/// Tokens of one call or assignment that are looked at; the arguments of a longer one are not literal.
+const WIDEST: usize = 512;
 
 /// Code in one word of the command line.
 pub(super) fn inline(report: &mut Report<'_>, language: &str, word: &Word) {
@@ -19,6 +23,7 @@ pub(super) fn inline(report: &mut Report<'_>, language: &str, word: &Word) {
         None => {
             let why = word.unknown_reason().unwrap_or("it holds a pattern").to_owned();
             let interpreter = report.name.to_owned();
+            report.unclear(format!("the code {interpreter} would run cannot be told: {why}"));
             report.runs(CodeSource::Piped { interpreter, origin: why });
         }
     }
@@ -40,6 +45,12 @@ pub(super) fn file(report: &mut Report<'_>, language: &str, word: &Word) {
 }
 
 pub(super) fn scan(report: &mut Report<'_>, language: &str, text: &str) {
+    if language != "node"
+        && text.contains("fork")
+        && ["while", "loop", "for(;;)", "for (;;)"].iter().any(|word| text.contains(word))
+    {
+        report.system(leashd_types::SystemChange::ForkBomb);
+    }
     let mut scan = Scan::new(language, text);
     scan.all(report, text, 0);
     if scan.beyond {
@@ -120,6 +131,7 @@ impl<'t> Scan<'t> {
 
     /// `x = 'literal'`, `const x = [...]`.
     fn assignment(&mut self, name: &str, tail: &[Token]) {
+        let tail = tail.get(..WIDEST).unwrap_or(tail);
         if let Some(after) = sign(tail, '=') {
             if sign(after, '=').is_some() {
                 return;
@@ -135,6 +147,7 @@ impl<'t> Scan<'t> {
 
     /// The arguments if `name` is called here, with or without parentheses.
     fn arguments(&self, name: &str, tail: &[Token]) -> Option<Vec<Arg>> {
+        let tail = tail.get(..WIDEST).unwrap_or(tail);
         if let Some(inside) = sign(tail, '(') {
             let end = closing(tail).saturating_sub(2);
             let inside = inside.get(..end).unwrap_or(inside);

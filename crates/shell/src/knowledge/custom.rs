@@ -2,7 +2,10 @@
 
 use super::args::Parsed;
 use super::report::Report;
-use super::{awk, files, find, git, network, sed, shells, sql, tools, wrappers};
+use super::{
+    awk, editors, environment, files, find, git, network, packages, sed, services, shells, sql, tools,
+    wrappers,
+};
 use crate::Word;
 
 /// Whether the entry's own roles apply too.
@@ -34,10 +37,10 @@ pub(super) fn run(name: &str, report: &mut Report<'_>, parsed: &Parsed<'_>, word
         "socat" => network::socat(report, parsed),
         "dig" => network::dig(report, parsed),
         "shell" => shells::shell(report, words),
-        "env" => shells::env(report, words),
-        "export" => shells::export(report, words),
-        "set" => shells::set(report, words),
-        "xargs" => shells::xargs(report, words),
+        "env" => environment::env(report, words),
+        "export" => environment::export(report, words),
+        "set" => environment::set(report, words),
+        "xargs" => shells::xargs(report, parsed),
         "parallel" => shells::parallel(report, words),
         "su" => shells::su(report, parsed),
         "source" => shells::source(report, words),
@@ -52,23 +55,25 @@ pub(super) fn run(name: &str, report: &mut Report<'_>, parsed: &Parsed<'_>, word
         "psql" | "mysql" | "sqlite" | "mongo" | "redis" => sql::client(report, name, parsed),
         "interpreter" => tools::interpreter(report, parsed),
         "python" => tools::python(report, parsed),
-        "vim" => tools::vim(report, parsed),
-        "emacs" => tools::emacs(report, parsed),
-        "npx" => tools::npx(report, parsed),
-        "npm-install" => tools::install(report, parsed),
-        "npm-version" => tools::npm_version(report, parsed),
-        "npm-config" => tools::npm_config(report, parsed),
-        "pip" => tools::install(report, parsed),
+        "vim" => editors::vim(report, parsed),
+        "emacs" => editors::emacs(report, parsed),
+        "npx" => packages::npx(report, parsed),
+        "npm-install" => packages::install(report, parsed),
+        "npm-version" => packages::npm_version(report, parsed),
+        "npm-config" => packages::npm_config(report, parsed),
+        "pip" => packages::install(report, parsed),
         "make" => tools::make(report, parsed),
-        "gh-api" => tools::gh_api(report, parsed),
-        "kubectl-delete" => tools::kubectl_delete(report, parsed),
-        "docker-run" => tools::docker_run(report, parsed),
-        "aws-cp" => tools::bucket_copy(report, parsed),
-        "openssl" => tools::openssl(report, parsed),
-        "tool-install" => tools::tool_install(report, parsed),
-        "uvx" => tools::uvx(report, parsed),
-        "project-script" => tools::project_script(report, parsed),
-        "service-by-verb" => tools::service_by_verb(report, parsed),
+        "gh-api" => services::gh_api(report, parsed),
+        "gh-alias" => services::gh_alias(report, parsed),
+        "kubectl-delete" => services::kubectl_delete(report, parsed),
+        "docker-run" => services::docker_run(report, parsed),
+        "aws-cp" => services::bucket_copy(report, parsed),
+        "openssl" => tools::openssl(report, words),
+        "go-run" => packages::go_run(report, parsed),
+        "tool-install" => packages::tool_install(report, parsed),
+        "uvx" => packages::uvx(report, parsed),
+        "project-script" => packages::project_script(report, parsed),
+        "service-by-verb" => services::service_by_verb(report, parsed),
         _ => {
             report.unclear(format!("the effects table names `{name}`, which is not there"));
             After::Done

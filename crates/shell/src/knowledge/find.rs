@@ -126,6 +126,9 @@ fn executes(report: &mut Report<'_>, command: &[Word], starts: &[Word], name: Op
         return;
     }
     for start in starts {
+        if report.is_full() {
+            return;
+        }
         let words = command.iter().map(|word| replace(word, &found(start, name))).collect();
         report.command(words);
     }

@@ -2,7 +2,9 @@
 //! own options; does not know a repository's aliases or remotes.
 
 mod config;
+mod remotes;
 mod subcommands;
+mod words;
 
 use super::custom::After;
 use super::report::Report;

@@ -118,8 +118,7 @@ impl<'t> Lexer<'t> {
         let (raw, formatted) = self.prefix();
         self.skip(if long { 3 } else { 1 });
         let mut text = String::new();
-        loop {
-            let Some(c) = self.rest.chars().next() else { break };
+        while let Some(c) = self.rest.chars().next() {
             if long && self.rest.starts_with(&triple) {
                 self.skip(3);
                 break;

@@ -1,20 +1,26 @@
 //! What programs do: the effects table (`crates/shell/knowledge/*`) and the engine that reads a command's words
 //! against it. Knows nothing about shell syntax; code found inside arguments goes back as `Nested` for the analysis.
 
+#![allow(dead_code, unused_imports, reason = "the analysis that asks is not there yet")]
+
 mod args;
 mod awk;
 mod code;
 mod custom;
+mod editors;
+mod environment;
 mod files;
 mod find;
 mod git;
 mod hosts;
 mod lexer;
 mod network;
+mod packages;
 mod program;
 mod report;
 mod roles;
 mod sed;
+mod services;
 mod shells;
 mod spec;
 mod sql;
@@ -28,7 +34,8 @@ mod tests;
 use crate::Word;
 use leashd_types::Effect;
 
-pub(crate) use shells::steers;
+pub(crate) use environment::steers;
+pub(crate) use roles::is_disk;
 
 /// One command to be looked up. `words` is never empty; globs and unknown parts are still in them.
 pub(crate) struct Argv<'a> {
@@ -80,6 +87,17 @@ pub(crate) fn describe(argv: &Argv<'_>) -> Description {
 /// Every program name the table knows.
 pub(crate) fn names() -> impl Iterator<Item = &'static str> {
     table::slots().iter().flat_map(|slot| slot.names.split(' ')).filter(|name| !name.is_empty())
+}
+
+/// True for tools that run what a project defines: its linters, test runners, compilers.
+pub(crate) fn is_project_tool(name: &str) -> bool {
+    let always = |spec: &spec::Spec| {
+        spec.always
+            .iter()
+            .any(|action| matches!(action, spec::Action::Effect(token) if token.starts_with("runs:project")))
+    };
+    let spec = table::find(name).and_then(|slot| slot.spec().ok());
+    spec.is_some_and(|spec| always(spec) || spec.subs.iter().any(|sub| always(&sub.spec)))
 }
 
 pub(crate) fn knows(name: &str) -> bool {

@@ -39,10 +39,10 @@ pub(super) fn curl(report: &mut Report<'_>, parsed: &Parsed<'_>) -> After {
             report.write_text(&format!("{directory}/{name}"));
         }
     }
-    if let Stdin::Text(text) = report.argv.stdin {
-        if parsed.values("-K").any(|word| word.text() == Some("-")) {
-            curl_config(report, text);
-        }
+    if let Stdin::Text(text) = report.argv.stdin
+        && parsed.values("-K").any(|word| word.text() == Some("-"))
+    {
+        curl_config(report, text);
     }
     After::Generic
 }
@@ -155,10 +155,10 @@ fn ssh_option(report: &mut Report<'_>, option: &Word) {
     let (key, _) = start.split_at_checked(end).unwrap_or((start, ""));
     let value = after(option, end + 1);
     match key.trim().to_ascii_lowercase().as_str() {
-        "proxycommand" | "localcommand" | "knownhostscommand" | "remotecommand" => {
-            if value.text() != Some("none") {
-                report.script(value);
-            }
+        "proxycommand" | "localcommand" | "knownhostscommand" | "remotecommand"
+            if value.text() != Some("none") =>
+        {
+            report.script(value);
         }
         "pkcs11provider" | "securitykeyprovider" | "xauthlocation" | "include" => report.runs_file(&value),
         "identityfile" | "certificatefile" => report.read(&value),

@@ -8,6 +8,11 @@ use leashd_types::{
     CodeSource, Depth, Direction, Effect, Force, GitOperation, Host, Opens, PathText, Strength, SystemChange,
 };
 
+/// How many effects back a repetition is looked for.
+const NEAR: usize = 32;
+/// Commands one command may start; more make it unclear.
+const MOST_NESTED: usize = 256;
+
 pub(super) struct Report<'a> {
     pub(super) argv: &'a Argv<'a>,
     /// The program as the table knows it, for reasons shown to people.
@@ -35,7 +40,8 @@ impl<'a> Report<'a> {
     }
 
     pub(super) fn add(&mut self, effect: Effect) {
-        if !self.out.effects.contains(&effect) {
+        // Repetitions stand close together; looking further back would be quadratic.
+        if !self.out.effects.iter().rev().take(NEAR).any(|before| *before == effect) {
             self.out.effects.push(effect);
         }
     }
@@ -51,11 +57,29 @@ impl<'a> Report<'a> {
         path_text(word, self.argv.cwd, self.argv.home)
     }
 
+    /// What is known of a path with unknown parts (`/proc/$X/environ`), as a pattern: said beside the unknown path,
+    /// never in its place, because the unknown part may lead elsewhere.
+    fn shape(&self, word: &Word) -> Option<PathText> {
+        word.unknown_reason()?;
+        let known = word.parts().iter().any(|part| matches!(part, Part::Text(text) if !text.is_empty()));
+        let mut shape = Word::default();
+        for part in word.parts() {
+            shape.push(match part {
+                Part::Unknown(_) => Part::Glob("*".to_owned()),
+                part => part.clone(),
+            });
+        }
+        known.then(|| self.path(&shape))
+    }
+
     /// `-` is standard input or output, not a file.
     pub(super) fn read(&mut self, word: &Word) {
         if word.text().is_none_or(|text| !text.is_empty() && text != "-") {
             let path = self.path(word);
             self.add(Effect::Read { path });
+            if let Some(path) = self.shape(word) {
+                self.add(Effect::Read { path });
+            }
         }
     }
 
@@ -63,6 +87,9 @@ impl<'a> Report<'a> {
         if word.text().is_none_or(|text| !text.is_empty() && text != "-") {
             let path = self.path(word);
             self.add(Effect::Write { path });
+            if let Some(path) = self.shape(word) {
+                self.add(Effect::Write { path });
+            }
         }
     }
 
@@ -77,6 +104,9 @@ impl<'a> Report<'a> {
     pub(super) fn delete(&mut self, word: &Word) {
         let (path, depth, force) = (self.path(word), self.depth, self.force);
         self.add(Effect::Delete { path, depth, force });
+        if let Some(path) = self.shape(word) {
+            self.add(Effect::Delete { path, depth, force });
+        }
     }
 
     pub(super) fn permissions(&mut self, word: &Word, opens: Opens) {
@@ -136,7 +166,22 @@ impl<'a> Report<'a> {
 
     pub(super) fn script(&mut self, text: Word) {
         let via = self.name.to_owned();
-        self.out.nested.push(Nested::Script { text, via });
+        self.nest(Nested::Script { text, via });
+    }
+
+    /// Whether no further nested command would be kept; says so.
+    pub(super) fn is_full(&mut self) -> bool {
+        let full = self.out.nested.len() >= MOST_NESTED;
+        if full {
+            self.unclear("it would run more commands than are looked at");
+        }
+        full
+    }
+
+    fn nest(&mut self, nested: Nested) {
+        if !self.is_full() {
+            self.out.nested.push(nested);
+        }
     }
 
     pub(super) fn script_text(&mut self, text: &str) {
@@ -146,7 +191,7 @@ impl<'a> Report<'a> {
     pub(super) fn command(&mut self, words: Vec<Word>) {
         if !words.is_empty() {
             let via = self.name.to_owned();
-            self.out.nested.push(Nested::Command { words, via });
+            self.nest(Nested::Command { words, via });
         }
     }
 
@@ -205,18 +250,22 @@ pub(super) fn path_text(word: &Word, cwd: Option<&str>, home: &str) -> PathText 
             Part::Unknown(why) => return PathText::Unknown(why.clone()),
         }
     }
-    let Some(absolute) = absolute(&known, cwd, home) else {
+    // Only the part before the last slash is a directory: `*.rs` is a pattern in the one the command runs in.
+    let (before, start) = match known.rfind('/') {
+        _ if pattern.is_empty() => (known.as_str(), ""),
+        Some(slash) => known.split_at(slash + 1),
+        None => ("", known.as_str()),
+    };
+    let Some(directory) = absolute(before, cwd, home) else {
         return PathText::Unknown("the directory the command runs in is not known".to_owned());
     };
     if pattern.is_empty() {
-        return PathText::Exact(absolute);
+        return PathText::Exact(directory);
     }
-    match absolute.rsplit_once('/') {
-        Some((directory, start)) => PathText::Glob {
-            directory: if directory.is_empty() { "/".to_owned() } else { directory.to_owned() },
-            pattern: format!("{start}{pattern}"),
-        },
-        None => PathText::Unknown("the directory of the pattern is not known".to_owned()),
+    let trimmed = directory.trim_end_matches('/');
+    PathText::Glob {
+        directory: if trimmed.is_empty() { "/".to_owned() } else { trimmed.to_owned() },
+        pattern: format!("{start}{pattern}"),
     }
 }
 

@@ -11,10 +11,10 @@ use leashd_types::{Depth, Direction, Effect, Force, Opens, SystemChange};
 /// Reads the words after the program's name against its entry.
 pub(super) fn apply(report: &mut Report<'_>, spec: &Spec, words: &[Word]) {
     let parsed = args::parse(spec, words);
-    if let Some(custom) = parsed.sub.and_then(|sub| sub.custom).or(spec.custom) {
-        if super::custom::run(custom, report, &parsed, words) == super::custom::After::Done {
-            return;
-        }
+    if let Some(custom) = parsed.sub.and_then(|sub| sub.custom).or(spec.custom)
+        && super::custom::run(custom, report, &parsed, words) == super::custom::After::Done
+    {
+        return;
     }
     generic(report, spec, &parsed);
 }
@@ -152,7 +152,8 @@ pub(super) fn write(report: &mut Report<'_>, word: &Word) {
     }
 }
 
-pub(super) fn is_disk(path: &str) -> bool {
+/// A device whose contents are a file system.
+pub(crate) fn is_disk(path: &str) -> bool {
     let device =
         ["sd", "nvme", "vd", "xvd", "hd", "disk", "rdisk", "mmcblk", "mapper/", "dm-", "md", "loop", "nbd"];
     path.strip_prefix("/dev/").is_some_and(|name| device.iter().any(|start| name.starts_with(start)))

@@ -10,141 +10,6 @@ use crate::{Part, Word};
 /// At most so many commands are made from the lines xargs and parallel read.
 const MOST_LINES: usize = 64;
 
-/// Variables that change what later programs run or load.
-pub(crate) fn steers(name: &str) -> bool {
-    const NAMES: &[&str] = &[
-        "PATH",
-        "IFS",
-        "ENV",
-        "BASH_ENV",
-        "SHELLOPTS",
-        "BASHOPTS",
-        "PS4",
-        "PROMPT_COMMAND",
-        "CDPATH",
-        "GLOBIGNORE",
-        "EDITOR",
-        "VISUAL",
-        "PAGER",
-        "BROWSER",
-        "LESSOPEN",
-        "LESSCLOSE",
-        "MANPAGER",
-        "PYTHONSTARTUP",
-        "PYTHONPATH",
-        "PYTHONHOME",
-        "PYTHONINSPECT",
-        "NODE_OPTIONS",
-        "NODE_PATH",
-        "PERL5OPT",
-        "PERL5LIB",
-        "PERLLIB",
-        "RUBYOPT",
-        "RUBYLIB",
-        "GEM_HOME",
-        "GEM_PATH",
-        "JAVA_TOOL_OPTIONS",
-        "_JAVA_OPTIONS",
-        "JDK_JAVA_OPTIONS",
-        "CLASSPATH",
-        "MAVEN_OPTS",
-        "GRADLE_OPTS",
-        "RUSTC_WRAPPER",
-        "RUSTC",
-        "RUSTC_WORKSPACE_WRAPPER",
-        "RUSTDOC",
-        "CARGO_HOME",
-        "GOFLAGS",
-        "GOPROXY",
-        "MAKEFLAGS",
-        "SSH_ASKPASS",
-        "SUDO_ASKPASS",
-        "SSH_AUTH_SOCK",
-        "HOME",
-        "XDG_CONFIG_HOME",
-        "SHELL",
-        "TERMINAL",
-        "KUBECONFIG",
-        "DOCKER_HOST",
-        "DOCKER_CONFIG",
-        "AWS_CONFIG_FILE",
-        "PSQLRC",
-        "PGHOST",
-        "MYSQL_HOME",
-        "HTTP_PROXY",
-        "HTTPS_PROXY",
-        "ALL_PROXY",
-        "http_proxy",
-        "https_proxy",
-        "all_proxy",
-        "CURL_HOME",
-        "WGETRC",
-        "INPUTRC",
-        "TAR_OPTIONS",
-        "GREP_OPTIONS",
-        "ZDOTDIR",
-        "FPATH",
-        "GCONV_PATH",
-        "HOSTALIASES",
-        "OPENSSL_CONF",
-        "OPENSSL_MODULES",
-        "PHPRC",
-        "LUA_INIT",
-        "LUA_PATH",
-        "VIMINIT",
-        "EXINIT",
-        "TMPDIR_EXEC",
-        "CC",
-        "CXX",
-        "LD",
-        "AR",
-        "PKG_CONFIG_PATH",
-        "BASH_FUNC_",
-        "CLAUDE_CONFIG_DIR",
-        "ANTHROPIC_BASE_URL",
-        "OPENAI_BASE_URL",
-        "PIP_INDEX_URL",
-        "PIP_EXTRA_INDEX_URL",
-        "UV_INDEX_URL",
-        "UV_DEFAULT_INDEX",
-        "NPM_CONFIG_REGISTRY",
-        "npm_config_registry",
-        "TERRAFORM_CONFIG",
-        "TF_CLI_CONFIG_FILE",
-        "RSYNC_RSH",
-        "CVS_RSH",
-    ];
-    const FAMILIES: &[&str] = &[
-        "LD_",
-        "DYLD_",
-        "GIT_",
-        "LEASHD_",
-        "BASH_FUNC",
-        "npm_config_",
-        "CARGO_TARGET_",
-        "MALLOC_",
-        "GLIBC_",
-    ];
-    const HARMLESS: &[&str] = &[
-        "GIT_AUTHOR_NAME",
-        "GIT_AUTHOR_EMAIL",
-        "GIT_AUTHOR_DATE",
-        "GIT_COMMITTER_NAME",
-        "GIT_COMMITTER_EMAIL",
-        "GIT_COMMITTER_DATE",
-        "GIT_TERMINAL_PROMPT",
-        "GIT_OPTIONAL_LOCKS",
-        "GIT_MERGE_AUTOEDIT",
-        "GIT_TRACE",
-        "LD_BIND_NOW",
-        "GIT_LITERAL_PATHSPECS",
-        "GIT_FLUSH",
-        "MALLOC_ARENA_MAX",
-    ];
-    !HARMLESS.contains(&name)
-        && (NAMES.contains(&name) || FAMILIES.iter().any(|start| name.starts_with(start)))
-}
-
 /// `bash`, `sh`, `zsh`…: `-c` takes the first operand after all options.
 pub(super) fn shell(report: &mut Report<'_>, words: &[Word]) -> After {
     let (mut code, mut only_reads, mut from_stdin) = (false, false, false);
@@ -235,168 +100,43 @@ pub(super) fn stdin_script(report: &mut Report<'_>, parsed: &Parsed<'_>) -> Afte
     After::Generic
 }
 
-pub(super) fn env(report: &mut Report<'_>, words: &[Word]) -> After {
-    let mut rest = words;
-    while let Some((word, tail)) = rest.split_first() {
-        let start = word.prefix();
-        match start {
-            "-i" | "-0" | "-v" | "-" | "--ignore-environment" | "--null" | "--debug" | "--" => rest = tail,
-            "--help" | "--version" => {
-                report.help = true;
-                return After::Done;
-            }
-            "-u" | "--unset" | "-C" | "--chdir" | "-P" => rest = tail.get(1..).unwrap_or(&[]),
-            "-S" | "--split-string" => {
-                split_string(report, tail.first().cloned(), tail.get(1..).unwrap_or(&[]));
-                return After::Done;
-            }
-            _ if start.starts_with("-S")
-                || start.starts_with("--split-string=")
-                || start.starts_with("-vS") =>
-            {
-                let at = start.find(['S', '=']).map_or(0, |at| at + 1);
-                split_string(report, Some(super::args::after(word, at)), tail);
-                return After::Done;
-            }
-            _ if start.starts_with('-') => rest = tail,
-            _ => match start.split_once('=') {
-                Some((name, _)) => {
-                    if steers(name) {
-                        roles::environment(report, name);
-                    }
-                    rest = tail;
-                }
-                None => break,
-            },
-        }
+pub(super) fn xargs(report: &mut Report<'_>, parsed: &Parsed<'_>) -> After {
+    if parsed.has("--help") {
+        report.help = true;
+        return After::Done;
     }
-    if rest.is_empty() {
-        report.secret("the environment");
-    } else {
-        report.command(rest.to_vec());
-    }
-    After::Done
-}
-
-fn split_string(report: &mut Report<'_>, line: Option<Word>, rest: &[Word]) {
-    let Some(line) = line else { return };
-    let mut whole = Word::literal("env ");
-    line.parts().iter().for_each(|part| whole.push(part.clone()));
-    for word in rest {
-        whole.push(Part::Text(" ".to_owned()));
-        word.parts().iter().for_each(|part| whole.push(part.clone()));
-    }
-    report.script(whole);
-}
-
-/// `export`, `declare`, `typeset`, `readonly`, `local`.
-pub(super) fn export(report: &mut Report<'_>, words: &[Word]) -> After {
-    let prints = words.iter().all(|word| word.prefix().starts_with('-'));
-    let functions = words
-        .iter()
-        .any(|word| word.text().is_some_and(|text| text.starts_with('-') && text.contains(['f', 'F'])));
-    if prints && !functions {
-        report.secret("the environment");
-    }
-    let is_export = report.name == "export"
-        || words
-            .iter()
-            .any(|word| word.text().is_some_and(|text| text.starts_with('-') && text.contains('x')));
-    for word in words {
-        let name = word.prefix().split(['=', '+']).next().unwrap_or("");
-        if is_export && steers(name) && word.prefix().contains('=') {
-            roles::environment(report, name);
-        }
-    }
-    After::Done
-}
-
-pub(super) fn set(report: &mut Report<'_>, words: &[Word]) -> After {
-    if words.is_empty() {
-        report.secret("the variables of the shell");
-    }
-    After::Done
-}
-
-pub(super) fn xargs(report: &mut Report<'_>, words: &[Word]) -> After {
-    let takes_value = [
-        "-a",
-        "-d",
-        "-E",
-        "-e",
-        "-I",
-        "-J",
-        "-L",
-        "-n",
-        "-P",
-        "-R",
-        "-s",
-        "--arg-file",
-        "--delimiter",
-        "--max-args",
-        "--max-procs",
-        "--max-lines",
-        "--max-chars",
-        "--replace",
-    ];
-    let mut mark: Option<String> = None;
-    let mut file = None;
-    let mut rest = words;
-    while let Some((word, tail)) = rest.split_first() {
-        let Some(text) = word.text().filter(|text| text.starts_with('-') && text.len() > 1) else { break };
-        if matches!(text, "--help" | "--version") {
-            report.help = true;
-            return After::Done;
-        }
-        let value = takes_value.contains(&text).then(|| tail.first().cloned()).flatten();
-        rest = if takes_value.contains(&text) && text != "-e" && text != "--replace" {
-            tail.get(1..).unwrap_or(&[])
-        } else {
-            tail
-        };
-        match text {
-            "-I" | "-J" => mark = value.as_ref().and_then(|word| word.text()).map(str::to_owned),
-            "-i" | "--replace" => mark = Some("{}".to_owned()),
-            "-a" | "--arg-file" => file = value,
-            _ if text.starts_with("-I") => mark = text.get(2..).map(str::to_owned),
-            _ if text.starts_with("-a") => file = text.get(2..).map(Word::literal),
-            _ if text.starts_with("--arg-file=") => {
-                file = Some(super::args::after(word, "--arg-file=".len()))
-            }
-            _ if text.starts_with("--replace=") => mark = text.get("--replace=".len()..).map(str::to_owned),
-            _ => {}
-        }
-    }
-    file.iter().for_each(|file| report.read(file));
+    let mark = match (parsed.value("-I"), parsed.has("-i")) {
+        (Some(mark), _) => mark.text().map(str::to_owned),
+        (None, true) => Some(parsed.value("-i").and_then(Word::text).unwrap_or("{}").to_owned()),
+        (None, false) => None,
+    };
+    let file = parsed.value("-a");
+    file.into_iter().for_each(|file| report.read(file));
     let echo = [Word::literal("echo")];
-    let command = if rest.is_empty() { echo.as_slice() } else { rest };
-    let unknown = |why: &str| Word::unknown(why.to_owned());
-    match (report.argv.stdin, file) {
+    let command = if parsed.operands.is_empty() { echo.as_slice() } else { parsed.operands.as_slice() };
+    let why = match (report.argv.stdin, file) {
         (Stdin::Text(text), None) => {
             let text = text.replace('\0', "\n");
             match mark {
                 Some(mark) => each_line(report, command, &mark, &text),
                 None => {
-                    let added =
-                        text.split_whitespace().map(|word| Word::literal(word.trim_matches(['\'', '"'])));
+                    let bare = |word: &str| Word::literal(word.trim_matches(['\'', '"']));
+                    let added = text.split_whitespace().map(bare);
                     report.command(command.iter().cloned().chain(added).collect());
                 }
             }
+            return After::Done;
         }
-        (stdin, file) => {
-            let why = match (stdin, &file) {
-                (_, Some(file)) => format!("the words in {}", file.prefix()),
-                (Stdin::Opaque(origin), None) => origin.to_owned(),
-                _ => "what xargs reads from its standard input".to_owned(),
-            };
-            let added = unknown(&why);
-            let words = match mark {
-                Some(mark) => command.iter().map(|word| replace_mark(word, &mark, &added)).collect(),
-                None => command.iter().cloned().chain(std::iter::once(added)).collect(),
-            };
-            report.command(words);
-        }
-    }
+        (_, Some(file)) => format!("the words in {}", file.prefix()),
+        (Stdin::Opaque(origin), None) => origin.to_owned(),
+        (Stdin::Inherited, None) => "what xargs reads from its standard input".to_owned(),
+    };
+    let added = Word::unknown(why);
+    let words = match mark {
+        Some(mark) => command.iter().map(|word| replace_mark(word, &mark, &added)).collect(),
+        None => command.iter().cloned().chain(std::iter::once(added)).collect(),
+    };
+    report.command(words);
     After::Done
 }
 

@@ -92,10 +92,6 @@ fn program_of_copy(sql: &str) -> Option<String> {
     quoted.next().map(str::to_owned)
 }
 
-pub(super) fn strength(sql: &str) -> Strength {
-    strength_of(&words(sql))
-}
-
 /// Lower-case words and `;`, without comments and literals. `/*!…*/` is code to MySQL.
 fn words(sql: &str) -> Vec<String> {
     let mut words = Vec::new();
@@ -327,9 +323,7 @@ fn redis_line(report: &mut Report<'_>, line: &str) {
     let first = words.next().unwrap_or_default();
     let second = words.next().unwrap_or_default();
     let statement = match (first.as_str(), second.as_str()) {
-        ("flushall" | "flushdb" | "shutdown", _) | ("config", "set") | ("script", "flush") => {
-            Strength::Destroy
-        }
+        ("flushall" | "flushdb" | "shutdown", _) | ("script", "flush") => Strength::Destroy,
         (
             "config" | "script" | "debug" | "module" | "slaveof" | "replicaof" | "eval" | "evalsha" | "fcall",
             _,

@@ -4,6 +4,7 @@
 use super::spec::{Action, Dashes, Flag, Operand, Repeat, Spec, Sub, Takes, UnknownFlags};
 use leashd_types::Direction;
 use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::OnceLock;
 
 /// One file per family.
@@ -31,29 +32,46 @@ const FAMILIES: [&str; 17] = [
 pub(super) struct Slot {
     pub(super) names: &'static str,
     body: &'static str,
-    spec: OnceLock<Result<Spec, String>>,
+    spec: OnceLock<Result<Box<Spec>, String>>,
 }
 
 impl Slot {
     pub(super) fn spec(&self) -> Result<&Spec, &str> {
-        self.spec.get_or_init(|| parse_body(self.body)).as_ref().map_err(String::as_str)
+        self.spec.get_or_init(|| parse_body(self.body).map(Box::new)).as_deref().map_err(String::as_str)
     }
 }
 
 struct Index {
     slots: Vec<Slot>,
-    by_name: HashMap<&'static str, usize>,
+    by_name: HashMap<&'static str, u16, BuildHasherDefault<Fnv>>,
+}
+
+/// FNV-1a: the keys are ours and short, and the index is built at every start.
+#[derive(Default)]
+struct Fnv(u64);
+
+impl Hasher for Fnv {
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+        }
+    }
+
+    fn finish(&self) -> u64 {
+        // The table takes its buckets from the low and its tags from the high bits.
+        self.0 ^ (self.0 >> 29)
+    }
 }
 
 fn index() -> &'static Index {
     static INDEX: OnceLock<Index> = OnceLock::new();
     INDEX.get_or_init(|| {
-        let mut slots = Vec::with_capacity(1024);
-        let mut by_name = HashMap::with_capacity(2048);
+        let mut slots = Vec::with_capacity(640);
+        let mut by_name = HashMap::with_capacity_and_hasher(3500, BuildHasherDefault::default());
         for family in FAMILIES {
             for (names, body) in entries(family) {
                 for name in names.split(' ').filter(|name| !name.is_empty()) {
-                    by_name.insert(name, slots.len());
+                    by_name.insert(name, u16::try_from(slots.len()).unwrap_or(u16::MAX));
                 }
                 slots.push(Slot { names, body, spec: OnceLock::new() });
             }
@@ -64,7 +82,7 @@ fn index() -> &'static Index {
 
 pub(super) fn find(name: &str) -> Option<&'static Slot> {
     let index = index();
-    index.by_name.get(name).and_then(|&at| index.slots.get(at))
+    index.by_name.get(name).and_then(|&at| index.slots.get(usize::from(at)))
 }
 
 pub(super) fn slots() -> &'static [Slot] {

@@ -29,6 +29,68 @@ fn no_name_is_listed_twice() {
     assert!(seen.len() > 300);
 }
 
+/// Words of the cases in every order and cut anywhere: nothing panics, whatever is said.
+#[test]
+fn mangled_cases_do_not_panic() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/knowledge/cases.txt");
+    #[expect(clippy::disallowed_methods, reason = "test data is read at run time")]
+    let text = std::fs::read_to_string(path).expect("the cases are there");
+    for command in text.lines().filter_map(|line| line.split_once(" =>")).map(|(command, _)| command) {
+        for (cut, _) in command.char_indices() {
+            said(command.get(..cut).unwrap_or_default());
+        }
+        let mut words = split(command);
+        for _ in 0..words.len().min(6) {
+            words.rotate_left(1);
+            let argv = Argv { words: &words, cwd: None, home: "/home/dev", stdin: Stdin::Opaque("x") };
+            describe(&argv);
+        }
+    }
+}
+
+/// Long and nested arguments are read in bounded time; each of these took seconds or more when work was quadratic.
+#[test]
+fn long_arguments_end_soon() {
+    let long = [
+        ("python3 -c", "a(".repeat(60_000)),
+        ("python3 -c", "x=[".repeat(60_000)),
+        ("node -e", "`".repeat(200_000)),
+        ("awk", "\"a\" |& ".repeat(30_000)),
+        ("awk", "|getline".repeat(30_000)),
+        ("sed -e", "s/a/b/;".repeat(30_000)),
+        ("psql -c", "/*".repeat(100_000)),
+        ("psql -c", "drop ; ".repeat(30_000)),
+        ("make --eval", "$(shell ".repeat(30_000)),
+        ("curl", "http://".repeat(30_000)),
+        ("vim -c", "|".repeat(200_000)),
+    ];
+    for (command, argument) in long {
+        let mut words = split(command);
+        words.push(Word::literal(argument));
+        in_time(command, &words);
+    }
+    let many: Vec<Word> = (0..10_000).map(|n| Word::literal(format!("f{n}"))).collect();
+    for command in
+        ["rm", "git push", "find", "cp", "curl", "docker run", "kubectl delete", "parallel :::", "tar cf x"]
+    {
+        let words: Vec<Word> = split(command).into_iter().chain(many.iter().cloned()).collect();
+        in_time(command, &words);
+    }
+    let executes = ["-exec", "rm", "{}", ";"].iter().map(|word| Word::literal(*word));
+    let words = split("find").into_iter().chain(many.iter().take(5_000).cloned());
+    let words: Vec<Word> = words.chain(executes.cycle().take(5_000)).collect();
+    in_time("find -exec", &words);
+}
+
+#[expect(clippy::disallowed_methods, reason = "a bound on time")]
+fn in_time(command: &str, words: &[Word]) {
+    let start = std::time::Instant::now();
+    describe(&Argv { words, cwd: Some("/p"), home: "/home/dev", stdin: Stdin::Inherited });
+    let took = start.elapsed();
+    // Two hundred times what it takes on an idle machine.
+    assert!(took < std::time::Duration::from_secs(4), "{command} took {took:?}");
+}
+
 /// Every line of the file is `command` and, after ` => `, what it does.
 #[test]
 fn cases() {
@@ -58,6 +120,9 @@ fn said(line: &str) -> String {
     };
     let line = line.strip_prefix(">| ").unwrap_or(line);
     let words = split(line);
+    if words.is_empty() {
+        return String::new();
+    }
     let argv = Argv { words: &words, cwd: Some("/p"), home: "/home/dev", stdin };
     show(&describe(&argv))
 }
@@ -176,5 +241,37 @@ fn path(path: &PathText) -> String {
         PathText::Exact(path) => path.clone(),
         PathText::Glob { directory, pattern } => format!("{directory}/{pattern}"),
         PathText::Unknown(_) => "?".to_owned(),
+    }
+}
+
+#[test]
+#[ignore = "prints timings; run with --release --nocapture"]
+#[expect(clippy::disallowed_methods, reason = "a measurement")]
+fn timings() {
+    let start = std::time::Instant::now();
+    assert!(super::knows("git"));
+    println!("index: {:?}, {} names", start.elapsed(), super::names().count());
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/knowledge/cases.txt");
+    let text = std::fs::read_to_string(path).expect("the cases are there");
+    let commands: Vec<Vec<Word>> =
+        text.lines().filter_map(|line| line.split_once(" =>")).map(|(c, _)| split(c)).collect();
+    for round in 0..2 {
+        let mut times: Vec<_> = commands
+            .iter()
+            .map(|words| {
+                let start = std::time::Instant::now();
+                describe(&Argv { words, cwd: Some("/p"), home: "/home/dev", stdin: Stdin::Inherited });
+                (start.elapsed(), words)
+            })
+            .collect();
+        times.sort_by_key(|time| time.0);
+        let at = |part: usize| times[times.len() * part / 100].0;
+        println!(
+            "round {round}: median {:?}, 90% {:?}, 99% {:?}, most {:?}",
+            at(50),
+            at(90),
+            at(99),
+            times.last().map(|t| (t.0, t.1[0].text()))
+        );
     }
 }

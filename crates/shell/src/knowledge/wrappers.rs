@@ -2,9 +2,9 @@
 
 use super::args::Parsed;
 use super::custom::After;
+use super::environment::steers;
 use super::find::replace_mark;
 use super::report::Report;
-use super::shells::steers;
 use crate::{Part, Word};
 use leashd_types::CodeSource;
 
@@ -155,6 +155,9 @@ pub(super) fn fd(report: &mut Report<'_>, words: &[Word]) -> After {
     }
     let marked = command.iter().any(|word| word.text().is_some_and(|text| text.contains('{')));
     for start in starts {
+        if report.is_full() {
+            break;
+        }
         let found = super::find::found(start, None);
         let mut line: Vec<Word> = command.iter().map(|word| replace_mark(word, "{}", &found)).collect();
         if !marked {

@@ -2,7 +2,7 @@
 
 use super::cursor::is_meta;
 use super::{Close, Parser, Result};
-use crate::syntax::{Arm, Command, Kind, Script, SourceWord};
+use crate::syntax::{Arm, Command, Kind, Piece, Script, SourceWord};
 use std::borrow::Cow;
 
 const THEN: Close = Close::Words(&["then"]);
@@ -44,7 +44,7 @@ impl<'a> Parser<'a> {
                 let body = self.closed(DONE, "done")?;
                 Kind::Loop { condition, body }
             }
-            "for" | "select" => self.for_loop(word == "for")?,
+            "for" | "select" => self.for_loop(word)?,
             "case" => self.case()?,
             "{" => Kind::Group(self.closed(BRACE, "}")?),
             "[[" => self.conditional()?,
@@ -112,14 +112,21 @@ impl<'a> Parser<'a> {
         }
     }
 
-    fn for_loop(&mut self, arithmetic_allowed: bool) -> Result<Kind<'a>> {
+    fn for_loop(&mut self, keyword: &str) -> Result<Kind<'a>> {
         self.blanks();
-        if arithmetic_allowed && self.peek() == Some(b'(') && self.ahead() == Some(b'(') {
+        if keyword == "for" && self.peek() == Some(b'(') && self.ahead() == Some(b'(') {
             self.step();
             self.step();
             let Some(header) = self.arithmetic()? else {
                 return self.reject("the header of a for loop is not arithmetic");
             };
+            let parts = |piece: &Piece<'_>| match piece {
+                Piece::Quoted(text) if !text.starts_with('\\') => text.matches(';').count(),
+                _ => 0,
+            };
+            if header.iter().map(parts).sum::<usize>() != 2 {
+                return self.reject("the header of a for loop has three parts");
+            }
             self.blanks();
             self.eat(b';');
             self.newlines()?;
@@ -282,9 +289,22 @@ impl<'a> Parser<'a> {
                 Some("if" | "while" | "until" | "for" | "select" | "case" | "{" | "[[")
             );
             if !compound && self.peek() != Some(b'(') {
+                if self.reserved().is_some() {
+                    return self.reject("a reserved word behind the name of a coprocess");
+                }
                 self.at = start;
             }
         }
-        Ok(Kind::Coproc(Box::new(self.command()?)))
+        let inner = self.command()?;
+        // Behind the possible name of a coprocess bash may read an assignment.
+        if let Kind::Simple(simple) = &inner.kind
+            && simple.words.get(1).is_some_and(|word| self.slice(word.span).contains('['))
+        {
+            return self.reject("a subscript behind the name of a coprocess");
+        }
+        if matches!(inner.kind, Kind::Function { .. } | Kind::Coproc(_)) {
+            return self.reject("a function where a coprocess is expected");
+        }
+        Ok(Kind::Coproc(Box::new(inner)))
     }
 }

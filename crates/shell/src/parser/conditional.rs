@@ -50,6 +50,9 @@ impl<'a> Parser<'a> {
         let Some(first) = self.word()? else { return self.reject("a test is missing in [[ ]]") };
         if let Some(operator) = unary(&first) {
             self.blanks();
+            if self.ends_test() && self.reserved() != Some("]]") {
+                return self.reject("an operand is missing in [[ ]]");
+            }
             let operand_follows = !self.ends_test() && self.binary().is_none();
             if operand_follows {
                 let Some(operand) = self.word()? else {
@@ -110,7 +113,7 @@ impl<'a> Parser<'a> {
             match self.peek() {
                 None => break,
                 Some(b' ' | b'\t' | b'\n') if open == 0 => break,
-                Some(b'&' | b';') if open == 0 => break,
+                Some(b'&' | b';' | b'<' | b'>') if open == 0 => break,
                 Some(b')') if open == 0 => break,
                 Some(byte @ (b'(' | b')' | b'|' | b' ' | b'\t' | b'\n' | b'<' | b'>' | b'&' | b';')) => {
                     if byte == b'|' && open == 0 && self.ahead() == Some(b'|') {

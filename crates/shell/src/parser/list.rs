@@ -158,6 +158,7 @@ impl<'a> Parser<'a> {
                 inverted = !inverted;
             } else if self.eat_reserved("time") {
                 self.time_options();
+                self.after_time = true;
             } else {
                 return (inverted, prefixed);
             }
@@ -177,6 +178,10 @@ impl<'a> Parser<'a> {
     }
 
     fn pipeline_is_empty(&self) -> bool {
-        matches!(self.peek(), None | Some(b'\n' | b';'))
+        match self.peek() {
+            None | Some(b'\n') => true,
+            Some(b';') => !matches!(self.ahead(), Some(b';' | b'&')),
+            _ => false,
+        }
     }
 }

@@ -115,13 +115,16 @@ impl<'a> Parser<'a> {
             let start = parser.at;
             parser.at += 2;
             let mut inner = Vec::new();
+            let mut open = 0_u32;
             loop {
                 match parser.peek() {
                     None => return parser.reject("`)` of a pattern is missing"),
-                    Some(b')') => break,
-                    Some(b'<' | b'>') | Some(b'|' | b'(' | b' ' | b'\t' | b'\n' | b';' | b'&') => {
-                        parser.at += 1
+                    Some(b')') if open == 0 => break,
+                    Some(byte @ (b'(' | b')')) => {
+                        open = if byte == b'(' { open + 1 } else { open - 1 };
+                        parser.at += 1;
                     }
+                    Some(b'<' | b'>' | b'|' | b' ' | b'\t' | b'\n' | b';' | b'&') => parser.at += 1,
                     Some(_) => parser.pieces(&mut inner)?,
                 }
             }

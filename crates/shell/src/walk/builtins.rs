@@ -154,7 +154,7 @@ impl Walker<'_> {
             self.add_doubt(index, format!("code that is not known: {why}"));
         }
         let outer = std::mem::replace(&mut self.input, call.input.clone());
-        self.into_output(&call.output, |walker| walker.run_code(text, via, call.span));
+        self.with_output(&call.output, |walker| walker.run_code(text, via, call.span));
         self.input = outer;
         if text.text().is_none() { self.unknown_code() } else { self.here() }
     }
@@ -164,8 +164,9 @@ impl Walker<'_> {
         let shell = self.shell_mut();
         for variable in shell.variables.values_mut() {
             let exported = variable.attributes.exported;
-            *variable = Variable::scalar(Word::unknown("set by code that is not known"));
-            variable.attributes.exported = exported;
+            let mut unknown = Variable::scalar(Word::unknown("set by code that is not known"));
+            unknown.attributes.exported = exported;
+            *variable = Rc::new(unknown);
         }
         shell.directory = Directory::default();
         shell.positional = None;

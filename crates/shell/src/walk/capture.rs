@@ -4,7 +4,7 @@ use super::state::{BRANCHED, Data};
 use super::{Walker, origin};
 use crate::expand::Documents;
 use crate::paths::normal;
-use crate::syntax::{Flow, Script};
+use crate::syntax::{Flow, Script, Writing};
 use crate::word::{Part, Word};
 use std::rc::Rc;
 
@@ -27,7 +27,7 @@ pub(super) enum Output {
     /// Into a file, by normal absolute path.
     File {
         path: String,
-        append: bool,
+        writing: Writing,
     },
 }
 
@@ -40,7 +40,7 @@ impl Walker<'_> {
             None => Data::Inherited,
             Some(Capture { file: Some(path), .. }) => Data::File(path),
             Some(capture) if capture.word.parts().is_empty() => Data::Inherited,
-            Some(capture) => Data::Text(capture.word),
+            Some(capture) => Data::of(capture.word),
         };
         (result, data)
     }
@@ -57,6 +57,12 @@ impl Walker<'_> {
 
     /// Something is printed.
     pub(super) fn print(&mut self, data: Data) {
+        if let Data::Text(word) = &data
+            && !self.captures.is_empty()
+            && !self.spend_text(word)
+        {
+            return;
+        }
         let branches = self.branches;
         let Some(capture) = self.captures.last_mut() else { return };
         let before = capture.file.take();
@@ -84,12 +90,12 @@ impl Walker<'_> {
         match output {
             Output::Stream => self.print(data),
             Output::Elsewhere => {}
-            Output::File { path, append } => self.write_file(path, data, *append),
+            Output::File { path, writing } => self.write_file(path, data, *writing),
         }
     }
 
     /// Runs `inner` with its output going to `output`.
-    pub(super) fn into_output<T>(&mut self, output: &Output, inner: impl FnOnce(&mut Self) -> T) -> T {
+    pub(super) fn with_output<T>(&mut self, output: &Output, inner: impl FnOnce(&mut Self) -> T) -> T {
         if *output == Output::Stream {
             return inner(self);
         }
@@ -98,12 +104,12 @@ impl Walker<'_> {
         result
     }
 
-    pub(super) fn write_file(&mut self, path: &str, data: Data, append: bool) {
+    pub(super) fn write_file(&mut self, path: &str, data: Data, writing: Writing) {
         if path == "/dev/null" {
             return;
         }
         let mut word = Word::default();
-        if append {
+        if writing == Writing::Append {
             word = match self.shell.files.get(path) {
                 Some(before) => before.word(),
                 None => Word::unknown(origin::contents(path)),
@@ -112,12 +118,12 @@ impl Walker<'_> {
         for part in data.word().parts() {
             word.push(part.clone());
         }
-        self.remember_file(path, Data::Text(word));
+        self.remember_file(path, Data::of(word));
     }
 
     pub(super) fn remember_file(&mut self, path: &str, data: Data) {
         if let Data::Text(word) = &data
-            && !self.spend_text(&word.clone())
+            && !self.spend_text(&Rc::clone(word))
         {
             return;
         }

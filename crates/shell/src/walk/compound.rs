@@ -1,8 +1,8 @@
 //! Compound commands: what is known when a part of them may run, may not, or may run often.
 
 use super::lists::Flow;
-use super::state::{BRANCHED, Data, Function, Shell, Variable};
-use super::{Outcome, Walker, merged};
+use super::state::{BRANCHED, Data, Function, Running, Shell, Variable};
+use super::{Outcome, Walker};
 use crate::expand::Documents;
 use crate::limits::TURNS;
 use crate::syntax::{Arm, Kind, Redirect, Script, SourceWord, Span, Test};
@@ -28,7 +28,7 @@ impl Walker<'_> {
         let input = redirected.input_or(&self.input);
         let outer = std::mem::replace(&mut self.input, input);
         let outcome =
-            self.into_output(&redirected.output, |walker| walker.compound_body(kind, span, documents));
+            self.with_output(&redirected.output, |walker| walker.compound_body(kind, span, documents));
         self.input = outer;
         outcome
     }
@@ -105,11 +105,11 @@ impl Walker<'_> {
             let flow = self.branch(|walker| walker.script(body, documents));
             let after = std::mem::replace(&mut self.shell, before);
             if flow == Flow::GoesOn {
-                ends = merged(ends, Some(after));
+                ends = self.merged(ends, Some(after));
             }
         }
         if !complete {
-            ends = merged(ends, Some(Rc::clone(&self.shell)));
+            ends = self.merged(ends, Some(Rc::clone(&self.shell)));
         }
         match ends {
             Some(shell) => {
@@ -130,7 +130,7 @@ impl Walker<'_> {
             }
             let flow = self.branch(|walker| walker.script(&arm.body, documents));
             if flow == Flow::GoesOn {
-                ends = merged(ends, Some(Rc::clone(&self.shell)));
+                ends = self.merged(ends, Some(Rc::clone(&self.shell)));
             }
             // With `;&` the next body runs in what this one leaves.
             self.rejoin(&start);
@@ -214,6 +214,7 @@ impl Walker<'_> {
 
     fn forget_all(&mut self) {
         for variable in self.shell_mut().variables.values_mut() {
+            let variable = Rc::make_mut(variable);
             variable.value = Word::unknown(BRANCHED);
             variable.elements = None;
             variable.unset = false;
@@ -277,7 +278,9 @@ impl Walker<'_> {
         let Some(function) = self.shell.functions.get(name).cloned() else { return };
         let outer_input = std::mem::replace(&mut self.input, input.clone());
         let outer_positional = self.shell.positional.clone();
-        self.running.push((name.to_owned(), self.concurrent));
+        self.shell_mut().positional = Some(words.to_vec());
+        let begun = Rc::clone(&self.shell);
+        self.running.push(Running { name: name.to_owned(), concurrent: self.concurrent, begun });
         self.exits.push(None);
         self.locals.push(Vec::new());
         let before: Rc<Shell> = Rc::clone(&self.shell);

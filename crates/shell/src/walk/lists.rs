@@ -1,7 +1,8 @@
 //! Lists, `&&` and `||`, pipelines, background.
 
-use super::{Outcome, Walker, merged};
+use super::{Outcome, Walker};
 use crate::expand::Documents;
+use crate::limits::{LEVELS, TOO_DEEP};
 use crate::syntax::{Command, End, Item, Join, Kind, Pipeline, Script};
 use crate::walk::state::Data;
 use std::rc::Rc;
@@ -40,7 +41,7 @@ impl Walker<'_> {
         }
         let stops_on_failure = item.rest.is_empty() && self.shell.exits_on_error;
         let failure = if stops_on_failure { None } else { outcome.failure };
-        match merged(outcome.success, failure) {
+        match self.merged(outcome.success, failure) {
             Some(shell) => {
                 self.shell = shell;
                 Flow::GoesOn
@@ -72,8 +73,8 @@ impl Walker<'_> {
         };
         let (success, failure) = if reachable { (after.success, after.failure) } else { (None, None) };
         match join {
-            Join::And => Outcome { success, failure: merged(skipped, failure) },
-            Join::Or => Outcome { success: merged(skipped, success), failure },
+            Join::And => Outcome { success, failure: self.merged(skipped, failure) },
+            Join::Or => Outcome { success: self.merged(skipped, success), failure },
         }
     }
 
@@ -111,6 +112,17 @@ impl Walker<'_> {
     }
 
     pub(super) fn command(&mut self, command: &Command<'_>, documents: Documents<'_>) -> Outcome {
+        if self.levels >= LEVELS {
+            self.unclear(TOO_DEEP);
+            return self.here();
+        }
+        self.levels += 1;
+        let outcome = self.command_inside(command, documents);
+        self.levels -= 1;
+        outcome
+    }
+
+    fn command_inside(&mut self, command: &Command<'_>, documents: Documents<'_>) -> Outcome {
         match &command.kind {
             Kind::Simple(simple) => self.simple(simple, &command.redirects, command.span, documents),
             Kind::Function { name, body } => {
@@ -138,7 +150,7 @@ impl Walker<'_> {
     /// Goes back to what was known before, or to both.
     pub(super) fn rejoin(&mut self, other: &Rc<super::Shell>) {
         let here = Rc::clone(&self.shell);
-        if let Some(shell) = merged(Some(here), Some(Rc::clone(other))) {
+        if let Some(shell) = self.merged(Some(here), Some(Rc::clone(other))) {
             self.shell = shell;
         }
     }

@@ -17,8 +17,8 @@ mod simple;
 pub(crate) mod state;
 
 use crate::limits::{
-    COMMANDS, COPIED_BYTES, NESTING, PARSED_BYTES, TEXT_BYTES, TOO_DEEP, TOO_MANY_COMMANDS, TOO_MANY_WORDS,
-    TOO_MUCH_TEXT, WORDS,
+    COMMANDS, COPIED_BYTES, COPIES, NESTING, PARSED_BYTES, TEXT_BYTES, TOO_DEEP, TOO_MANY_COMMANDS,
+    TOO_MANY_WORDS, TOO_MUCH_TEXT, WORDS,
 };
 use crate::parser;
 use crate::syntax::Span;
@@ -26,7 +26,7 @@ use crate::word::{Part, Word};
 use crate::{Analysis, Command, Env};
 use capture::Capture;
 use leashd_types::Effect;
-use state::{Data, Directory, Key, Shell, Variable};
+use state::{Data, Directory, Key, Running, Shell, Variable};
 use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 
@@ -41,15 +41,17 @@ pub(crate) struct Walker<'e> {
     /// Where code that is not in the line itself comes from.
     span: Option<Span>,
     depth: u32,
+    /// How many commands surround this point.
+    levels: u32,
     left: Left,
     /// What cannot be told about the command that is being read.
     notes: Vec<String>,
     captures: Vec<Capture>,
     input: Data,
     /// Variables that `local` hides, with what they were, by running function.
-    locals: Vec<Vec<(String, Option<Variable>)>>,
-    /// Functions that are running, each with how many things ran at once when it began.
-    running: Vec<(String, u32)>,
+    locals: Vec<Vec<(String, Option<Rc<Variable>>)>>,
+    /// Functions that are running, innermost last.
+    running: Vec<Running>,
     /// How many pipelines and background commands surround this point.
     concurrent: u32,
     /// How many branches that may not be taken surround this point.
@@ -68,6 +70,7 @@ struct Left {
     text: usize,
     parsed: usize,
     commands: usize,
+    copies: usize,
 }
 
 /// What is known after a command: if it succeeded, if it failed. Nothing: it cannot end that way.
@@ -98,7 +101,14 @@ impl<'e> Walker<'e> {
             via: Vec::new(),
             span: None,
             depth: 0,
-            left: Left { words: WORDS, text: COPIED_BYTES, parsed: PARSED_BYTES, commands: COMMANDS },
+            levels: 0,
+            left: Left {
+                words: WORDS,
+                text: COPIED_BYTES,
+                parsed: PARSED_BYTES,
+                commands: COMMANDS,
+                copies: COPIES,
+            },
             notes: Vec::new(),
             captures: Vec::new(),
             input: Data::Inherited,
@@ -203,6 +213,11 @@ impl<'e> Walker<'e> {
                 Part::Text(text) | Part::Glob(text) | Part::Unknown(text) => text.len(),
             })
             .sum();
+        self.spend_bytes(size)
+    }
+
+    /// Accounts for so many bytes of text copied.
+    pub(crate) fn spend_bytes(&mut self, size: usize) -> bool {
         match self.left.text.checked_sub(size).filter(|_| size <= TEXT_BYTES) {
             Some(left) => {
                 self.left.text = left;
@@ -212,6 +227,36 @@ impl<'e> Walker<'e> {
                 self.unclear(TOO_MUCH_TEXT);
                 false
             }
+        }
+    }
+
+    /// Accounts for going through so many values of a shell. With nothing left the walk ends.
+    fn spend_copies(&mut self, count: usize) {
+        match self.left.copies.checked_sub(count + 1) {
+            Some(left) => self.left.copies = left,
+            None => {
+                self.unclear(TOO_MANY_COMMANDS);
+                self.left.commands = 0;
+            }
+        }
+    }
+
+    /// What is known if it may be either.
+    fn merged(&mut self, one: Option<Rc<Shell>>, other: Option<Rc<Shell>>) -> Option<Rc<Shell>> {
+        match (one, other) {
+            (Some(one), Some(other)) => {
+                if Rc::ptr_eq(&one, &other) {
+                    return Some(one);
+                }
+                self.spend_copies(one.size() + other.size());
+                if one == other {
+                    return Some(one);
+                }
+                let mut shell = one;
+                Rc::make_mut(&mut shell).merge(&other);
+                Some(shell)
+            }
+            (one, other) => one.or(other),
         }
     }
 
@@ -230,12 +275,16 @@ impl<'e> Walker<'e> {
 
     /// The shell, to be changed.
     fn shell_mut(&mut self) -> &mut Shell {
+        if Rc::strong_count(&self.shell) > 1 {
+            let size = self.shell.size();
+            self.spend_copies(size);
+        }
         Rc::make_mut(&mut self.shell)
     }
 
     pub(crate) fn set_variable(&mut self, name: &str, variable: Variable) {
         if self.spend_text(&variable.value) {
-            self.shell_mut().variables.insert(name.to_owned(), variable);
+            self.shell_mut().variables.insert(name.to_owned(), Rc::new(variable));
         }
     }
 
@@ -289,9 +338,8 @@ impl<'e> Walker<'e> {
     /// Notes where a loop or function may be left.
     fn leave(&mut self) {
         let shell = Rc::clone(&self.shell);
-        for exit in &mut self.exits {
-            *exit = merged(exit.take(), Some(Rc::clone(&shell)));
-        }
+        let exits = std::mem::take(&mut self.exits);
+        self.exits = exits.into_iter().map(|exit| self.merged(exit, Some(Rc::clone(&shell)))).collect();
     }
 
     /// What traps hold runs at the end, whatever was known when they were set.
@@ -331,20 +379,5 @@ impl Outcome {
 
     fn ends() -> Self {
         Self { success: None, failure: None }
-    }
-}
-
-/// What is known if it may be either.
-fn merged(one: Option<Rc<Shell>>, other: Option<Rc<Shell>>) -> Option<Rc<Shell>> {
-    match (one, other) {
-        (Some(one), Some(other)) => {
-            if Rc::ptr_eq(&one, &other) || one == other {
-                return Some(one);
-            }
-            let mut shell = one;
-            Rc::make_mut(&mut shell).merge(&other);
-            Some(shell)
-        }
-        (one, other) => one.or(other),
     }
 }

@@ -8,6 +8,7 @@ use crate::expand::pattern::Pattern;
 use crate::fold;
 use crate::knowledge::{self, Argv, Description, Nested, Stdin};
 use crate::paths::{base_name, join, normal};
+use crate::syntax::Writing;
 use crate::word::{Part, Word};
 use leashd_types::{CodeSource, Effect, PathText};
 
@@ -91,7 +92,7 @@ impl Walker<'_> {
                 (_, inner) => {
                     let mut word = inner.word();
                     word.push(Part::Unknown(format!("the output of {}", base_name(name))));
-                    Data::Text(word)
+                    Data::of(word)
                 }
             }
         };
@@ -110,7 +111,10 @@ impl Walker<'_> {
             _ => Stdin::Opaque(&opaque),
         };
         let describe = |cwd: Option<&str>| {
-            knowledge::describe(&Argv { words: &call.words, cwd, home: self.env.home, stdin })
+            let mut description =
+                knowledge::describe(&Argv { words: &call.words, cwd, home: self.env.home, stdin });
+            self.name_project(cwd, &mut description);
+            description
         };
         let mut directories = self.shell.directory.0.iter();
         let mut description = describe(directories.next().map(AsRef::as_ref));
@@ -131,6 +135,20 @@ impl Walker<'_> {
         description
     }
 
+    /// What a tool runs is what the project it is called in defines: after a `cd` that is another one.
+    fn name_project(&self, cwd: Option<&str>, description: &mut Description) {
+        let is_project =
+            |effect: &Effect| matches!(effect, Effect::Runs { code: CodeSource::Project { .. } });
+        if cwd == Some(self.env.cwd) || !description.effects.iter().any(is_project) {
+            return;
+        }
+        let path = match cwd {
+            Some(directory) => PathText::Exact(directory.to_owned()),
+            None => PathText::Unknown("the directory the command runs in is not known".to_owned()),
+        };
+        description.effects.push(Effect::Runs { code: CodeSource::File { path } });
+    }
+
     /// Files that a program writes hold something else from now on.
     fn remember_writes(&mut self, name: &str, call: &Call, description: &Description) {
         let base = base_name(name);
@@ -142,7 +160,7 @@ impl Walker<'_> {
                 && !Self::is_stream(path)
             {
                 let data = match origin::output(base, call.arguments(), None) {
-                    word if word.unknown_reason().is_some_and(origin::is_marked) => Data::Text(word),
+                    word if word.unknown_reason().is_some_and(origin::is_marked) => Data::of(word),
                     _ => Data::unknown(format!("what {base} wrote")),
                 };
                 self.remember_file(&normal(path), data);
@@ -158,10 +176,11 @@ impl Walker<'_> {
         let absolute = |path: &str| join(path, directory.as_deref());
         match base {
             "tee" => {
-                let append =
+                let appends =
                     call.arguments().iter().any(|word| matches!(word.text(), Some("-a" | "--append")));
+                let writing = if appends { Writing::Append } else { Writing::Replace };
                 for path in operands.iter().filter_map(|path| absolute(path)) {
-                    self.write_file(&normal(&path), call.input.clone(), append);
+                    self.write_file(&normal(&path), call.input.clone(), writing);
                 }
             }
             "cp" | "mv" | "ln" | "install" => {
@@ -190,7 +209,7 @@ impl Walker<'_> {
             })
             .filter_map(|path| match self.written(path) {
                 Some(Data::Text(text)) => Some(Nested::Command {
-                    words: vec![Word::literal(name), Word::literal(flag), text],
+                    words: vec![Word::literal(name), Word::literal(flag), Word::clone(&text)],
                     via: path.clone(),
                 }),
                 _ => None,
@@ -224,10 +243,11 @@ impl Walker<'_> {
             }
             self.branch(|walker| walker.described(call));
         }
-        if may_vanish(&first) && call.words.len() > 1 {
+        let vanishing = call.words.iter().take_while(|word| may_vanish(word)).count();
+        if vanishing > 0 && call.words.len() > vanishing {
             // An empty value leaves no word: what follows is the program then.
             self.notes.clone_from(&notes);
-            let mut rest = call.without(1, Lookup::Everything);
+            let mut rest = call.without(vanishing, Lookup::Everything);
             rest.output = Output::Elsewhere;
             self.branch(|walker| walker.subshell(|walker| walker.call(rest)));
         }

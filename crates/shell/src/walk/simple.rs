@@ -2,10 +2,11 @@
 
 use super::capture::Output;
 use super::redirect::Redirected;
-use super::state::{Data, Shell, Variable};
+use super::state::{Data, Shell};
 use super::{Outcome, Walker};
 use crate::Command;
 use crate::expand::Documents;
+use crate::limits::RECURSION;
 use crate::syntax::{Piece, Redirect, Simple, Span};
 use crate::word::Word;
 use leashd_types::{Effect, SystemChange};
@@ -33,6 +34,17 @@ pub(super) enum Lookup {
     BuiltinsAndPrograms,
     /// What another program starts.
     Programs,
+}
+
+/// How a function calls itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Repeats {
+    /// With everything as it was: nothing new happens.
+    Exactly,
+    /// The same, more than once at a time.
+    AtOnce,
+    /// With something else each time, for too long.
+    TooOften,
 }
 
 impl Call {
@@ -97,9 +109,9 @@ impl Walker<'_> {
             self.set_effects(&name, &value, &mut effects, span);
             assigned.push((name, value));
         }
-        if let Output::File { path, append } = &redirected.output {
+        if let Output::File { path, writing } = &redirected.output {
             // `$(< file)` prints the file; anything else that has no command writes nothing.
-            self.write_file(path, Data::text(""), *append);
+            self.write_file(path, Data::text(""), *writing);
         } else if simple.assignments.is_empty()
             && let Some(data) = redirected.input
         {
@@ -145,14 +157,14 @@ impl Walker<'_> {
             let (name, value) = self.assignment(assignment, documents);
             self.set_effects(&name, &value, &mut call.effects, span);
             if let Some(variable) = self.shell_mut().variables.get_mut(&name) {
-                variable.attributes.exported = true;
+                Rc::make_mut(variable).attributes.exported = true;
             }
             call.assignments.push((name, value));
         }
         let names: Vec<String> = call.assignments.iter().map(|(name, _)| name.clone()).collect();
         let outcome = self.call(call);
         let restored = |shell: Rc<Shell>| without_prefix(shell, &before, &names);
-        self.shell = restored(Rc::clone(&self.shell));
+        self.shell = without_prefix(Rc::clone(&self.shell), &before, &names);
         Outcome { success: outcome.success.map(restored), failure: outcome.failure.map(restored) }
     }
 
@@ -199,13 +211,15 @@ impl Walker<'_> {
     }
 
     fn function_call(&mut self, name: &str, call: Call) -> Outcome {
-        let running = self.running.iter().find(|(running, _)| running == name);
-        if let Some((_, concurrent)) = running {
+        if let Some(repeats) = self.repeats(name, &call) {
             let mut effects = call.effects.clone();
-            if self.concurrent > *concurrent {
+            if repeats == Repeats::AtOnce {
                 effects.push(Effect::System { change: SystemChange::ForkBomb });
             }
-            if !effects.is_empty() {
+            if repeats == Repeats::TooOften {
+                self.note("a function that calls itself with something else each time");
+            }
+            if !effects.is_empty() || !self.notes.is_empty() {
                 self.emit_call(&call, effects);
             }
             return self.here();
@@ -215,7 +229,7 @@ impl Walker<'_> {
             self.emit_call(&call, call.effects.clone());
         }
         let output = call.output.clone();
-        self.into_output(&output, |walker| {
+        self.with_output(&output, |walker| {
             walker.call_function(name, &call.words, call.span, &call.input);
         });
         if !certain {
@@ -225,6 +239,19 @@ impl Walker<'_> {
             return self.branch(|walker| walker.call(call));
         }
         self.here()
+    }
+
+    /// Whether a call only repeats what is being read already: the same function, defined the same way, with the same
+    /// arguments and variables.
+    fn repeats(&self, name: &str, call: &Call) -> Option<Repeats> {
+        let mut frames = self.running.iter().filter(|running| running.name == name).peekable();
+        frames.peek()?;
+        let mut now = (*self.shell).clone();
+        now.positional = Some(call.words.clone());
+        if let Some(frame) = frames.clone().find(|frame| *frame.begun == now) {
+            return Some(if self.concurrent > frame.concurrent { Repeats::AtOnce } else { Repeats::Exactly });
+        }
+        (frames.count() >= RECURSION).then_some(Repeats::TooOften)
     }
 
     /// Puts a call into the answer, with the doubts noted so far.
@@ -247,7 +274,7 @@ fn without_prefix(shell: Rc<Shell>, before: &Rc<Shell>, names: &[String]) -> Rc<
     let changed = Rc::make_mut(&mut shell);
     for name in names {
         match before.variables.get(name) {
-            Some(variable) => changed.variables.insert(name.clone(), Variable::clone(variable)),
+            Some(variable) => changed.variables.insert(name.clone(), Rc::clone(variable)),
             None => changed.variables.remove(name),
         };
     }

@@ -8,12 +8,15 @@ use std::rc::Rc;
 /// Most directories the line may be in at one point before it counts as unknown.
 const DIRECTORIES: usize = 4;
 
+/// Most parts of what a file may hold, over all the ways the line may go.
+const ALTERNATIVES: usize = 16;
+
 /// Why a value is not known that a branch may or may not have set.
 pub(crate) const BRANCHED: &str = "a value that depends on how the line goes";
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Shell {
-    pub(crate) variables: BTreeMap<String, Variable>,
+    pub(crate) variables: BTreeMap<String, Rc<Variable>>,
     /// `$1` and the rest; unknown if nothing.
     pub(crate) positional: Option<Vec<Word>>,
     pub(crate) directory: Directory,
@@ -54,9 +57,18 @@ pub(crate) struct Attributes {
     pub(crate) integer: bool,
     /// `declare -n`
     pub(crate) reference: bool,
-    /// `declare -A`
-    pub(crate) associative: bool,
+    /// `declare -a`
+    pub(crate) indexed: bool,
+    pub(crate) keys: Keys,
     pub(crate) letters: Letters,
+}
+
+/// What the subscripts of an array are; `declare -A` makes them names.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Keys {
+    #[default]
+    Numbers,
+    Names,
 }
 
 /// `declare -l` and `-u`.
@@ -82,13 +94,22 @@ pub(crate) struct Function {
     pub(crate) certain: bool,
 }
 
+/// A function that is running, and how things were when it began.
+#[derive(Clone, Debug)]
+pub(crate) struct Running {
+    pub(crate) name: String,
+    /// How many things ran at once.
+    pub(crate) concurrent: u32,
+    pub(crate) begun: Rc<Shell>,
+}
+
 /// What a command reads or writes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Data {
     /// The terminal, or nothing.
     Inherited,
     /// Text, with its unknown parts.
-    Text(Word),
+    Text(Rc<Word>),
     /// What is in a file, by absolute path.
     File(String),
 }
@@ -147,13 +168,22 @@ impl Shell {
     pub(crate) fn child(&self) -> Self {
         let variables = self.variables.iter().filter(|(_, variable)| variable.attributes.exported);
         Self {
-            variables: variables.map(|(name, variable)| (name.clone(), variable.clone())).collect(),
+            variables: variables.map(|(name, variable)| (name.clone(), Rc::clone(variable))).collect(),
             directory: self.directory.clone(),
             previous: self.previous.clone(),
             descriptors: self.descriptors.clone(),
             files: Rc::clone(&self.files),
             ..Self::default()
         }
+    }
+
+    /// How many values it holds, for accounting.
+    pub(crate) fn size(&self) -> usize {
+        self.variables.len()
+            + self.functions.len()
+            + self.files.len()
+            + self.aliases.len()
+            + self.hashed.len()
     }
 
     /// Becomes what is known when it may be either of the two.
@@ -187,7 +217,7 @@ impl Shell {
         self.hashed.extend(theirs(&other.hashed));
         for (number, data) in &other.descriptors {
             if self.descriptors.get(number) != Some(data) {
-                self.descriptors.insert(*number, Data::Text(Word::unknown(BRANCHED)));
+                self.descriptors.insert(*number, Data::unknown(BRANCHED));
             }
         }
         self.merge_files(&other.files);
@@ -216,14 +246,14 @@ impl Shell {
         for (name, variable) in &mut self.variables {
             let theirs = other.variables.get(name);
             if theirs != Some(variable) {
-                variable.forget(theirs);
+                Rc::make_mut(variable).forget(theirs.map(AsRef::as_ref));
             }
         }
         for (name, theirs) in &other.variables {
             if !self.variables.contains_key(name) {
-                let mut variable = theirs.clone();
+                let mut variable = Variable::clone(theirs);
                 variable.forget(None);
-                self.variables.insert(name.clone(), variable);
+                self.variables.insert(name.clone(), Rc::new(variable));
             }
         }
     }
@@ -231,11 +261,15 @@ impl Shell {
 
 impl Data {
     pub(crate) fn text(text: impl Into<String>) -> Self {
-        Self::Text(Word::literal(text))
+        Self::of(Word::literal(text))
     }
 
     pub(crate) fn unknown(why: impl Into<String>) -> Self {
-        Self::Text(Word::unknown(why))
+        Self::of(Word::unknown(why))
+    }
+
+    pub(crate) fn of(word: Word) -> Self {
+        Self::Text(Rc::new(word))
     }
 
     /// Becomes what is known when it may be either: what both hold, with a doubt.
@@ -243,19 +277,30 @@ impl Data {
         if other == Some(&*self) {
             return;
         }
-        let mut word = self.word();
-        word.push(Part::Unknown(BRANCHED.to_owned()));
-        for part in other.map(Self::word).unwrap_or_default().parts() {
+        let (mut word, other) = (self.word(), other.map(Self::word).unwrap_or_default());
+        let known = |parts: &[Part]| {
+            other.parts().is_empty() || parts.windows(other.parts().len()).any(|some| some == other.parts())
+        };
+        let doubt = Part::Unknown(BRANCHED.to_owned());
+        if known(word.parts()) && word.parts().contains(&doubt) {
+            return;
+        }
+        if word.parts().len() + other.parts().len() > ALTERNATIVES {
+            *self = Self::unknown(BRANCHED);
+            return;
+        }
+        word.push(doubt);
+        for part in other.parts() {
             word.push(part.clone());
         }
-        *self = Self::Text(word);
+        *self = Self::of(word);
     }
 
     /// As a value, where one is needed.
     pub(crate) fn word(&self) -> Word {
         match self {
             Self::Inherited => Word::default(),
-            Self::Text(word) => word.clone(),
+            Self::Text(word) => Word::clone(word),
             Self::File(path) => Word::unknown(super::origin::contents(path)),
         }
     }

@@ -1,0 +1,108 @@
+//! Variables: which of them change what later programs run, and the commands that set or show them.
+
+use super::custom::After;
+use super::report::Report;
+use super::roles;
+use crate::{Part, Word};
+
+const VARIABLES: &str = include_str!("../../knowledge/variables");
+
+/// Variables that change what later programs run, load or connect to.
+pub(crate) fn steers(name: &str) -> bool {
+    let names = || VARIABLES.lines().filter(|line| !line.starts_with('#')).flat_map(|line| line.split(' '));
+    let taken_out = || names().filter_map(|found| found.strip_prefix('!')).any(|found| found == name);
+    let of_family =
+        || names().filter_map(|found| found.strip_suffix('*')).any(|start| name.starts_with(start));
+    names().any(|found| found == name) || (of_family() && !taken_out())
+}
+
+pub(super) fn env(report: &mut Report<'_>, words: &[Word]) -> After {
+    let mut rest = words;
+    while let Some((word, tail)) = rest.split_first() {
+        let start = word.prefix();
+        match start {
+            "-i" | "-0" | "-v" | "-" | "--ignore-environment" | "--null" | "--debug" | "--" => rest = tail,
+            "--help" | "--version" => {
+                report.help = true;
+                return After::Done;
+            }
+            "-C" | "--chdir" => {
+                report.unclear("the command runs in another directory");
+                rest = tail.get(1..).unwrap_or(&[]);
+            }
+            _ if start.starts_with("--chdir=") || (start.starts_with("-C") && start.len() > 2) => {
+                report.unclear("the command runs in another directory");
+                rest = tail;
+            }
+            "-u" | "--unset" | "-P" => rest = tail.get(1..).unwrap_or(&[]),
+            "-S" | "--split-string" => {
+                split_string(report, tail.first().cloned(), tail.get(1..).unwrap_or(&[]));
+                return After::Done;
+            }
+            _ if start.starts_with("-S")
+                || start.starts_with("--split-string=")
+                || start.starts_with("-vS") =>
+            {
+                let at = start.find(['S', '=']).map_or(0, |at| at + 1);
+                split_string(report, Some(super::args::after(word, at)), tail);
+                return After::Done;
+            }
+            _ if start.starts_with('-') => rest = tail,
+            _ => match start.split_once('=') {
+                Some((name, _)) => {
+                    if steers(name) {
+                        roles::environment(report, name);
+                    }
+                    rest = tail;
+                }
+                None => break,
+            },
+        }
+    }
+    if rest.is_empty() {
+        report.secret("the environment");
+    } else {
+        report.command(rest.to_vec());
+    }
+    After::Done
+}
+
+fn split_string(report: &mut Report<'_>, line: Option<Word>, rest: &[Word]) {
+    let Some(line) = line else { return };
+    let mut whole = Word::literal("env ");
+    line.parts().iter().for_each(|part| whole.push(part.clone()));
+    for word in rest {
+        whole.push(Part::Text(" ".to_owned()));
+        word.parts().iter().for_each(|part| whole.push(part.clone()));
+    }
+    report.script(whole);
+}
+
+/// `export`, `declare`, `typeset`, `readonly`, `local`.
+pub(super) fn export(report: &mut Report<'_>, words: &[Word]) -> After {
+    let prints = words.iter().all(|word| word.prefix().starts_with('-'));
+    let functions = words
+        .iter()
+        .any(|word| word.text().is_some_and(|text| text.starts_with('-') && text.contains(['f', 'F'])));
+    if prints && !functions {
+        report.secret("the environment");
+    }
+    let is_export = report.name == "export"
+        || words
+            .iter()
+            .any(|word| word.text().is_some_and(|text| text.starts_with('-') && text.contains('x')));
+    for word in words {
+        let name = word.prefix().split(['=', '+']).next().unwrap_or("");
+        if is_export && steers(name) && word.prefix().contains('=') {
+            roles::environment(report, name);
+        }
+    }
+    After::Done
+}
+
+pub(super) fn set(report: &mut Report<'_>, words: &[Word]) -> After {
+    if words.is_empty() {
+        report.secret("the variables of the shell");
+    }
+    After::Done
+}
