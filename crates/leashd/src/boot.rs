@@ -11,7 +11,8 @@ use leashd_agents::{Agent, Conversation, Launch};
 use leashd_connectors::terminal::Keys;
 use leashd_connectors::{Desk, EVENTS_MAX};
 use leashd_engine::{Engine, Limits, Opening};
-use leashd_gate::{AuditLog, Durability, Gate, Interactive, Secrets, Snapshot};
+use leashd_gate::audit::Record;
+use leashd_gate::{AuditError, AuditLog, Durability, Gate, Interactive, Secrets, Snapshot};
 use leashd_policy::Rules;
 use leashd_sandbox::PrivateDir;
 use leashd_types::{
@@ -109,6 +110,15 @@ impl Session {
 
     pub(crate) fn id(&self) -> &SessionId {
         &self.opening.session
+    }
+
+    pub(crate) fn facts(&self) -> &Facts {
+        &self.link.snapshot.facts
+    }
+
+    /// Puts something that is not a tool call into the audit log.
+    pub(crate) fn record(&self, record: Record) -> Result<(), AuditError> {
+        self.gate.record(Some(&self.opening.session), record).map(drop)
     }
 
     /// Runs the session with one connector, until the connector is done.

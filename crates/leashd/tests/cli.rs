@@ -115,7 +115,7 @@ fn a_policy_that_is_not_there_or_not_right() {
     );
     place.check(&["exec", "--policy", &key, "x"], &[], 2, &["key.yaml", ":5:", "tol", "tool", "^"]);
     let yaml = place.write("bad.yaml", "version: \"1.0\"\nrules: [\n");
-    place.check(&["exec", "--policy", &yaml, "x"], &[], 2, &["bad.yaml", "3"]);
+    place.check(&["exec", "--policy", &yaml, "x"], &[], 2, &["bad.yaml:2:", "^"]);
     assert!(!place.log().exists(), "nothing was half-started");
 }
 

@@ -4,6 +4,8 @@
 pub(crate) const LINE_BYTES: usize = 256 * 1024;
 /// Deepest nesting of constructs in the text, and of code inside code.
 pub(crate) const NESTING: u32 = 32;
+/// Deepest nesting of commands over all code inside code: the stack has to hold it.
+pub(crate) const LEVELS: u32 = 2 * NESTING;
 /// Most words one line may expand to.
 pub(crate) const WORDS: usize = 10_000;
 /// Longest text one word or one folded output may have, in bytes.

@@ -95,8 +95,15 @@ pub(crate) struct Simple<'a> {
 pub(crate) struct Assignment<'a> {
     pub(crate) name: Cow<'a, str>,
     pub(crate) subscript: Option<Vec<Piece<'a>>>,
-    pub(crate) append: bool,
+    pub(crate) writing: Writing,
     pub(crate) value: AssignedValue<'a>,
+}
+
+/// Whether what was there stays: `=` or `+=`, `>` or `>>`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Writing {
+    Replace,
+    Append,
 }
 
 #[derive(Debug)]
@@ -250,7 +257,7 @@ pub(crate) enum Operation<'a> {
     /// `#`, `##`, `%`, `%%`
     Trim {
         end: TrimEnd,
-        longest: bool,
+        length: Length,
         pattern: Vec<Piece<'a>>,
     },
     Replace {
@@ -261,7 +268,7 @@ pub(crate) enum Operation<'a> {
     /// `^`, `^^`, `,`, `,,`, `~`, `~~`
     Case {
         operator: u8,
-        all: bool,
+        reach: Reach,
         pattern: Vec<Piece<'a>>,
     },
     /// `${x@Q}`
@@ -272,6 +279,20 @@ pub(crate) enum Operation<'a> {
 pub(crate) enum TrimEnd {
     Front,
     Back,
+}
+
+/// `#` or `##`, `%` or `%%`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Length {
+    Shortest,
+    Longest,
+}
+
+/// `^` or `^^`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reach {
+    First,
+    All,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

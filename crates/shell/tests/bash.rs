@@ -1,5 +1,5 @@
 //! Compared with the real bash: what it accepts and rejects, and what words become.
-#![allow(clippy::disallowed_methods, reason = "the tests run bash")]
+#![allow(clippy::disallowed_methods, clippy::unwrap_used, clippy::expect_used, reason = "the tests run bash")]
 
 use leashd_shell::{Analysis, Env, Part, analyze};
 use proptest::prelude::*;
@@ -48,8 +48,8 @@ fn is_unclear(analysis: &Analysis) -> bool {
     !analysis.unclear.is_empty() || analysis.commands.iter().any(|command| !command.unclear.is_empty())
 }
 
-/// Shell text that is mostly valid.
-fn script() -> impl Strategy<Value = String> {
+/// One simple command.
+fn simple() -> impl Strategy<Value = String> {
     let word = select(vec![
         "a",
         "b-c",
@@ -99,7 +99,7 @@ fn script() -> impl Strategy<Value = String> {
     .prop_map(str::to_owned);
     let redirect =
         select(vec!["> f", "2>&1", "< f", ">> f", "<<< w", "&> f", ">| f", "<> f", "3<&-", "{v}> f"]);
-    let simple = (
+    (
         proptest::collection::vec(select(vec!["x=1", "y=$x", "z=(a b)", "x+=2", "a[1]=2"]), 0..2),
         proptest::collection::vec(word, 1..4),
         proptest::collection::vec(redirect, 0..2),
@@ -112,8 +112,12 @@ fn script() -> impl Strategy<Value = String> {
                 .chain(redirects.into_iter().map(str::to_owned))
                 .collect();
             parts.join(" ")
-        });
-    simple.prop_recursive(4, 24, 3, |inner| {
+        })
+}
+
+/// Shell text that is mostly valid.
+fn script() -> impl Strategy<Value = String> {
+    simple().prop_recursive(4, 24, 3, |inner| {
         let two = (inner.clone(), inner.clone());
         prop_oneof![
             (

@@ -8,6 +8,7 @@ mod fields;
 mod operations;
 mod parameter;
 pub(crate) mod pattern;
+mod tilde;
 
 use crate::limits::{TOO_MANY_WORDS, WORDS};
 use crate::syntax::{Document, Operation, Parameter, Piece, SourceWord};
@@ -16,6 +17,7 @@ use crate::walk::{Walker, origin};
 use crate::word::{Part, Word};
 use brace::Unit;
 use fields::{Fields, Mode};
+use tilde::Place;
 
 /// The here-documents of the text a word comes from.
 pub(crate) type Documents<'d> = &'d [Document<'d>];
@@ -131,7 +133,8 @@ impl Walker<'_> {
                     fields.unknown("a dollar sign in front of something quoted");
                 }
                 Piece::Literal(text) => {
-                    self.literal(text, index == 0, index + 1 == pieces.len(), fields);
+                    let place = Place { first: index == 0, last: index + 1 == pieces.len() };
+                    self.literal(text, place, fields);
                 }
                 _ => self.piece(piece, Quotes::No, documents, fields),
             }
@@ -152,7 +155,7 @@ impl Walker<'_> {
                         _ => None,
                     };
                     if !run.is_empty() {
-                        self.unit_run(&std::mem::take(&mut run), first, false, fields);
+                        self.unit_run(&std::mem::take(&mut run), Place { first, last: false }, fields);
                     }
                     first = false;
                     let Some(name) = name else {
@@ -172,97 +175,16 @@ impl Walker<'_> {
             }
         }
         if !run.is_empty() {
-            self.unit_run(&run, first, true, fields);
+            self.unit_run(&run, Place { first, last: true }, fields);
         }
     }
 
-    fn unit_run(&mut self, run: &str, first: bool, last: bool, fields: &mut Fields<'_>) {
+    fn unit_run(&mut self, run: &str, place: Place, fields: &mut Fields<'_>) {
         if run.contains('$') {
             self.note("a dollar sign that braces move in front of something else");
             return fields.unknown("what follows a dollar sign");
         }
-        self.literal(run, first, last, fields);
-    }
-
-    /// Unquoted text of the word itself.
-    fn literal(&mut self, text: &str, first: bool, last: bool, fields: &mut Fields<'_>) {
-        if !text.contains('~') {
-            return fields.literal(text);
-        }
-        let mut rest = text;
-        if first && fields.mode() != Mode::Assigned {
-            // `name=~/x` is expanded in arguments as well.
-            let name = rest.split_once('=').map_or("", |(name, _)| name);
-            if is_name(name) && matches!(fields.mode(), Mode::Split | Mode::Whole) {
-                fields.begin_assignment();
-                fields.literal(rest.get(..=name.len()).unwrap_or(""));
-                rest = rest.get(name.len() + 1..).unwrap_or("");
-                return self.tildes(rest, last, fields);
-            }
-            return self.tilde(rest, last, fields);
-        }
-        if fields.assigns() && (text.contains(":~") || text.contains("=~")) {
-            return fields.unknown("what bash takes for a home directory");
-        }
-        if fields.mode() == Mode::Assigned {
-            return if first {
-                self.tildes(rest, last, fields)
-            } else {
-                self.tildes_after_colon(rest, last, fields)
-            };
-        }
-        fields.literal(text);
-    }
-
-    fn tildes(&mut self, text: &str, last: bool, fields: &mut Fields<'_>) {
-        let mut parts = text.split(':').peekable();
-        let mut begun = false;
-        while let Some(part) = parts.next() {
-            if begun {
-                fields.literal(":");
-            }
-            begun = true;
-            self.tilde(part, last || parts.peek().is_some(), fields);
-        }
-    }
-
-    fn tildes_after_colon(&mut self, text: &str, last: bool, fields: &mut Fields<'_>) {
-        match text.split_once(':') {
-            Some((before, after)) => {
-                fields.literal(before);
-                fields.literal(":");
-                self.tildes(after, last, fields);
-            }
-            None => fields.literal(text),
-        }
-    }
-
-    /// A tilde prefix at the front of `text`. `ended`: nothing of the word follows the text.
-    fn tilde(&mut self, text: &str, ended: bool, fields: &mut Fields<'_>) {
-        let Some(after) = text.strip_prefix('~') else { return fields.literal(text) };
-        let (user, rest) = match after.find(['/', ':']) {
-            Some(at) => (after.get(..at).unwrap_or(""), after.get(at..).unwrap_or("")),
-            None if ended => (after, ""),
-            None => return fields.literal(text),
-        };
-        let home = match user {
-            "" => self.variable_or_environment("HOME"),
-            "+" => self.variable_or_environment("PWD"),
-            "-" => self.variable_or_environment("OLDPWD"),
-            "root" => Word::literal("/root"),
-            name if name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte)) => {
-                Word::unknown(format!("the home directory of {name}"))
-            }
-            name if name.contains(['=', '~']) => Word::unknown("what bash takes for a home directory"),
-            _ => return fields.literal(text),
-        };
-        let home = if rest.starts_with(':') && !ended && !rest.contains('/') {
-            Word::unknown("what bash takes for a home directory")
-        } else {
-            home
-        };
-        fields.known(&home);
-        fields.literal(rest);
+        self.literal(run, place, fields);
     }
 
     fn piece(

@@ -1,11 +1,12 @@
 //! What `${…}` does with a value: defaults, parts, trimming, replacing, letters.
 
 use super::fields::Fields;
-use super::parameter::{Found, from_environment};
+use super::parameter::{Found, List, from_environment};
 use super::pattern::Pattern;
+use super::tilde::Place as WordPlace;
 use super::{Documents, Quotes};
 use crate::limits::PATTERN_BYTES;
-use crate::syntax::{Operation, Parameter, Piece, Place, TrimEnd};
+use crate::syntax::{Length, Operation, Parameter, Piece, Place, Reach, TrimEnd};
 use crate::walk::state::Variable;
 use crate::walk::{Walker, environment, origin};
 use crate::word::Word;
@@ -30,31 +31,31 @@ impl Walker<'_> {
             Operation::Substring { offset, length } => {
                 let offset = self.arithmetic(offset, documents);
                 let length = length.as_ref().map(|length| self.arithmetic(length, documents));
-                if let Found::List { items, joined } = found {
-                    return Some(self.sublist(parameter, items, joined, &offset, length.as_ref()));
+                if let Found::List { items, kind } = found {
+                    return Some(self.sublist(parameter, items, kind, &offset, length.as_ref()));
                 }
                 Each::Substring { offset, length }
             }
-            Operation::Trim { end, longest, pattern } => {
-                Each::Trim { end: *end, longest: *longest, pattern: self.pattern(pattern, documents) }
+            Operation::Trim { end, length, pattern } => {
+                Each::Trim { end: *end, length: *length, pattern: self.pattern(pattern, documents) }
             }
             Operation::Replace { place, pattern, replacement } => Each::Replace {
                 place: *place,
                 pattern: self.pattern(pattern, documents),
                 replacement: self.value(replacement, documents),
             },
-            Operation::Case { operator, all, pattern } => {
+            Operation::Case { operator, reach, pattern } => {
                 let any = pattern.is_empty();
                 self.pattern(pattern, documents);
-                Each::Case { operator: *operator, all: *all, any }
+                Each::Case { operator: *operator, reach: *reach, any }
             }
             Operation::Transform(letter) => Each::Transform(*letter),
         };
         Some(match found {
             Found::Unset => Found::Unset,
             Found::One(word) => Found::One(self.each(&word, &each)),
-            Found::List { items, joined } => {
-                Found::List { items: items.iter().map(|word| self.each(word, &each)).collect(), joined }
+            Found::List { items, kind } => {
+                Found::List { items: items.iter().map(|word| self.each(word, &each)).collect(), kind }
             }
         })
     }
@@ -74,8 +75,8 @@ impl Walker<'_> {
             Each::Substring { offset, length } => {
                 substring(text, offset, length.as_ref()).unwrap_or_else(unclear)
             }
-            Each::Trim { end, longest, pattern } => match Pattern::new(pattern) {
-                Some(pattern) => trim(text, *end, *longest, &pattern),
+            Each::Trim { end, length, pattern } => match Pattern::new(pattern) {
+                Some(pattern) => trim(text, *end, *length, &pattern),
                 None => unclear(),
             },
             Each::Replace { place, pattern, replacement } => {
@@ -87,13 +88,13 @@ impl Walker<'_> {
                     _ => unclear(),
                 }
             }
-            Each::Case { operator, all, any } if *any => {
-                letters(text, *operator, *all).unwrap_or_else(unclear)
+            Each::Case { operator, reach, any } if *any => {
+                letters(text, *operator, *reach).unwrap_or_else(unclear)
             }
             Each::Case { .. } => unclear(),
             Each::Transform(b'U') => Word::literal(text.to_uppercase()),
             Each::Transform(b'L') => Word::literal(text.to_lowercase()),
-            Each::Transform(b'u') => letters(text, b'^', false).unwrap_or_else(unclear),
+            Each::Transform(b'u') => letters(text, b'^', Reach::First).unwrap_or_else(unclear),
             Each::Transform(b'P') => {
                 self.hidden_code(text, "a prompt expansion");
                 unclear()
@@ -106,7 +107,7 @@ impl Walker<'_> {
         &mut self,
         parameter: &Parameter<'_>,
         items: Vec<Word>,
-        joined: bool,
+        kind: List,
         offset: &Word,
         length: Option<&Word>,
     ) -> Found {
@@ -125,16 +126,13 @@ impl Walker<'_> {
             return Found::One(Word::unknown("a part of a list"));
         };
         let size = i64::try_from(items.len()).unwrap_or(i64::MAX);
-        let mut start = if offset < 0 { offset.saturating_add(size) } else { offset };
-        if parameter.subscript.is_none() && offset == 0 && start == 0 {
-            start = 0;
-        }
+        let start = if offset < 0 { offset.saturating_add(size) } else { offset };
         if start < 0 || length < 0 {
-            return Found::List { items: Vec::new(), joined };
+            return Found::List { items: Vec::new(), kind };
         }
         let skip = usize::try_from(start).unwrap_or(usize::MAX);
         let take = usize::try_from(length).unwrap_or(usize::MAX);
-        Found::List { items: items.into_iter().skip(skip).take(take).collect(), joined }
+        Found::List { items: items.into_iter().skip(skip).take(take).collect(), kind }
     }
 
     fn default(
@@ -146,7 +144,8 @@ impl Walker<'_> {
         documents: Documents<'_>,
         fields: &mut Fields<'_>,
     ) -> Option<Found> {
-        let state = self.state(&parameter.name, &found, operand.colon);
+        let empty = if operand.colon { Presence::Unset } else { Presence::Set };
+        let state = self.presence(&parameter.name, &found, empty);
         let uses = match operand.operator {
             b'+' => state == Presence::Set,
             _ => state == Presence::Unset,
@@ -179,7 +178,8 @@ impl Walker<'_> {
         for (index, piece) in operand.pieces.iter().enumerate() {
             match piece {
                 Piece::Literal(text) if index == 0 && text.starts_with('~') && quotes != Quotes::Double => {
-                    self.tilde(text, operand.pieces.len() == 1, fields);
+                    let place = WordPlace { first: true, last: operand.pieces.len() == 1 };
+                    self.tilde(text, place, fields);
                 }
                 piece => self.piece(piece, inner, documents, fields),
             }
@@ -194,7 +194,7 @@ impl Walker<'_> {
         }
     }
 
-    fn state(&self, name: &str, found: &Found, colon: bool) -> Presence {
+    fn presence(&self, name: &str, found: &Found, empty: Presence) -> Presence {
         let word = match found {
             Found::Unset => return Presence::Unset,
             Found::List { items, .. } => {
@@ -207,9 +207,9 @@ impl Walker<'_> {
             return if environment::may_be_inherited(name) { Presence::Unknown } else { Presence::Unset };
         }
         match word.text() {
-            Some("") if colon => Presence::Unset,
+            Some("") => empty,
             Some(_) => Presence::Set,
-            None if !word.prefix().is_empty() || !colon => Presence::Set,
+            None if !word.prefix().is_empty() || empty == Presence::Set => Presence::Set,
             None if word.unknown_reason() == Some(origin::NUMBER) => Presence::Set,
             None => Presence::Unknown,
         }
@@ -232,9 +232,9 @@ enum Presence {
 /// An operation on one value, its operands expanded.
 enum Each {
     Substring { offset: Word, length: Option<Word> },
-    Trim { end: TrimEnd, longest: bool, pattern: Word },
+    Trim { end: TrimEnd, length: Length, pattern: Word },
     Replace { place: Place, pattern: Word, replacement: Word },
-    Case { operator: u8, all: bool, any: bool },
+    Case { operator: u8, reach: Reach, any: bool },
     Transform(u8),
 }
 
@@ -275,11 +275,11 @@ fn substring(text: &str, offset: &Word, length: Option<&Word>) -> Option<Word> {
     Some(Word::literal(chars.get(start..end)?.iter().collect::<String>()))
 }
 
-fn trim(text: &str, end: TrimEnd, longest: bool, pattern: &Pattern) -> Word {
+fn trim(text: &str, end: TrimEnd, length: Length, pattern: &Pattern) -> Word {
     let chars: Vec<char> = text.chars().collect();
     let size = chars.len();
     let candidates: Box<dyn Iterator<Item = usize>> =
-        if longest { Box::new((0..=size).rev()) } else { Box::new(0..=size) };
+        if length == Length::Longest { Box::new((0..=size).rev()) } else { Box::new(0..=size) };
     for length in candidates {
         let (part, rest) = match end {
             TrimEnd::Front => (chars.get(..length), chars.get(length..)),
@@ -338,7 +338,7 @@ fn replace(text: &str, place: Place, pattern: &Pattern, plain: Option<&str>, wit
     Some(Word::literal(out))
 }
 
-fn letters(text: &str, operator: u8, all: bool) -> Option<Word> {
+fn letters(text: &str, operator: u8, reach: Reach) -> Option<Word> {
     let change = |char: char| match operator {
         b'^' => char.to_uppercase().to_string(),
         b',' => char.to_lowercase().to_string(),
@@ -348,7 +348,7 @@ fn letters(text: &str, operator: u8, all: bool) -> Option<Word> {
     let mut chars = text.chars();
     let Some(first) = chars.next() else { return Some(Word::literal("")) };
     let mut out = change(first);
-    if all {
+    if reach == Reach::All {
         chars.for_each(|char| out.push_str(&change(char)));
     } else {
         out.push_str(chars.as_str());

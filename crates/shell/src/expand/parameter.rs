@@ -3,7 +3,7 @@
 use super::fields::Fields;
 use super::{Documents, Quotes};
 use crate::syntax::{Operation, Parameter, Piece};
-use crate::walk::state::{Key, Variable};
+use crate::walk::state::{Key, Keys, Variable};
 use crate::walk::{Walker, environment, origin};
 use crate::word::{Part, Word};
 
@@ -15,8 +15,19 @@ pub(super) enum Found {
     /// `$@`, `$*` and whole arrays.
     List {
         items: Vec<Word>,
-        joined: bool,
+        kind: List,
     },
+}
+
+/// `@` or `*`: what becomes of a list between double quotes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum List {
+    Separate,
+    Joined,
+}
+
+fn list_kind(name: &str) -> List {
+    if name == "*" { List::Joined } else { List::Separate }
 }
 
 impl Walker<'_> {
@@ -47,11 +58,11 @@ impl Walker<'_> {
                     fields.unknown(crate::limits::TOO_MUCH_TEXT);
                 }
             }
-            Some(Found::List { items, joined }) => self.list(&items, joined, quotes, fields),
+            Some(Found::List { items, kind }) => self.list(&items, kind, quotes, fields),
         }
     }
 
-    fn list(&mut self, items: &[Word], joined: bool, quotes: Quotes, fields: &mut Fields<'_>) {
+    fn list(&mut self, items: &[Word], kind: List, quotes: Quotes, fields: &mut Fields<'_>) {
         if !self.spend_words(items.len()) {
             return fields.unknown(crate::limits::TOO_MANY_WORDS);
         }
@@ -59,8 +70,8 @@ impl Walker<'_> {
             return fields.unknown("a list next to a dollar sign that stands for itself");
         }
         let separate = fields.separates();
-        if quotes == Quotes::Double && (joined || !separate) {
-            let separator = if joined { self.first_separator() } else { Some(" ".to_owned()) };
+        if quotes == Quotes::Double && (kind == List::Joined || !separate) {
+            let separator = if kind == List::Joined { self.first_separator() } else { Some(" ".to_owned()) };
             for (index, item) in items.iter().enumerate() {
                 if index > 0 {
                     match &separator {
@@ -141,7 +152,9 @@ impl Walker<'_> {
         }
         match name {
             "@" | "*" => match &self.shell.positional {
-                Some(all) => Found::List { items: all.get(1..).unwrap_or(&[]).to_vec(), joined: name == "*" },
+                Some(all) => {
+                    Found::List { items: all.get(1..).unwrap_or(&[]).to_vec(), kind: list_kind(name) }
+                }
                 None => Found::One(Word::unknown("the arguments of a script")),
             },
             "#" => match &self.shell.positional {
@@ -219,15 +232,15 @@ impl Walker<'_> {
         if let Some(which) = whole {
             return match variable {
                 Some(Variable { elements: Some(elements), .. }) => {
-                    Found::List { items: elements.into_values().collect(), joined: which == "*" }
+                    Found::List { items: elements.into_values().collect(), kind: list_kind(which) }
                 }
-                Some(variable) if variable.unset => Found::List { items: Vec::new(), joined: which == "*" },
-                Some(variable) => Found::List { items: vec![variable.value], joined: which == "*" },
+                Some(variable) if variable.unset => Found::List { items: Vec::new(), kind: list_kind(which) },
+                Some(variable) => Found::List { items: vec![variable.value], kind: list_kind(which) },
                 None => Found::One(self.variable_or_environment(name)),
             };
         }
-        let associative = variable.as_ref().is_some_and(|variable| variable.attributes.associative);
-        let key = self.key(subscript, associative, documents);
+        let keys = variable.as_ref().map_or(Keys::Numbers, |variable| variable.attributes.keys);
+        let key = self.key(subscript, keys, documents);
         match (variable, key) {
             (Some(Variable { elements: Some(elements), .. }), Some(key)) => {
                 let key = from_the_end(key, &elements);
@@ -244,10 +257,10 @@ impl Walker<'_> {
     pub(crate) fn key(
         &mut self,
         subscript: &[Piece<'_>],
-        associative: bool,
+        keys: Keys,
         documents: Documents<'_>,
     ) -> Option<Key> {
-        if associative {
+        if keys == Keys::Names {
             return self.value(subscript, documents).text().map(|text| Key::Name(text.to_owned()));
         }
         let word = self.arithmetic(subscript, documents);

@@ -21,8 +21,15 @@ enum Kind {
     Translated(Translation),
     Head { lines: bool, count: usize },
     Tail { lines: bool, count: usize },
-    Cut { characters: bool, delimiter: char, ranges: Vec<(usize, usize)> },
+    Cut { unit: Unit, delimiter: char, ranges: Vec<(usize, usize)> },
     Substituted(Vec<Substitution>),
+}
+
+/// What `cut` counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Unit {
+    Characters,
+    Fields,
 }
 
 #[derive(Debug)]
@@ -121,7 +128,7 @@ impl<'a> Filter<'a> {
     }
 
     fn cut(arguments: &[&'a str]) -> Option<Self> {
-        let (mut characters, mut delimiter, mut list) = (false, '\t', None);
+        let (mut unit, mut delimiter, mut list) = (Unit::Fields, '\t', None);
         let mut files = Vec::new();
         let mut arguments = arguments.iter();
         while let Some(argument) = arguments.next() {
@@ -136,7 +143,7 @@ impl<'a> Filter<'a> {
                 'd' => delimiter = value.chars().next()?,
                 'f' => list = Some(value),
                 'c' | 'b' => {
-                    characters = true;
+                    unit = Unit::Characters;
                     list = Some(value);
                 }
                 _ => return None,
@@ -149,7 +156,7 @@ impl<'a> Filter<'a> {
             let last = if last.is_empty() { usize::MAX } else { last.parse().ok()? };
             ranges.push((first, last));
         }
-        Some(Self { kind: Kind::Cut { characters, delimiter, ranges }, files })
+        Some(Self { kind: Kind::Cut { unit, delimiter, ranges }, files })
     }
 
     /// `sed s/plain/text/`, where nothing in the pattern is special.
@@ -204,8 +211,8 @@ impl<'a> Filter<'a> {
                 lines.get(lines.len().saturating_sub(*count)..)?.concat()
             }
             Kind::Tail { count, .. } => text.get(text.len().saturating_sub(*count)..)?.to_owned(),
-            Kind::Cut { characters, delimiter, ranges } => {
-                by_line(text, |line| cut(line, *characters, *delimiter, ranges))
+            Kind::Cut { unit, delimiter, ranges } => {
+                by_line(text, |line| cut(line, *unit, *delimiter, ranges))
             }
             Kind::Substituted(all) => by_line(text, |line| {
                 all.iter().fold(line.to_owned(), |line, substitution| substitution.apply(&line))
@@ -226,9 +233,9 @@ fn by_line(text: &str, change: impl Fn(&str) -> String) -> String {
     out
 }
 
-fn cut(line: &str, characters: bool, delimiter: char, ranges: &[(usize, usize)]) -> String {
+fn cut(line: &str, unit: Unit, delimiter: char, ranges: &[(usize, usize)]) -> String {
     let wanted = |index: usize| ranges.iter().any(|&(first, last)| (first..=last).contains(&(index + 1)));
-    if characters {
+    if unit == Unit::Characters {
         return line.chars().enumerate().filter(|(index, _)| wanted(*index)).map(|(_, char)| char).collect();
     }
     if !line.contains(delimiter) {

@@ -44,7 +44,7 @@ impl<'a> Parser<'a> {
                 let body = self.closed(DONE, "done")?;
                 Kind::Loop { condition, body }
             }
-            "for" | "select" => self.for_loop(word == "for")?,
+            "for" | "select" => self.for_loop(word)?,
             "case" => self.case()?,
             "{" => Kind::Group(self.closed(BRACE, "}")?),
             "[[" => self.conditional()?,
@@ -112,9 +112,9 @@ impl<'a> Parser<'a> {
         }
     }
 
-    fn for_loop(&mut self, arithmetic_allowed: bool) -> Result<Kind<'a>> {
+    fn for_loop(&mut self, keyword: &str) -> Result<Kind<'a>> {
         self.blanks();
-        if arithmetic_allowed && self.peek() == Some(b'(') && self.ahead() == Some(b'(') {
+        if keyword == "for" && self.peek() == Some(b'(') && self.ahead() == Some(b'(') {
             self.step();
             self.step();
             let Some(header) = self.arithmetic()? else {

@@ -6,6 +6,9 @@ use super::{Close, Parser, Result};
 use crate::syntax::{Operation, Parameter, Piece};
 use std::borrow::Cow;
 
+/// Most text that is read as arithmetic in vain, in bytes.
+const REREAD_BYTES: usize = 1024 * 1024;
+
 impl<'a> Parser<'a> {
     /// At `$`.
     pub(super) fn dollar(&mut self, quoting: Quoting) -> Result<Piece<'a>> {
@@ -84,6 +87,7 @@ impl<'a> Parser<'a> {
 
     /// After `((`, up to and with `))`. Nothing if it is not arithmetic after all but a subshell in parentheses.
     pub(super) fn arithmetic(&mut self) -> Result<Option<Vec<Piece<'a>>>> {
+        let start = self.at;
         let (depth, notes, documents) = (self.depth, self.notes.len(), self.documents.len());
         let pieces = self.nested(|parser| parser.bracketed(b')'));
         if let Ok(pieces) = pieces
@@ -91,6 +95,11 @@ impl<'a> Parser<'a> {
         {
             self.at += 1;
             return Ok(Some(pieces));
+        }
+        // What was read in vain is read again as commands: that must stay little.
+        self.reread += self.at.saturating_sub(start);
+        if self.reread > REREAD_BYTES {
+            return self.reject("too much that looks like arithmetic and is not");
         }
         self.depth = depth;
         self.notes.truncate(notes);

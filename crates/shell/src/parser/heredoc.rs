@@ -1,6 +1,6 @@
 //! Here-documents: the delimiter when the operator is read, the body after the next newline.
 
-use super::{Parser, Pending, Result};
+use super::{Parser, Pending, Result, Tabs};
 use crate::expand::ansi;
 use crate::syntax::{Document, Piece, SourceWord, Target};
 use std::borrow::Cow;
@@ -14,7 +14,7 @@ struct Line<'a> {
 
 impl<'a> Parser<'a> {
     /// After `<<` or `<<-`.
-    pub(super) fn document(&mut self, strips_tabs: bool) -> Result<Target<'a>> {
+    pub(super) fn document(&mut self, tabs: Tabs) -> Result<Target<'a>> {
         self.blanks();
         let Some(word) = self.word()? else {
             return self.reject("a here-document needs a delimiter");
@@ -26,7 +26,7 @@ impl<'a> Parser<'a> {
         }
         let index = self.documents.len();
         self.documents.push(Document { body: Cow::Borrowed(""), expands });
-        self.pending.push(Pending { delimiter, index, strips_tabs });
+        self.pending.push(Pending { delimiter, index, tabs, expands });
         Ok(Target::Document(index))
     }
 
@@ -68,8 +68,7 @@ impl<'a> Parser<'a> {
             return Ok(());
         }
         for pending in std::mem::take(&mut self.pending) {
-            let expands = self.documents.get(pending.index).is_some_and(|document| document.expands);
-            let body = self.document_body(&pending, expands);
+            let body = self.document_body(&pending);
             if let Some(document) = self.documents.get_mut(pending.index) {
                 document.body = body;
             }
@@ -86,7 +85,7 @@ impl<'a> Parser<'a> {
         Ok(())
     }
 
-    fn document_body(&mut self, pending: &Pending, expands: bool) -> Cow<'a, str> {
+    fn document_body(&mut self, pending: &Pending) -> Cow<'a, str> {
         let start = self.at;
         let mut stripped = String::new();
         loop {
@@ -95,9 +94,12 @@ impl<'a> Parser<'a> {
                     .push(format!("the here-document never ends with {}", pending.delimiter.escape_debug()));
                 return self.collected(pending, start, self.at, stripped);
             }
-            let line = self.body_line(expands);
-            let text =
-                if pending.strips_tabs { line.text.trim_start_matches('\t') } else { line.text.as_ref() };
+            let line = self.body_line(pending);
+            let text = if pending.tabs == Tabs::Stripped {
+                line.text.trim_start_matches('\t')
+            } else {
+                line.text.as_ref()
+            };
             if text == pending.delimiter {
                 self.at = line.next;
                 // The newline belongs to the list, which has read it already when the body began.
@@ -110,7 +112,7 @@ impl<'a> Parser<'a> {
                 self.at = line.next - after;
                 return self.collected(pending, start, line.start, stripped);
             }
-            if pending.strips_tabs {
+            if pending.tabs == Tabs::Stripped {
                 let raw = self.slice((line.start, line.next));
                 stripped.push_str(raw.trim_start_matches('\t'));
             }
@@ -119,11 +121,16 @@ impl<'a> Parser<'a> {
     }
 
     fn collected(&self, pending: &Pending, start: usize, end: usize, stripped: String) -> Cow<'a, str> {
-        if pending.strips_tabs { Cow::Owned(stripped) } else { Cow::Borrowed(self.slice((start, end))) }
+        if pending.tabs == Tabs::Stripped {
+            Cow::Owned(stripped)
+        } else {
+            Cow::Borrowed(self.slice((start, end)))
+        }
     }
 
     /// Reads a line from here; in a body that is expanded, `\` newline joins it with the next.
-    fn body_line(&self, expands: bool) -> Line<'a> {
+    fn body_line(&self, pending: &Pending) -> Line<'a> {
+        let expands = pending.expands;
         let start = self.at;
         let mut end = start;
         loop {

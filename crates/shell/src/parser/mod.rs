@@ -39,7 +39,15 @@ pub(crate) type Result<T> = std::result::Result<T, Reject>;
 struct Pending {
     delimiter: String,
     index: usize,
-    strips_tabs: bool,
+    tabs: Tabs,
+    expands: bool,
+}
+
+/// What happens to tabs at the front of lines: `<<` or `<<-`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Tabs {
+    Kept,
+    Stripped,
 }
 
 /// What ends the list that is being read.
@@ -69,6 +77,8 @@ pub(crate) struct Parser<'a> {
     after_time: bool,
     /// Where `((` turned out not to be arithmetic: each place is tried once.
     not_arithmetic: BTreeSet<usize>,
+    /// Bytes read as arithmetic that was none.
+    reread: usize,
     /// `shopt -s extglob` is somewhere in the text.
     extended_patterns: bool,
     notes: Vec<String>,
@@ -105,6 +115,7 @@ impl<'a> Parser<'a> {
             after_compound: false,
             after_time: false,
             not_arithmetic: BTreeSet::new(),
+            reread: 0,
             extended_patterns: text.contains("extglob"),
             notes: Vec::new(),
         }

@@ -3,8 +3,15 @@
 use super::cursor::{is_name, is_name_start};
 use super::word::{Escapes, Quoting};
 use super::{Close, Parser, Result};
-use crate::syntax::{Operation, Parameter, Piece, Place, TrimEnd};
+use crate::syntax::{Length, Operation, Parameter, Piece, Place, Reach, TrimEnd};
 use std::borrow::Cow;
+
+/// Whether `!` stands in front of the name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reference {
+    Direct,
+    Indirect,
+}
 
 impl<'a> Parser<'a> {
     /// After `${`.
@@ -41,6 +48,7 @@ impl<'a> Parser<'a> {
         if length || indirect {
             self.step();
         }
+        let reference = if indirect { Reference::Indirect } else { Reference::Direct };
         let Some(name) = self.parameter_name() else { return Ok(None) };
         let subscript = if self.peek() == Some(b'[') && name.bytes().next().is_some_and(is_name_start) {
             self.at += 1;
@@ -48,7 +56,7 @@ impl<'a> Parser<'a> {
         } else {
             None
         };
-        let operation = if length { Some(Operation::Length) } else { self.operation(quoting, indirect)? };
+        let operation = if length { Some(Operation::Length) } else { self.operation(quoting, reference)? };
         let closed = self.peek() == Some(b'}');
         let Some(operation) = operation.filter(|_| closed) else { return Ok(None) };
         self.at += 1;
@@ -99,12 +107,15 @@ impl<'a> Parser<'a> {
         })
     }
 
-    fn operation(&mut self, quoting: Quoting, indirect: bool) -> Result<Option<Operation<'a>>> {
+    fn operation(&mut self, quoting: Quoting, reference: Reference) -> Result<Option<Operation<'a>>> {
         let Some(operator) = self.peek() else { return self.reject("`${` is not closed") };
         if operator == b'}' {
             return Ok(Some(Operation::Plain));
         }
-        if indirect && matches!(operator, b'*' | b'@') && self.peek_at(1) == Some(b'}') {
+        if reference == Reference::Indirect
+            && matches!(operator, b'*' | b'@')
+            && self.peek_at(1) == Some(b'}')
+        {
             self.at += 1;
             return Ok(Some(Operation::Names));
         }
@@ -115,14 +126,14 @@ impl<'a> Parser<'a> {
                 Operation::Default { operator, colon: false, word: self.operand(quoting, &[])? }
             }
             b'#' | b'%' => {
-                let longest = self.eat(operator);
+                let length = if self.eat(operator) { Length::Longest } else { Length::Shortest };
                 let end = if operator == b'#' { TrimEnd::Front } else { TrimEnd::Back };
-                Operation::Trim { end, longest, pattern: self.operand(Quoting::None, &[])? }
+                Operation::Trim { end, length, pattern: self.operand(Quoting::None, &[])? }
             }
-            b'/' => self.replacement(quoting)?,
+            b'/' => self.replacement()?,
             b'^' | b',' | b'~' => {
-                let all = self.eat(operator);
-                Operation::Case { operator, all, pattern: self.operand(Quoting::None, &[])? }
+                let reach = if self.eat(operator) { Reach::All } else { Reach::First };
+                Operation::Case { operator, reach, pattern: self.operand(Quoting::None, &[])? }
             }
             b'@' => {
                 let Some(letter) = self.peek().filter(u8::is_ascii_alphabetic) else { return Ok(None) };
@@ -162,7 +173,7 @@ impl<'a> Parser<'a> {
     }
 
     /// After `${name/`.
-    fn replacement(&mut self, quoting: Quoting) -> Result<Operation<'a>> {
+    fn replacement(&mut self) -> Result<Operation<'a>> {
         let place = match self.peek() {
             Some(b'/') => Place::All,
             Some(b'#') => Place::Front,
@@ -173,12 +184,7 @@ impl<'a> Parser<'a> {
             self.step();
         }
         let pattern = self.operand(Quoting::None, b"/")?;
-        let replacement = if self.eat(b'/') {
-            let _ = quoting;
-            self.operand(Quoting::None, &[])?
-        } else {
-            Vec::new()
-        };
+        let replacement = if self.eat(b'/') { self.operand(Quoting::None, &[])? } else { Vec::new() };
         Ok(Operation::Replace { place, pattern, replacement })
     }
 

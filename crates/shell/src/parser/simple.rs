@@ -1,10 +1,10 @@
 //! Simple commands: assignments, words, redirections, and the functions that begin like them.
 
 use super::cursor::{is_meta, is_name, is_name_start};
-use super::{Parser, Result, list::RESERVED};
+use super::{Parser, Result, Tabs, list::RESERVED};
 use crate::syntax::{
     AssignedValue, Assignment, Command, Descriptor, Element, Kind, Operator, Piece, Redirect, Simple,
-    SourceWord, Target,
+    SourceWord, Target, Writing,
 };
 use std::borrow::Cow;
 
@@ -150,7 +150,7 @@ impl<'a> Parser<'a> {
         } else {
             None
         };
-        let append = self.eat(b'+');
+        let writing = if self.eat(b'+') { Writing::Append } else { Writing::Replace };
         if self.peek() != Some(b'=') {
             return Ok(None);
         }
@@ -163,13 +163,13 @@ impl<'a> Parser<'a> {
             if !self.peek().is_none_or(is_meta) || self.peek() == Some(b'(') {
                 return self.reject("text directly behind an array");
             }
-            return Ok(Some(Assignment { name, subscript, append, value }));
+            return Ok(Some(Assignment { name, subscript, writing, value }));
         }
         let start = self.at;
         let mut pieces = Vec::new();
         self.word_pieces(&mut pieces)?;
         let value = AssignedValue::Scalar(SourceWord { pieces, span: (start, self.at) });
-        Ok(Some(Assignment { name, subscript, append, value }))
+        Ok(Some(Assignment { name, subscript, writing, value }))
     }
 
     /// At the `(` of an array literal.
@@ -212,7 +212,7 @@ impl<'a> Parser<'a> {
             return Ok(None);
         };
         let target = match operator {
-            (Operator::HereDocument, strips_tabs) => self.document(strips_tabs)?,
+            (Operator::HereDocument, tabs) => self.document(tabs)?,
             _ => {
                 self.blanks();
                 let start = self.at;
@@ -262,7 +262,7 @@ impl<'a> Parser<'a> {
     }
 
     /// The operator, and for a here-document whether it strips tabs.
-    fn operator(&mut self) -> Option<(Operator, bool)> {
+    fn operator(&mut self) -> Option<(Operator, Tabs)> {
         let first = self.peek()?;
         let second = self.ahead();
         if second == Some(b'(') && first != b'&' {
@@ -275,10 +275,10 @@ impl<'a> Parser<'a> {
                     Some(b'<') => return Some(self.here()),
                     Some(b'&') => Operator::DuplicateInput,
                     Some(b'>') => Operator::ReadWrite,
-                    _ => return Some((Operator::Read, false)),
+                    _ => return Some((Operator::Read, Tabs::Kept)),
                 };
                 self.step();
-                Some((operator, false))
+                Some((operator, Tabs::Kept))
             }
             (b'>', _) => {
                 self.step();
@@ -286,28 +286,28 @@ impl<'a> Parser<'a> {
                     Some(b'>') => Operator::Append,
                     Some(b'&') => Operator::DuplicateOutput,
                     Some(b'|') => Operator::Write,
-                    _ => return Some((Operator::Write, false)),
+                    _ => return Some((Operator::Write, Tabs::Kept)),
                 };
                 self.step();
-                Some((operator, false))
+                Some((operator, Tabs::Kept))
             }
             (b'&', Some(b'>')) => {
                 self.step();
                 self.step();
                 let append = self.eat(b'>');
-                Some((if append { Operator::AppendBoth } else { Operator::WriteBoth }, false))
+                Some((if append { Operator::AppendBoth } else { Operator::WriteBoth }, Tabs::Kept))
             }
             _ => None,
         }
     }
 
     /// At the second `<`.
-    fn here(&mut self) -> (Operator, bool) {
+    fn here(&mut self) -> (Operator, Tabs) {
         self.step();
         if self.eat(b'<') {
-            return (Operator::HereString, false);
+            return (Operator::HereString, Tabs::Kept);
         }
-        (Operator::HereDocument, self.eat(b'-'))
+        (Operator::HereDocument, if self.eat(b'-') { Tabs::Stripped } else { Tabs::Kept })
     }
 }
 

@@ -18,7 +18,7 @@ fn here_documents() {
         ("cat <<E | b\nx\nE", &["cat", "b"]),
         ("(cat <<E\nx\nE\n) | b", &["cat", "b"]),
         ("x=$(cat <<E\n1) ' \" `` \nE\n); b", &["cat", "b"]),
-        ("cat <<E $(b\nc)\nx\nE\nd", &["b", "c", "cat ‹the output of c›", "d"]),
+        ("cat <<E $(b\nc)\nx\nE\nd", &["b", "c", "cat ‹the output of b›‹the output of c›", "d"]),
         ("cat <<E # c '\nx\nE\nb", &["cat", "b"]),
         ("cat <<E>f;b\nx\nE", &["cat", "b"]),
         ("echo \"<<E\"\nb", &["echo <<E", "b"]),

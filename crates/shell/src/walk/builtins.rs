@@ -154,7 +154,7 @@ impl Walker<'_> {
             self.add_doubt(index, format!("code that is not known: {why}"));
         }
         let outer = std::mem::replace(&mut self.input, call.input.clone());
-        self.into_output(&call.output, |walker| walker.run_code(text, via, call.span));
+        self.with_output(&call.output, |walker| walker.run_code(text, via, call.span));
         self.input = outer;
         if text.text().is_none() { self.unknown_code() } else { self.here() }
     }

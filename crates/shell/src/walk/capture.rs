@@ -4,7 +4,7 @@ use super::state::{BRANCHED, Data};
 use super::{Walker, origin};
 use crate::expand::Documents;
 use crate::paths::normal;
-use crate::syntax::{Flow, Script};
+use crate::syntax::{Flow, Script, Writing};
 use crate::word::{Part, Word};
 use std::rc::Rc;
 
@@ -27,7 +27,7 @@ pub(super) enum Output {
     /// Into a file, by normal absolute path.
     File {
         path: String,
-        append: bool,
+        writing: Writing,
     },
 }
 
@@ -90,12 +90,12 @@ impl Walker<'_> {
         match output {
             Output::Stream => self.print(data),
             Output::Elsewhere => {}
-            Output::File { path, append } => self.write_file(path, data, *append),
+            Output::File { path, writing } => self.write_file(path, data, *writing),
         }
     }
 
     /// Runs `inner` with its output going to `output`.
-    pub(super) fn into_output<T>(&mut self, output: &Output, inner: impl FnOnce(&mut Self) -> T) -> T {
+    pub(super) fn with_output<T>(&mut self, output: &Output, inner: impl FnOnce(&mut Self) -> T) -> T {
         if *output == Output::Stream {
             return inner(self);
         }
@@ -104,12 +104,12 @@ impl Walker<'_> {
         result
     }
 
-    pub(super) fn write_file(&mut self, path: &str, data: Data, append: bool) {
+    pub(super) fn write_file(&mut self, path: &str, data: Data, writing: Writing) {
         if path == "/dev/null" {
             return;
         }
         let mut word = Word::default();
-        if append {
+        if writing == Writing::Append {
             word = match self.shell.files.get(path) {
                 Some(before) => before.word(),
                 None => Word::unknown(origin::contents(path)),

@@ -234,7 +234,7 @@ impl Walker<'_> {
         }
         let index = self.emit_call(&call, call.effects.clone());
         let output = call.output.clone();
-        self.into_output(&output, |walker| {
+        self.with_output(&output, |walker| {
             let word = match data {
                 Data::File(source) => Word::literal(source),
                 _ => Word::literal(path),

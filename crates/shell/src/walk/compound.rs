@@ -28,7 +28,7 @@ impl Walker<'_> {
         let input = redirected.input_or(&self.input);
         let outer = std::mem::replace(&mut self.input, input);
         let outcome =
-            self.into_output(&redirected.output, |walker| walker.compound_body(kind, span, documents));
+            self.with_output(&redirected.output, |walker| walker.compound_body(kind, span, documents));
         self.input = outer;
         outcome
     }

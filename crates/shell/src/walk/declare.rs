@@ -1,10 +1,10 @@
 //! Assignments and the builtins that make, mark and drop variables.
 
 use super::simple::Call;
-use super::state::{Attributes, Key, Letters, Variable};
+use super::state::{Attributes, Key, Keys, Letters, Variable};
 use super::{Outcome, Walker, origin};
 use crate::expand::{ARRAY, Documents, is_name};
-use crate::syntax::{AssignedValue, Assignment, Element};
+use crate::syntax::{AssignedValue, Assignment, Element, Writing};
 use crate::word::{Part, Word};
 use leashd_types::Effect;
 use std::collections::BTreeMap;
@@ -22,9 +22,13 @@ impl Walker<'_> {
         }
         match &assignment.value {
             AssignedValue::Array(elements) => {
-                let start = if assignment.append { self.elements_of(&name) } else { BTreeMap::new() };
-                let associative = self.attributes(&name).associative;
-                let elements = self.array(elements, start, associative, documents);
+                let start = if assignment.writing == Writing::Append {
+                    self.elements_of(&name)
+                } else {
+                    BTreeMap::new()
+                };
+                let keys = self.attributes(&name).keys;
+                let elements = self.array(elements, start, keys, documents);
                 let mut variable = Variable::array(elements);
                 variable.attributes = self.attributes(&name);
                 let value = variable.value.clone();
@@ -35,13 +39,13 @@ impl Walker<'_> {
                 let value = self.assigned(&word.pieces, documents);
                 match &assignment.subscript {
                     Some(subscript) => {
-                        let associative = self.attributes(&name).associative;
-                        let key = self.key(subscript, associative, documents);
+                        let keys = self.attributes(&name).keys;
+                        let key = self.key(subscript, keys, documents);
                         self.set_element(&name, key, value.clone());
                         (name, value)
                     }
                     None => {
-                        let value = self.assign(&name, value, assignment.append);
+                        let value = self.assign(&name, value, assignment.writing);
                         (name, value)
                     }
                 }
@@ -62,10 +66,10 @@ impl Walker<'_> {
     }
 
     /// Sets a variable to a value, as its attributes have it.
-    pub(super) fn assign(&mut self, name: &str, value: Word, append: bool) -> Word {
+    pub(super) fn assign(&mut self, name: &str, value: Word, writing: Writing) -> Word {
         let attributes = self.attributes(name);
         let mut value = value;
-        if append {
+        if writing == Writing::Append {
             let mut whole = self.variable_or_environment(name);
             if attributes.integer {
                 whole.push(Part::Text("+".to_owned()));
@@ -117,7 +121,7 @@ impl Walker<'_> {
         &mut self,
         source: &[Element<'_>],
         start: BTreeMap<Key, Word>,
-        associative: bool,
+        keys: Keys,
         documents: Documents<'_>,
     ) -> BTreeMap<Key, Word> {
         let mut elements = start;
@@ -128,7 +132,7 @@ impl Walker<'_> {
         for element in source {
             let at = next.unwrap_or(0);
             if let Some(subscript) = &element.subscript {
-                let key = self.key(subscript, associative, documents);
+                let key = self.key(subscript, keys, documents);
                 let value = self.value(&element.value.pieces, documents);
                 let key = key.unwrap_or(Key::Index(at));
                 if let Key::Index(index) = &key {
@@ -148,7 +152,7 @@ impl Walker<'_> {
 
     /// `name=(…)` as an argument: kept for the builtin that declares it.
     pub(crate) fn array_argument(&mut self, elements: &[Element<'_>], documents: Documents<'_>) {
-        let elements = self.array(elements, BTreeMap::new(), false, documents);
+        let elements = self.array(elements, BTreeMap::new(), Keys::Numbers, documents);
         self.arrays.push_back(elements);
     }
 
@@ -156,7 +160,7 @@ impl Walker<'_> {
     pub(super) fn declare(&mut self, name: &str, call: &Call) -> Outcome {
         let mut effects = call.effects.clone();
         let mut attributes = Attributes { exported: name == "export", ..Attributes::default() };
-        let (mut functions, mut array) = (false, false);
+        let mut functions = false;
         let mut operands = Vec::new();
         for word in call.arguments() {
             match word.text().filter(|text| text.len() > 1) {
@@ -166,8 +170,8 @@ impl Walker<'_> {
                             'x' => attributes.exported = true,
                             'i' => attributes.integer = true,
                             'n' if name != "export" => attributes.reference = true,
-                            'A' => (attributes.associative, array) = (true, true),
-                            'a' => array = true,
+                            'A' => attributes.keys = Keys::Names,
+                            'a' => attributes.indexed = true,
                             'l' => attributes.letters = Letters::Lower,
                             'u' => attributes.letters = Letters::Upper,
                             'f' | 'F' => functions = true,
@@ -183,7 +187,7 @@ impl Walker<'_> {
             return self.exported_functions(&operands, call);
         }
         for word in operands {
-            self.declared(name, word, attributes, array, &mut effects, call);
+            self.declared(name, word, attributes, &mut effects, call);
         }
         self.deliver(super::state::Data::Inherited, &call.output);
         self.emit_call(call, effects);
@@ -213,7 +217,6 @@ impl Walker<'_> {
         builtin: &str,
         word: &Word,
         attributes: Attributes,
-        array: bool,
         effects: &mut Vec<Effect>,
         call: &Call,
     ) {
@@ -228,7 +231,7 @@ impl Walker<'_> {
             }
             None => (prefix, None),
         };
-        let append = target.ends_with('+');
+        let writing = if target.ends_with('+') { Writing::Append } else { Writing::Replace };
         let target = target.trim_end_matches('+').to_owned();
         if target.contains('[') {
             self.hidden_code(&target, "a subscript");
@@ -250,12 +253,15 @@ impl Walker<'_> {
         all.exported |= attributes.exported;
         all.integer |= attributes.integer;
         all.reference |= attributes.reference;
-        all.associative |= attributes.associative;
+        all.indexed |= attributes.indexed;
+        if attributes.keys == Keys::Names {
+            all.keys = Keys::Names;
+        }
         if attributes.letters != Letters::Kept {
             all.letters = attributes.letters;
         }
         let Some(value) = value else {
-            self.mark(&name, all, array);
+            self.mark(&name, all);
             if attributes.exported {
                 let value = self.variable_or_environment(&name);
                 self.set_effects(&name, &value, effects, call.span);
@@ -276,21 +282,23 @@ impl Walker<'_> {
         if value.unknown_reason() == Some(ARRAY)
             && let Some(elements) = self.arrays.pop_front()
         {
-            let known = !all.associative && !append;
+            let known = all.keys == Keys::Numbers && writing == Writing::Replace;
             let array = if known { Variable::array(elements) } else { Variable::scalar(value) };
             return self.set_variable(&name, Variable { attributes: all, ..array });
         }
         self.set_variable(&name, variable);
-        let value = self.assign(&name, value, append);
+        let value = self.assign(&name, value, writing);
         self.set_effects(&name, &value, effects, call.span);
     }
 
     /// A declaration without a value.
-    fn mark(&mut self, name: &str, attributes: Attributes, array: bool) {
+    fn mark(&mut self, name: &str, attributes: Attributes) {
         let known = self.shell.variables.get(name).map(|variable| Variable::clone(variable));
         let mut variable = match known {
             Some(variable) => variable,
-            None if array => Variable { unset: true, ..Variable::array(BTreeMap::new()) },
+            None if attributes.indexed || attributes.keys == Keys::Names => {
+                Variable { unset: true, ..Variable::array(BTreeMap::new()) }
+            }
             None if attributes.integer || attributes.letters != Letters::Kept => {
                 Variable { unset: true, ..Variable::default() }
             }

@@ -4,6 +4,7 @@ use super::simple::Call;
 use super::state::{Data, Key, Variable};
 use super::{Outcome, Walker, origin};
 use crate::fold;
+use crate::syntax::Writing;
 use crate::word::Word;
 use std::collections::BTreeMap;
 
@@ -91,7 +92,7 @@ impl Walker<'_> {
         match name.text() {
             Some(name) if crate::expand::is_name(name) => {
                 let name = self.referred(name).to_owned();
-                self.assign(&name, value, false);
+                self.assign(&name, value, Writing::Replace);
             }
             Some(name) => {
                 let base = name.split('[').next().unwrap_or("").to_owned();
@@ -196,7 +197,7 @@ impl Walker<'_> {
                     );
                 }
                 Some(name) => {
-                    if self.shell.variables.get(name).is_none() && self.shell.functions.contains_key(name) {
+                    if !self.shell.variables.contains_key(name) && self.shell.functions.contains_key(name) {
                         self.shell_mut().functions.remove(name);
                     }
                     self.set_variable(name, Variable { unset: true, ..Variable::default() });

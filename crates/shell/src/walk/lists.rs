@@ -2,6 +2,7 @@
 
 use super::{Outcome, Walker};
 use crate::expand::Documents;
+use crate::limits::{LEVELS, TOO_DEEP};
 use crate::syntax::{Command, End, Item, Join, Kind, Pipeline, Script};
 use crate::walk::state::Data;
 use std::rc::Rc;
@@ -111,6 +112,17 @@ impl Walker<'_> {
     }
 
     pub(super) fn command(&mut self, command: &Command<'_>, documents: Documents<'_>) -> Outcome {
+        if self.levels >= LEVELS {
+            self.unclear(TOO_DEEP);
+            return self.here();
+        }
+        self.levels += 1;
+        let outcome = self.command_inside(command, documents);
+        self.levels -= 1;
+        outcome
+    }
+
+    fn command_inside(&mut self, command: &Command<'_>, documents: Documents<'_>) -> Outcome {
         match &command.kind {
             Kind::Simple(simple) => self.simple(simple, &command.redirects, command.span, documents),
             Kind::Function { name, body } => {

@@ -41,6 +41,8 @@ pub(crate) struct Walker<'e> {
     /// Where code that is not in the line itself comes from.
     span: Option<Span>,
     depth: u32,
+    /// How many commands surround this point.
+    levels: u32,
     left: Left,
     /// What cannot be told about the command that is being read.
     notes: Vec<String>,
@@ -99,6 +101,7 @@ impl<'e> Walker<'e> {
             via: Vec::new(),
             span: None,
             depth: 0,
+            levels: 0,
             left: Left {
                 words: WORDS,
                 text: COPIED_BYTES,

@@ -58,7 +58,7 @@ pub(crate) fn output(program: &str, arguments: &[Word], input: Option<&Word>) ->
     }
     let texts = || arguments.iter().filter_map(Word::text);
     if COUNTERS.contains(&name)
-        || name == "grep" && texts().any(|text| is_count_flag(text))
+        || name == "grep" && texts().any(is_count_flag)
         || name == "date" && texts().any(|text| matches!(text, "+%s" | "+%Y" | "+%s%N"))
         || name == "id" && texts().any(|text| matches!(text, "-u" | "-g"))
         || name == "stat" && texts().any(|text| matches!(text, "%s" | "-c%s" | "%Y" | "-c%Y"))

@@ -8,6 +8,7 @@ use crate::expand::pattern::Pattern;
 use crate::fold;
 use crate::knowledge::{self, Argv, Description, Nested, Stdin};
 use crate::paths::{base_name, join, normal};
+use crate::syntax::Writing;
 use crate::word::{Part, Word};
 use leashd_types::{CodeSource, Effect, PathText};
 
@@ -175,10 +176,11 @@ impl Walker<'_> {
         let absolute = |path: &str| join(path, directory.as_deref());
         match base {
             "tee" => {
-                let append =
+                let appends =
                     call.arguments().iter().any(|word| matches!(word.text(), Some("-a" | "--append")));
+                let writing = if appends { Writing::Append } else { Writing::Replace };
                 for path in operands.iter().filter_map(|path| absolute(path)) {
-                    self.write_file(&normal(&path), call.input.clone(), append);
+                    self.write_file(&normal(&path), call.input.clone(), writing);
                 }
             }
             "cp" | "mv" | "ln" | "install" => {
@@ -241,10 +243,11 @@ impl Walker<'_> {
             }
             self.branch(|walker| walker.described(call));
         }
-        if may_vanish(&first) && call.words.len() > 1 {
+        let vanishing = call.words.iter().take_while(|word| may_vanish(word)).count();
+        if vanishing > 0 && call.words.len() > vanishing {
             // An empty value leaves no word: what follows is the program then.
             self.notes.clone_from(&notes);
-            let mut rest = call.without(1, Lookup::Everything);
+            let mut rest = call.without(vanishing, Lookup::Everything);
             rest.output = Output::Elsewhere;
             self.branch(|walker| walker.subshell(|walker| walker.call(rest)));
         }

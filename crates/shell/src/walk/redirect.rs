@@ -6,7 +6,7 @@ use super::state::{Data, Variable};
 use crate::expand::Documents;
 use crate::parser;
 use crate::paths::{join, normal, path_text};
-use crate::syntax::{Descriptor, Operator, Redirect, Target};
+use crate::syntax::{Descriptor, Operator, Redirect, Target, Writing};
 use crate::word::{Part, Word};
 use leashd_types::{Direction, Effect, Host, PathText};
 
@@ -18,6 +18,14 @@ pub(super) struct Redirected {
     pub(super) output: Output,
     /// Input opened under a number of its own.
     pub(super) opened: Vec<(u32, Data)>,
+}
+
+/// What a file is opened for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Access {
+    Read,
+    Write,
+    Both,
 }
 
 impl Redirected {
@@ -73,7 +81,7 @@ impl Walker<'_> {
     }
 
     fn open(&mut self, operator: Operator, number: Option<u32>, word: &Word, into: &mut Redirected) {
-        let (reads, writes, append) = match operator {
+        let (access, writing) = match operator {
             Operator::DuplicateInput | Operator::DuplicateOutput if duplicates(word) => {
                 return self.duplicate(operator, number, word, into);
             }
@@ -81,12 +89,15 @@ impl Walker<'_> {
                 self.note("input taken from something that is not known");
                 return into.input = Some(Data::unknown("input that is not known"));
             }
-            Operator::Read => (true, false, false),
-            Operator::ReadWrite => (true, true, false),
-            Operator::Append | Operator::AppendBoth => (false, true, true),
-            Operator::Write | Operator::WriteBoth | Operator::DuplicateOutput => (false, true, false),
+            Operator::Read => (Access::Read, Writing::Replace),
+            Operator::ReadWrite => (Access::Both, Writing::Replace),
+            Operator::Append | Operator::AppendBoth => (Access::Write, Writing::Append),
+            Operator::Write | Operator::WriteBoth | Operator::DuplicateOutput => {
+                (Access::Write, Writing::Replace)
+            }
             Operator::HereString | Operator::HereDocument => return,
         };
+        let (reads, writes) = (access != Access::Write, access != Access::Read);
         if let Some(host) = network(word) {
             let direction = if writes { Direction::Send } else { Direction::Fetch };
             into.effects.push(Effect::Network { host, direction });
@@ -110,28 +121,28 @@ impl Walker<'_> {
             };
             open_input(if operator == Operator::ReadWrite { number.or(Some(0)) } else { number }, data, into);
         }
-        self.path_effects(word, reads, writes, into);
+        self.path_effects(word, access, into);
         let standard_output = matches!(number, None | Some(1)) && writes && operator != Operator::ReadWrite;
         if standard_output {
             into.output = match &path {
                 Some(path) if Self::is_stream(path) && path != "/dev/null" => Output::Stream,
-                Some(path) => Output::File { path: normal(path), append },
+                Some(path) => Output::File { path: normal(path), writing },
                 None => Output::Elsewhere,
             };
         } else if let Some(path) = path.filter(|_| writes) {
-            self.write_file(&normal(&path), Data::unknown("what a command wrote"), append);
+            self.write_file(&normal(&path), Data::unknown("what a command wrote"), writing);
         }
     }
 
-    fn path_effects(&self, word: &Word, reads: bool, writes: bool, into: &mut Redirected) {
+    fn path_effects(&self, word: &Word, access: Access, into: &mut Redirected) {
         for path in self.path_texts(word) {
             if matches!(&path, PathText::Exact(path) if Self::is_stream(path)) {
                 continue;
             }
-            if reads {
+            if access != Access::Write {
                 into.effects.push(Effect::Read { path: path.clone() });
             }
-            if writes {
+            if access != Access::Read {
                 into.effects.push(Effect::Write { path });
             }
         }

@@ -109,9 +109,9 @@ impl Walker<'_> {
             self.set_effects(&name, &value, &mut effects, span);
             assigned.push((name, value));
         }
-        if let Output::File { path, append } = &redirected.output {
+        if let Output::File { path, writing } = &redirected.output {
             // `$(< file)` prints the file; anything else that has no command writes nothing.
-            self.write_file(path, Data::text(""), *append);
+            self.write_file(path, Data::text(""), *writing);
         } else if simple.assignments.is_empty()
             && let Some(data) = redirected.input
         {
@@ -164,7 +164,7 @@ impl Walker<'_> {
         let names: Vec<String> = call.assignments.iter().map(|(name, _)| name.clone()).collect();
         let outcome = self.call(call);
         let restored = |shell: Rc<Shell>| without_prefix(shell, &before, &names);
-        self.shell = restored(Rc::clone(&self.shell));
+        self.shell = without_prefix(Rc::clone(&self.shell), &before, &names);
         Outcome { success: outcome.success.map(restored), failure: outcome.failure.map(restored) }
     }
 
@@ -229,7 +229,7 @@ impl Walker<'_> {
             self.emit_call(&call, call.effects.clone());
         }
         let output = call.output.clone();
-        self.into_output(&output, |walker| {
+        self.with_output(&output, |walker| {
             walker.call_function(name, &call.words, call.span, &call.input);
         });
         if !certain {

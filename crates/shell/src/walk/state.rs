@@ -57,9 +57,18 @@ pub(crate) struct Attributes {
     pub(crate) integer: bool,
     /// `declare -n`
     pub(crate) reference: bool,
-    /// `declare -A`
-    pub(crate) associative: bool,
+    /// `declare -a`
+    pub(crate) indexed: bool,
+    pub(crate) keys: Keys,
     pub(crate) letters: Letters,
+}
+
+/// What the subscripts of an array are; `declare -A` makes them names.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Keys {
+    #[default]
+    Numbers,
+    Names,
 }
 
 /// `declare -l` and `-u`.
