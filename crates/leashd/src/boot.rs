@@ -58,7 +58,7 @@ impl Session {
     pub(crate) fn prepare(settings: &Settings, plan: Plan) -> Result<Self, Failure> {
         let directory = real_directory(&plan.directory)?;
         let approved = approved(settings, &directory)?;
-        let rules = Arc::new(policies::load(settings, &plan.policy)?);
+        let rules = Arc::new(policies::load(settings, &plan.policy, &directory)?);
         let home = PrivateDir::create(&settings.home).map_err(Failure::failed)?;
         let limits = limits(settings, &rules);
         let secrets = Secrets::new(secret_values(&plan.environment)).map_err(Failure::failed)?;

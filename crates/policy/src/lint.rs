@@ -11,7 +11,7 @@ mod shadow;
 #[cfg(test)]
 mod tests;
 
-pub use coverage::{known_programs, unknown_programs};
+pub use coverage::{Given, UnknownProgram, known_programs, unknown_programs};
 
 use crate::load::Source;
 use crate::rules::Layer;

@@ -183,7 +183,7 @@ fn implied(class: Class) -> &'static [Class] {
         Class::ServiceQuery | Class::ServiceChange | Class::ServiceDestroy | Class::ServiceUnknown => {
             &[Class::Service]
         }
-        Class::Kill | Class::MachinePackages | Class::Agent => &[Class::System],
+        Class::Kill | Class::MachinePackages | Class::Scheduled | Class::Agent => &[Class::System],
         Class::ContainedProgram => &[Class::UnknownProgram],
         _ => &[],
     }
