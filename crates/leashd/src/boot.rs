@@ -11,7 +11,8 @@ use leashd_agents::{Agent, Conversation, Launch};
 use leashd_connectors::terminal::Keys;
 use leashd_connectors::{Desk, EVENTS_MAX};
 use leashd_engine::{Engine, Limits, Opening};
-use leashd_gate::{AuditLog, Durability, Gate, Interactive, Secrets, Snapshot};
+use leashd_gate::audit::Record;
+use leashd_gate::{AuditError, AuditLog, Durability, Gate, Interactive, Secrets, Snapshot};
 use leashd_policy::Rules;
 use leashd_sandbox::PrivateDir;
 use leashd_types::{
@@ -57,7 +58,7 @@ impl Session {
     pub(crate) fn prepare(settings: &Settings, plan: Plan) -> Result<Self, Failure> {
         let directory = real_directory(&plan.directory)?;
         let approved = approved(settings, &directory)?;
-        let rules = Arc::new(policies::load(settings, &plan.policy)?);
+        let rules = Arc::new(policies::load(settings, &plan.policy, &directory)?);
         let home = PrivateDir::create(&settings.home).map_err(Failure::failed)?;
         let limits = limits(settings, &rules);
         let secrets = Secrets::new(secret_values(&plan.environment)).map_err(Failure::failed)?;
@@ -109,6 +110,15 @@ impl Session {
 
     pub(crate) fn id(&self) -> &SessionId {
         &self.opening.session
+    }
+
+    pub(crate) fn facts(&self) -> &Facts {
+        &self.link.snapshot.facts
+    }
+
+    /// Puts something that is not a tool call into the audit log.
+    pub(crate) fn record(&self, record: Record) -> Result<(), AuditError> {
+        self.gate.record(Some(&self.opening.session), record).map(drop)
     }
 
     /// Runs the session with one connector, until the connector is done.

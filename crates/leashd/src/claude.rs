@@ -14,8 +14,12 @@ use std::sync::Arc;
 /// This binary, whose `main` becomes a supervisor when asked.
 pub(crate) const SUPERVISOR: &str = "/proc/self/exe";
 
-/// A session's plan with the installed Claude Code.
-pub(crate) async fn plan(settings: &Settings, args: &SessionArgs, keys: Keys) -> Result<Plan, Failure> {
+/// A session's plan with the installed Claude Code, and that agent.
+pub(crate) async fn plan(
+    settings: &Settings,
+    args: &SessionArgs,
+    keys: Keys,
+) -> Result<(Plan, ClaudeCode), Failure> {
     let environment = allowed_environment(std::env::vars_os(), &[]);
     let agent = find(&environment).await?;
     let mut mcp_servers = settings.mcp_servers.clone();
@@ -24,8 +28,8 @@ pub(crate) async fn plan(settings: &Settings, args: &SessionArgs, keys: Keys) ->
         // What the person configured stands before what a project says.
         mcp_servers.entry(name).or_insert(server);
     }
-    Ok(Plan {
-        agent: Arc::new(agent),
+    let plan = Plan {
+        agent: Arc::new(agent.clone()),
         directory,
         policy: args.policy.clone(),
         model: args.model.clone(),
@@ -34,7 +38,8 @@ pub(crate) async fn plan(settings: &Settings, args: &SessionArgs, keys: Keys) ->
         environment,
         config_directory: std::env::var_os("CLAUDE_CONFIG_DIR").map(Into::into),
         mcp_servers,
-    })
+    };
+    Ok((plan, agent))
 }
 
 /// The installed Claude Code, if it is there and new enough.

@@ -100,6 +100,33 @@ pub(crate) enum PolicyCommand {
     Check(CheckArgs),
     /// Print the verdict with every command, effect and rule behind it
     Explain(ExplainArgs),
+    /// Run the examples of the rules, or the cases of a file; exit status 1 if one fails
+    Test(TestArgs),
+    /// Find rules that never decide and rules that decide everything; exit status 1 if there are any
+    Lint(LintArgs),
+    /// Print the rules in force in the order of judgement, and where each comes from
+    Show(ShowArgs),
+    /// Compare two policies call by call; exit status 1 if the second allows more
+    #[command(
+        after_help = "Examples:\n  leashd policy diff default strict\n  leashd policy diff default,dev-tools \
+                            mine.yaml --corpus cases.jsonl"
+    )]
+    Diff(DiffArgs),
+    /// Judge what the audit log holds again, under another policy; exit status 1 if that allows more
+    Simulate(SimulateArgs),
+    /// Translate the rules of another program
+    Import(ImportArgs),
+}
+
+/// Where a judgement is made.
+#[derive(Debug, Args)]
+pub(crate) struct PlaceArgs {
+    /// Directory the command would run in
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    pub(crate) dir: PathBuf,
+    /// Judge as if the kernel were proven to hold the boundary
+    #[arg(long)]
+    pub(crate) contained: bool,
 }
 
 /// What a judgement rests on.
@@ -108,12 +135,8 @@ pub(crate) struct JudgeArgs {
     /// Policy file or built-in name; may be given more than once [default: default, dev-tools]
     #[arg(long, value_name = "FILE")]
     pub(crate) policy: Vec<String>,
-    /// Directory the command would run in
-    #[arg(long, value_name = "DIR", default_value = ".")]
-    pub(crate) dir: PathBuf,
-    /// Judge as if the kernel were proven to hold the boundary
-    #[arg(long)]
-    pub(crate) contained: bool,
+    #[command(flatten)]
+    pub(crate) place: PlaceArgs,
 }
 
 #[derive(Debug, Args)]
@@ -137,6 +160,99 @@ pub(crate) struct ExplainArgs {
     pub(crate) judge: JudgeArgs,
     /// The shell command
     pub(crate) command: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TestArgs {
+    #[command(flatten)]
+    pub(crate) judge: JudgeArgs,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Cases, one JSON object a line: {"command":"…","expect":"allow|ask|deny|not-allow"}, or "tool" and "input"
+    #[arg(value_name = "FILE")]
+    pub(crate) cases: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct LintArgs {
+    /// Policy file or built-in name; may be given more than once [default: default, dev-tools]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) policy: Vec<String>,
+    /// Directory whose project file counts too
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    pub(crate) dir: PathBuf,
+    /// Print how many programs the effects table knows
+    #[arg(long)]
+    pub(crate) coverage: bool,
+    /// With --coverage: cases whose lines labelled `allow` should use known programs only
+    #[arg(long, value_name = "FILE", requires = "coverage")]
+    pub(crate) corpus: Option<PathBuf>,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ShowArgs {
+    /// Policy file or built-in name; may be given more than once [default: default, dev-tools]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) policy: Vec<String>,
+    /// Directory whose project file counts too
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    pub(crate) dir: PathBuf,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DiffArgs {
+    /// Policy file or built-in name, or several with commas between
+    pub(crate) before: String,
+    /// The same
+    pub(crate) after: String,
+    #[command(flatten)]
+    pub(crate) place: PlaceArgs,
+    /// Calls to judge, one JSON object a line [default: the examples of the rules of both]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) corpus: Option<PathBuf>,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SimulateArgs {
+    /// The policy to try: a file or built-in name; may be given more than once
+    #[arg(long, value_name = "FILE", required = true)]
+    pub(crate) policy: Vec<String>,
+    #[command(flatten)]
+    pub(crate) place: PlaceArgs,
+    /// Only calls since a time (2026-01-31T08:00:00Z) or for so long (90m, 12h, 30d)
+    #[arg(long, value_name = "WHEN", value_parser = parse_since)]
+    pub(crate) since: Option<Since>,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ImportArgs {
+    #[command(subcommand)]
+    pub(crate) from: ImportFrom,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ImportFrom {
+    /// The permission rules of a Claude Code settings file
+    ClaudeSettings {
+        /// settings.json
+        file: PathBuf,
+        /// Write the policy here; an existing file is not overwritten [default: standard output]
+        #[arg(long, value_name = "FILE")]
+        output: Option<PathBuf>,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -194,6 +310,19 @@ pub(crate) struct SearchArgs {
 pub(crate) enum Since {
     Moment(leashd_types::Timestamp),
     Ago(std::time::Duration),
+}
+
+impl Since {
+    /// The moment meant, seen from `now`.
+    pub(crate) fn before(self, now: leashd_types::Timestamp) -> leashd_types::Timestamp {
+        match self {
+            Since::Moment(moment) => moment,
+            Since::Ago(duration) => {
+                let micros = i64::try_from(duration.as_micros()).unwrap_or(i64::MAX);
+                leashd_types::Timestamp::from_micros(now.as_micros().saturating_sub(micros))
+            }
+        }
+    }
 }
 
 #[derive(Debug, Args)]

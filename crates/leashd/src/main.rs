@@ -8,6 +8,7 @@ mod commands;
 mod failure;
 mod policies;
 mod run_loop;
+mod self_check;
 mod settings;
 mod world;
 

@@ -1,42 +1,107 @@
 //! Which policy texts are in force, and reading them. A bare name, or `policies/NAME.yaml` where no such file exists, is
-//! the built-in policy.
+//! the built-in policy. A project's own file is found by its place and can only make verdicts stricter.
 
 use crate::failure::Failure;
 use crate::settings::{Settings, expand_tilde};
 use leashd_policy::{MAX_BYTES, Rules, Source};
-use std::fs;
+use std::fs::{self, File};
+use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
 /// Without any configuration.
 const WHEN_NOTHING_IS_SET: [&str; 2] = ["default", "dev-tools"];
+/// What a project says, in its directory.
+const PROJECT_FILE: &str = ".leashd/policy.yaml";
+/// Directories looked through from the session's own up to its approved root.
+const DIRECTORIES_MAX: usize = 64;
 
 enum Text {
     Builtin(Source<'static>),
-    File { shown: String, text: String },
+    User { shown: String, text: String },
+    Project { shown: String, text: String },
 }
 
-/// Loads the policies named on the command line, else in the settings, else the default pair.
-pub(crate) fn load(settings: &Settings, named: &[String]) -> Result<Rules, Failure> {
-    let names: Vec<&str> = match (named, settings.policy_files.as_slice()) {
-        ([], []) => WHEN_NOTHING_IS_SET.to_vec(),
-        ([], configured) => configured.iter().map(String::as_str).collect(),
-        (named, _) => named.iter().map(String::as_str).collect(),
+/// The texts in force, in the order of judgement within each layer.
+pub(crate) struct Texts {
+    texts: Vec<Text>,
+    /// The names of the policies asked for, project files left out.
+    names: Vec<String>,
+}
+
+impl Texts {
+    pub(crate) fn sources(&self) -> Vec<Source<'_>> {
+        let source = |text| match text {
+            &Text::Builtin(source) => source,
+            Text::User { shown, text } => Source::user(shown, text),
+            Text::Project { shown, text } => Source::project(shown, text),
+        };
+        self.texts.iter().map(source).collect()
+    }
+
+    pub(crate) fn names(&self) -> &[String] {
+        &self.names
+    }
+
+    pub(crate) fn rules(&self) -> Result<Rules, Failure> {
+        Rules::load(&self.sources()).map_err(Failure::usage)
+    }
+}
+
+/// Loads the policies named on the command line, else in the settings, else the default pair; with what the project at
+/// `directory` says.
+pub(crate) fn load(settings: &Settings, named: &[String], directory: &Path) -> Result<Rules, Failure> {
+    texts(settings, named, directory)?.rules()
+}
+
+/// The texts `load` loads.
+pub(crate) fn texts(settings: &Settings, named: &[String], directory: &Path) -> Result<Texts, Failure> {
+    let names: Vec<String> = match (named, settings.policy_files.as_slice()) {
+        ([], []) => WHEN_NOTHING_IS_SET.map(str::to_owned).to_vec(),
+        ([], configured) => configured.to_vec(),
+        (named, _) => named.to_vec(),
     };
-    let texts = names.iter().map(|name| find(settings, name)).collect::<Result<Vec<_>, _>>()?;
-    let sources: Vec<Source<'_>> = texts
+    let mut texts = names.iter().map(|name| find(settings, name)).collect::<Result<Vec<_>, _>>()?;
+    for file in project_files(settings, directory) {
+        texts.extend(project(&file)?);
+    }
+    Ok(Texts { texts, names })
+}
+
+/// Where a project's file may stand: in the session's directory and those above it, up to the approved root.
+fn project_files(settings: &Settings, directory: &Path) -> Vec<PathBuf> {
+    let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let directory = real(directory);
+    // The outermost approved directory: a file too many only makes things stricter.
+    let root = settings
+        .approved_directories
         .iter()
-        .map(|text| match text {
-            Text::Builtin(source) => *source,
-            Text::File { shown, text } => Source::user(shown, text),
-        })
-        .collect();
-    Rules::load(&sources).map_err(Failure::usage)
+        .map(|approved| real(approved))
+        .filter(|approved| directory.starts_with(approved))
+        .min_by_key(|approved| approved.components().count())
+        .unwrap_or_else(|| directory.clone());
+    directory
+        .ancestors()
+        .take_while(|above| above.starts_with(&root))
+        .take(DIRECTORIES_MAX)
+        .map(|above| above.join(PROJECT_FILE))
+        .collect()
+}
+
+/// A file that is not there says nothing; one that is there and cannot be read ends everything.
+fn project(path: &Path) -> Result<Option<Text>, Failure> {
+    let shown = path.display().to_string();
+    match fs::symlink_metadata(path) {
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(None),
+        Err(error) => Err(unreadable(&shown, &error)),
+        Ok(_) => read(path).map(|text| Some(Text::Project { shown, text })),
+    }
 }
 
 fn find(settings: &Settings, name: &str) -> Result<Text, Failure> {
     let path = expand_tilde(name, &settings.user_home);
     if path.is_file() {
-        return read(&path);
+        let shown = path.display().to_string();
+        return read(&path).map(|text| Text::User { shown, text });
     }
     let builtin = match Path::new(name).strip_prefix("policies") {
         Ok(file) => file.to_str().filter(|file| file.ends_with(".yaml")),
@@ -50,13 +115,26 @@ fn find(settings: &Settings, name: &str) -> Result<Text, Failure> {
     }
 }
 
-fn read(path: &PathBuf) -> Result<Text, Failure> {
+fn read(path: &Path) -> Result<String, Failure> {
     let shown = path.display().to_string();
-    let size = fs::metadata(path).map(|found| found.len()).unwrap_or_default();
-    if size > MAX_BYTES as u64 {
-        return Err(Failure::usage(format!("the policy {shown} has {size} bytes, more than {MAX_BYTES}")));
+    let found = fs::metadata(path).map_err(|error| unreadable(&shown, &error))?;
+    if !found.is_file() {
+        return Err(Failure::usage(format!("the policy {shown} is not a file"))
+            .hint("put a policy file there, or remove it"));
     }
-    let text = fs::read_to_string(path)
-        .map_err(|error| Failure::usage(format!("cannot read the policy {shown}: {error}")))?;
-    Ok(Text::File { shown, text })
+    let mut text = String::new();
+    let limit = MAX_BYTES as u64 + 1;
+    let size = File::open(path)
+        .and_then(|file| file.take(limit).read_to_string(&mut text))
+        .map_err(|error| unreadable(&shown, &error))?;
+    if size > MAX_BYTES {
+        return Err(Failure::usage(format!("the policy {shown} has more than {MAX_BYTES} bytes"))
+            .hint("split it, or remove what is not a rule"));
+    }
+    Ok(text)
+}
+
+fn unreadable(shown: &str, error: &std::io::Error) -> Failure {
+    Failure::usage(format!("cannot read the policy {shown}: {error}"))
+        .hint("make it readable, or remove it; nothing starts while it is unclear what it says")
 }

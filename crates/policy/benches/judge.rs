@@ -1,8 +1,17 @@
 //! One judgement, analysis included, over the corpus; and loading what ships. Criterion for the trend, and a plain
 //! table of median and 99th percentile because those are what is promised.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    dead_code,
+    reason = "a test may read files and fail loudly; each uses a part of the shared support"
+)]
+
 #[path = "../tests/support/mod.rs"]
-#[allow(dead_code, reason = "the tests use more of it")]
 mod support;
 
 use criterion::{Criterion, criterion_group, criterion_main};

@@ -2,7 +2,6 @@
 //! this works on what was seen, not on how it was written.
 
 use crate::class::{Class, Classes};
-use crate::inline;
 use crate::places::{Located, Where, locate};
 use crate::sensitive::{Nature, nature};
 use leashd_types::{
@@ -201,7 +200,7 @@ fn runs(code: &CodeSource, path: Option<&Located<'_>>, facts: &Facts) -> Classes
     let classes = Classes::of(&[Class::Runs]);
     let contained = facts.containment == Containment::Proven;
     let (class, own) = match code {
-        CodeSource::Inline { language, text } => (Class::InlineCode, inline::is_harmless(language, text)),
+        CodeSource::Inline { .. } => (Class::InlineCode, false),
         CodeSource::File { .. } => {
             // Installed programs of the system are tools like any other. A file that is not there yet is written
             // inside the project before it runs, as the agent may.

@@ -1,5 +1,15 @@
 //! The corpora: every line gets the verdict it should get. `CORPUS=1` prints every line that did not.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    dead_code,
+    reason = "a test may read files and fail loudly; each uses a part of the shared support"
+)]
+
 mod support;
 
 use leashd_policy::Rules;

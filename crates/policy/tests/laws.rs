@@ -1,6 +1,16 @@
 //! The laws of judgement, held against every line of the corpora: however a line is wrapped, it is not judged more
 //! mildly.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    dead_code,
+    reason = "a test may read files and fail loudly; each uses a part of the shared support"
+)]
+
 mod support;
 
 use leashd_policy::Rules;

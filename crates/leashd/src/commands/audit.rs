@@ -1,12 +1,12 @@
 //! `leashd audit verify|tail|search`: reads the log as anybody with the file could.
 
-use crate::cli::{AuditArgs, AuditCommand, SearchArgs, Since};
+use crate::cli::{AuditArgs, AuditCommand, SearchArgs};
 use crate::clock;
 use crate::failure::{Exit, Failure};
 use crate::settings::Settings;
 use leashd_gate::AuditError;
 use leashd_gate::audit::{self, Filter, Problem, Report};
-use leashd_types::{SessionId, Timestamp, visible};
+use leashd_types::{SessionId, visible};
 use serde_json::{Map, Value, json};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -100,7 +100,7 @@ fn find(path: &Path, args: &SearchArgs, form: Form) -> Result<Exit, Failure> {
         rule: args.rule.clone(),
         decision: args.decision,
         session: args.session.as_deref().map(SessionId::new),
-        since: args.since.map(moment),
+        since: args.since.map(|since| since.before(clock::now())),
         tool: args.tool.clone(),
         event: args.event.clone(),
         text: args.text.clone(),
@@ -118,16 +118,6 @@ fn find(path: &Path, args: &SearchArgs, form: Form) -> Result<Exit, Failure> {
 
 fn absolute(path: &Path) -> Result<PathBuf, Failure> {
     std::path::absolute(path).map_err(|error| Failure::usage(format!("{}: {error}", path.display())))
-}
-
-fn moment(since: Since) -> Timestamp {
-    match since {
-        Since::Moment(moment) => moment,
-        Since::Ago(duration) => {
-            let micros = i64::try_from(duration.as_micros()).unwrap_or(i64::MAX);
-            Timestamp::from_micros(clock::now().as_micros().saturating_sub(micros))
-        }
-    }
 }
 
 /// `412 2026-01-31T08:00:00.000000Z 9f1c tool_attempt Bash deny floor/privilege: why`.

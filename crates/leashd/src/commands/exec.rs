@@ -4,6 +4,7 @@ use crate::boot::{self, Session};
 use crate::claude;
 use crate::cli::ExecArgs;
 use crate::failure::{Exit, Failure};
+use crate::self_check;
 use crate::settings::Settings;
 use leashd_connectors::terminal::{self, Colour, Ending, ExecOptions, How, Keys, Output};
 use leashd_types::{Approver, TurnOutcome};
@@ -24,8 +25,9 @@ pub(crate) fn run(args: ExecArgs) -> Result<Exit, Failure> {
     let output = if args.json { Output::Json } else { Output::Text };
     let keys = if output == Output::Json { Keys::None } else { Keys::detect() };
     let ending = boot::with_runtime(async {
-        let plan = claude::plan(&settings, &args.session, keys).await?;
+        let (plan, agent) = claude::plan(&settings, &args.session, keys).await?;
         let session = Session::prepare(&settings, plan)?;
+        self_check::check(&settings, &agent, &session, keys).await?;
         let options = ExecOptions {
             session: session.id().clone(),
             user: boot::user(),

@@ -4,6 +4,7 @@ use crate::boot::{self, Session};
 use crate::claude;
 use crate::cli::StartArgs;
 use crate::failure::{Exit, Failure};
+use crate::self_check;
 use crate::settings::Settings;
 use leashd_connectors::terminal::{self, Colour, Keys, ReplOptions};
 
@@ -15,8 +16,9 @@ pub(crate) fn run(args: StartArgs) -> Result<Exit, Failure> {
     let settings = Settings::from_environment()?;
     let keys = Keys::detect();
     boot::with_runtime(async {
-        let plan = claude::plan(&settings, &args.session, keys).await?;
+        let (plan, agent) = claude::plan(&settings, &args.session, keys).await?;
         let session = Session::prepare(&settings, plan)?;
+        self_check::check(&settings, &agent, &session, keys).await?;
         let options = ReplOptions {
             session: session.id().clone(),
             user: boot::user(),

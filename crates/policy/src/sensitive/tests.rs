@@ -13,98 +13,45 @@ fn check(path: &PathText, expected: Nature) {
     assert_eq!(nature(&locate(path, &facts), &facts), expected, "{path:?}");
 }
 
+/// The nature, then the paths that have it.
+const NATURES: [(Nature, &str); 10] = [
+    (
+        Nature::Credential,
+        "/p/.env /p/.env.local /p/a/.env.production /h/.ssh/id_rsa /h/.ssh/config /h/.ssh \
+     /home/other/.aws/credentials /root/.ssh/x /h/.npmrc /h/.config/gh/hosts.yml /p/server.pem \
+     /p/tls.key /etc/shadow /proc/1/environ /proc/self/environ /h/.kube/config /h/.netrc \
+     /h/.docker/config.json /p/config/secrets.yml /h/.ssh/authorized_keys /h/.leashd/config.yaml \
+     /p/.ENV /p/credentials.json",
+    ),
+    (
+        Nature::Ordinary,
+        "/p/.env.example /p/.env.sample /p/docs/credentials.md /p/docs/secrets.md /h/.ssh/id_rsa.pub \
+     /h/.ssh/known_hosts /etc/ssl/certs/a.pem /p/src/key.rs /p/.npmrc /p/environment.ts /p/.bashrc \
+     /p/.claude/plans/x.md /p/.leopold/PLAN.md /p/.gitignore /p/.github/CODEOWNERS /p/keyboard.key.md",
+    ),
+    (Nature::Startup, "/h/.bashrc /h/.config/fish/config.fish /home/other/.profile /h/.gitconfig"),
+    (
+        Nature::GitControl,
+        "/p/.git/hooks/pre-commit /p/.git/config /p/sub/.git/hooks /p/.GIT/config \
+     /p/.git/modules/x/hooks/post-checkout /p/.git/info/attributes",
+    ),
+    (Nature::GitInternal, "/p/.git /p/.git/HEAD /p/.git/refs/heads/main"),
+    (Nature::AgentSettings, "/p/.claude/settings.json /p/.claude/settings.local.json /p/.claude/hooks/x.sh"),
+    (Nature::Leashd, "/p/.leashd/audit.jsonl /p/.leashd"),
+    (Nature::RunControl, "/p/.leopold/ALLOW_GIT /p/.leopold/STOP /p/.leopold/state.json"),
+    (Nature::RunFiles, "/p/.leopold /p/.leopold/events.jsonl /p/.leopold/GUARDRAILS.md"),
+    (
+        Nature::Automation,
+        "/p/.github/workflows/ci.yml /p/.envrc /p/.vscode/tasks.json /p/.mcp.json /p/.husky/pre-push \
+     /p/Jenkinsfile /p/x.code-workspace /p/.claude/agents/x.md",
+    ),
+];
+
 #[test]
 fn names_and_places_say_what_a_file_is() {
-    let cases: [(Nature, &[&str]); 10] = [
-        (
-            Nature::Credential,
-            &[
-                "/p/.env",
-                "/p/.env.local",
-                "/p/a/.env.production",
-                "/h/.ssh/id_rsa",
-                "/h/.ssh/config",
-                "/h/.ssh",
-                "/home/other/.aws/credentials",
-                "/root/.ssh/x",
-                "/h/.npmrc",
-                "/h/.config/gh/hosts.yml",
-                "/p/server.pem",
-                "/p/tls.key",
-                "/etc/shadow",
-                "/proc/1/environ",
-                "/proc/self/environ",
-                "/h/.kube/config",
-                "/h/.netrc",
-                "/h/.docker/config.json",
-                "/p/config/secrets.yml",
-                "/h/.ssh/authorized_keys",
-                "/h/.leashd/config.yaml",
-                "/p/.ENV",
-                "/p/credentials.json",
-            ],
-        ),
-        (
-            Nature::Ordinary,
-            &[
-                "/p/.env.example",
-                "/p/.env.sample",
-                "/p/docs/credentials.md",
-                "/p/docs/secrets.md",
-                "/h/.ssh/id_rsa.pub",
-                "/h/.ssh/known_hosts",
-                "/etc/ssl/certs/a.pem",
-                "/p/src/key.rs",
-                "/p/.npmrc",
-                "/p/environment.ts",
-                "/p/.bashrc",
-                "/p/.claude/plans/x.md",
-                "/p/.leopold/PLAN.md",
-                "/p/.gitignore",
-                "/p/.github/CODEOWNERS",
-                "/p/keyboard.key.md",
-            ],
-        ),
-        (
-            Nature::Startup,
-            &["/h/.bashrc", "/h/.config/fish/config.fish", "/home/other/.profile", "/h/.gitconfig"],
-        ),
-        (
-            Nature::GitControl,
-            &[
-                "/p/.git/hooks/pre-commit",
-                "/p/.git/config",
-                "/p/sub/.git/hooks",
-                "/p/.GIT/config",
-                "/p/.git/modules/x/hooks/post-checkout",
-                "/p/.git/info/attributes",
-            ],
-        ),
-        (Nature::GitInternal, &["/p/.git", "/p/.git/HEAD", "/p/.git/refs/heads/main"]),
-        (
-            Nature::AgentSettings,
-            &["/p/.claude/settings.json", "/p/.claude/settings.local.json", "/p/.claude/hooks/x.sh"],
-        ),
-        (Nature::Leashd, &["/p/.leashd/audit.jsonl", "/p/.leashd"]),
-        (Nature::RunControl, &["/p/.leopold/ALLOW_GIT", "/p/.leopold/STOP", "/p/.leopold/state.json"]),
-        (Nature::RunFiles, &["/p/.leopold", "/p/.leopold/events.jsonl", "/p/.leopold/GUARDRAILS.md"]),
-        (
-            Nature::Automation,
-            &[
-                "/p/.github/workflows/ci.yml",
-                "/p/.envrc",
-                "/p/.vscode/tasks.json",
-                "/p/.mcp.json",
-                "/p/.husky/pre-push",
-                "/p/Jenkinsfile",
-                "/p/x.code-workspace",
-                "/p/.claude/agents/x.md",
-            ],
-        ),
-    ];
-    for (expected, paths) in cases {
-        for path in paths {
-            check(&PathText::Exact((*path).to_owned()), expected);
+    for (expected, paths) in NATURES {
+        for path in paths.split(' ') {
+            check(&PathText::Exact(path.to_owned()), expected);
         }
     }
 }

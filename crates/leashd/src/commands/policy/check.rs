@@ -1,6 +1,7 @@
 //! `policy check` and `policy explain`: one judgement, or one per line of standard input.
 
-use super::judging::Judging;
+use super::judging::{Asked, Judging};
+use super::{print, print_json};
 use crate::cli::{CheckArgs, ExplainArgs};
 use crate::failure::{Exit, Failure};
 use leashd_types::{Decision, Verdict};
@@ -13,25 +14,29 @@ use std::path::PathBuf;
 const LINE_BYTES_MAX: usize = 64 << 20;
 
 pub(super) fn check(args: &CheckArgs) -> Result<Exit, Failure> {
-    let mut judging = Judging::new(&args.judge)?;
+    let mut judging = Judging::new(&args.judge.policy, &args.judge.place)?;
     let Some(command) = &args.command else { return check_lines(&mut judging) };
-    let verdict = judging.judge("Bash", json!({"command": command}), None, &[])?;
-    let text = if args.json {
-        json!({"v": 1, "verdict": verdict}).to_string()
+    let verdict = judging.judge(&of_shell(command))?;
+    if args.json {
+        print_json(&json!({"v": 1, "verdict": verdict}))?;
     } else {
-        format!("{} {} [{}]\n{}", verdict.decision, verdict.rule, verdict.band, verdict.reason)
-    };
-    writeln!(io::stdout().lock(), "{}", leashd_types::visible(&text))?;
+        let Verdict { decision, rule, band, reason, .. } = &verdict;
+        print(&[format!("{decision} {rule} [{band}]"), reason.clone()])?;
+    }
     Ok(exit_of(verdict.decision))
 }
 
 pub(super) fn explain(args: &ExplainArgs) -> Result<Exit, Failure> {
-    let verdict = Judging::new(&args.judge)?.judge("Bash", json!({"command": args.command}), None, &[])?;
+    let verdict = Judging::new(&args.judge.policy, &args.judge.place)?.judge(&of_shell(&args.command))?;
     let mut out = io::stdout().lock();
     for line in leashd_connectors::explain(&verdict) {
         writeln!(out, "{line}")?;
     }
     Ok(exit_of(verdict.decision))
+}
+
+fn of_shell(command: &str) -> Asked {
+    Asked { tool: shell(), input: json!({"command": command}), ..Asked::default() }
 }
 
 /// One line of standard input.
@@ -65,7 +70,9 @@ fn check_lines(judging: &mut Judging) -> Result<Exit, Failure> {
             continue;
         }
         let answer = match serde_json::from_slice::<Line>(&line) {
-            Ok(call) => short(&judging.judge(&call.tool, call.input, call.cwd.as_deref(), &call.grants)?),
+            Ok(Line { tool, input, cwd, grants }) => {
+                short(&judging.judge(&Asked { tool, input, cwd, grants, ..Asked::default() })?)
+            }
             Err(error) => json!({
                 "decision": Decision::Deny,
                 "rule": "unreadable-line",
