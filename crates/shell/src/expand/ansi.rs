@@ -36,8 +36,10 @@ pub(crate) fn decode(raw: &str) -> Option<String> {
 pub(crate) enum Dialect {
     /// `$'…'` and the format of `printf`: `\nnn`.
     Quotes,
-    /// `echo -e` and `%b`: `\0nnn`; `%b` takes `\nnn` as well.
+    /// `echo -e`: `\0nnn`.
     Echo,
+    /// `%b` of `printf`: both.
+    Argument,
 }
 
 /// Decodes one escape whose letter has been read; returns what is left.
@@ -71,7 +73,7 @@ fn octal<'a>(letter: u8, rest: &'a [u8], out: &mut Vec<u8>, dialect: Dialect) ->
         out.extend([b'\\', letter]);
         return rest;
     }
-    let most = if dialect == Dialect::Echo { 3 } else { 2 };
+    let most = if dialect != Dialect::Quotes && letter == b'0' { 3 } else { 2 };
     let digits = rest.iter().take(most).take_while(|byte| matches!(byte, b'0'..=b'7')).count();
     let mut value = u32::from(letter - b'0');
     for &byte in rest.iter().take(digits) {

@@ -12,7 +12,7 @@ mod tilde;
 
 use crate::limits::{TOO_MANY_WORDS, WORDS};
 use crate::syntax::{Document, Operation, Parameter, Piece, SourceWord};
-use crate::walk::state::Data;
+use crate::walk::state::Stream;
 use crate::walk::{Walker, origin};
 use crate::word::{Part, Word};
 use brace::Unit;
@@ -251,7 +251,7 @@ impl Walker<'_> {
     }
 
     /// `$IFS`; nothing if it is not known.
-    fn separators(&self) -> Option<String> {
+    pub(crate) fn separators(&self) -> Option<String> {
         match self.shell.variables.get("IFS") {
             None => Some(" \t\n".to_owned()),
             Some(variable) if variable.unset => Some(" \t\n".to_owned()),
@@ -263,10 +263,10 @@ impl Walker<'_> {
     fn substituted<T>(&mut self, run: impl FnOnce(&mut Self) -> T, via: &str) -> Word {
         let data = self.captured(via, run);
         let word = match data {
-            Data::Inherited => Word::default(),
-            Data::Text(word) => trimmed(&word),
-            Data::File(path) => match self.written(&path) {
-                Some(Data::Text(word)) => trimmed(&word),
+            Stream::Inherited => Word::default(),
+            Stream::Text(word) => trimmed(&word),
+            Stream::File(path) => match self.written(&path) {
+                Some(Stream::Text(word)) => trimmed(&word),
                 _ => Word::unknown(origin::contents(&path)),
             },
         };

@@ -203,6 +203,9 @@ impl Walker<'_> {
             Found::One(word) => word,
         };
         // Sessions start with a known, small environment: a name that is not of it is not set.
+        if name == "PATH" && empty == Presence::Unset && word.parts().len() == 1 {
+            return Presence::Set;
+        }
         if from_environment(word) {
             return if environment::may_be_inherited(name) { Presence::Unknown } else { Presence::Unset };
         }

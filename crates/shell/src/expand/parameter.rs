@@ -66,7 +66,7 @@ impl Walker<'_> {
         if !self.spend_words(items.len()) {
             return fields.unknown(crate::limits::TOO_MANY_WORDS);
         }
-        if fields.mode() == super::fields::Mode::Whole && quotes != Quotes::Double {
+        if fields.mode() == super::fields::Mode::Whole {
             return fields.unknown("a list next to a dollar sign that stands for itself");
         }
         let separate = fields.separates();

@@ -8,20 +8,25 @@ mod printf;
 use crate::limits::TEXT_BYTES;
 use crate::paths::base_name;
 use crate::walk::origin;
-use crate::walk::state::Data;
+use crate::walk::state::Stream;
 use crate::word::{Part, Word};
 
 pub(crate) use printf::printf;
 
 /// What a program prints.
-pub(crate) fn output(program: &str, arguments: &[Word], input: &Data, read: impl Fn(&str) -> Data) -> Data {
+pub(crate) fn output(
+    program: &str,
+    arguments: &[Word],
+    input: &Stream,
+    read: impl Fn(&str) -> Stream,
+) -> Stream {
     let name = base_name(program);
     match name {
-        "echo" => return Data::of(echo(arguments)),
-        "printf" => return Data::of(printf(arguments)),
+        "echo" => return Stream::of(echo(arguments)),
+        "printf" => return Stream::of(printf(arguments)),
         "command" | "which" | "type" => {
             if let Some(path) = located(arguments) {
-                return Data::text(format!("{path}\n"));
+                return Stream::text(format!("{path}\n"));
             }
         }
         "cat" | "tac" | "rev" | "tr" | "base64" | "base32" | "xxd" | "head" | "tail" | "cut" | "tee"
@@ -30,15 +35,15 @@ pub(crate) fn output(program: &str, arguments: &[Word], input: &Data, read: impl
                 return data;
             }
         }
-        name if is_silent(name) => return Data::Inherited,
+        name if is_silent(name) => return Stream::Inherited,
         _ => {}
     }
-    Data::of(origin::output(name, arguments, reads(input).as_ref()))
+    Stream::of(origin::output(name, arguments, reads(input).as_ref()))
 }
 
-fn reads(input: &Data) -> Option<Word> {
+fn reads(input: &Stream) -> Option<Word> {
     match input {
-        Data::Inherited => None,
+        Stream::Inherited => None,
         data => Some(data.word()),
     }
 }
@@ -116,10 +121,15 @@ fn located(arguments: &[Word]) -> Option<&str> {
 }
 
 /// A filter on its input or its files; nothing if its arguments are not followed.
-fn filtered(name: &str, arguments: &[Word], input: &Data, read: &impl Fn(&str) -> Data) -> Option<Data> {
+fn filtered(
+    name: &str,
+    arguments: &[Word],
+    input: &Stream,
+    read: &impl Fn(&str) -> Stream,
+) -> Option<Stream> {
     let texts: Vec<&str> = arguments.iter().map(Word::text).collect::<Option<_>>()?;
     if matches!(name, "basename" | "dirname" | "seq") {
-        return filter::words(name, &texts).map(Data::text);
+        return filter::words(name, &texts).map(Stream::text);
     }
     let filter = filter::Filter::new(name, &texts)?;
     let data = match filter.files() {
@@ -129,12 +139,12 @@ fn filtered(name: &str, arguments: &[Word], input: &Data, read: &impl Fn(&str) -
     if filter.is_identity() {
         return Some(data);
     }
-    let marked = |data: &Data| Data::of(origin::output(name, arguments, reads(data).as_ref()));
+    let marked = |data: &Stream| Stream::of(origin::output(name, arguments, reads(data).as_ref()));
     Some(match &data {
-        Data::Inherited => Data::Inherited,
+        Stream::Inherited => Stream::Inherited,
         data => match data.known() {
             Some(text) => match filter.apply(text) {
-                Some(text) if text.len() <= TEXT_BYTES => Data::text(text),
+                Some(text) if text.len() <= TEXT_BYTES => Stream::text(text),
                 _ => marked(data),
             },
             None => marked(data),
@@ -143,7 +153,7 @@ fn filtered(name: &str, arguments: &[Word], input: &Data, read: &impl Fn(&str) -
 }
 
 /// The contents of files, one after the other.
-fn joined(files: &[&str], input: &Data, read: &impl Fn(&str) -> Data) -> Data {
+fn joined(files: &[&str], input: &Stream, read: &impl Fn(&str) -> Stream) -> Stream {
     let one = |file: &str| if file == "-" { input.clone() } else { read(file) };
     if let [file] = files {
         return one(file);
@@ -154,5 +164,5 @@ fn joined(files: &[&str], input: &Data, read: &impl Fn(&str) -> Data) -> Data {
             word.push(part.clone());
         }
     }
-    Data::of(word)
+    Stream::of(word)
 }

@@ -133,7 +133,7 @@ fn conversion<'f>(format: &'f [u8], arguments: &mut &[Word], out: &mut Output) -
             Some(text) => out.text(text.as_bytes()),
             None => out.unknown("a printed value"),
         },
-        (b'b', true, Some(Some(text))) => out.text(&escaped_bytes(text)),
+        (b'b', true, Some(Some(text))) => out.text(&escaped_bytes(text, Dialect::Argument)),
         (b'c', true, Some(Some(text))) => {
             out.text(&text.as_bytes().iter().take(1).copied().collect::<Vec<_>>())
         }
@@ -175,17 +175,17 @@ fn padded(flags: &[u8], text: &str) -> Option<String> {
 
 /// Text with the escapes of `echo -e` decoded; nothing if the bytes are not text.
 pub(super) fn escaped(text: &str) -> Option<String> {
-    String::from_utf8(escaped_bytes(text)).ok()
+    String::from_utf8(escaped_bytes(text, Dialect::Echo)).ok()
 }
 
-fn escaped_bytes(text: &str) -> Vec<u8> {
+fn escaped_bytes(text: &str, dialect: Dialect) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let Some((&byte, after)) = rest.split_first() {
         rest = after;
         match (byte, rest.split_first()) {
             (b'\\', Some((b'c', _))) => break,
-            (b'\\', Some((&letter, after))) => rest = escape(letter, after, &mut bytes, Dialect::Echo),
+            (b'\\', Some((&letter, after))) => rest = escape(letter, after, &mut bytes, dialect),
             _ => bytes.push(byte),
         }
     }

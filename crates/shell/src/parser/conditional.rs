@@ -62,10 +62,15 @@ impl<'a> Parser<'a> {
                 return Ok(());
             }
         }
+        self.blanks();
+        let newline = self.peek() == Some(b'\n');
         self.newlines()?;
         if self.ends_test() {
             tests.push(Test::Word(first));
             return Ok(());
+        }
+        if newline {
+            return self.reject("a newline in front of an operator in [[ ]]");
         }
         let Some(operator) = self.binary() else { return self.reject("an operator is missing in [[ ]]") };
         self.at += operator.len();

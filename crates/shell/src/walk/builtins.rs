@@ -1,7 +1,7 @@
 //! What the shell does itself: directories, code in its own process, options, and the prefixes that find a command.
 
 use super::simple::{Call, Lookup};
-use super::state::{Data, Directory, Shell, Variable};
+use super::state::{Directory, Shell, Stream, Variable};
 use super::{Outcome, Walker, origin};
 use crate::fold;
 use crate::paths::{join, normal};
@@ -47,6 +47,10 @@ impl Walker<'_> {
                 self.test_subscripts(call);
                 return None;
             }
+            "wait" => {
+                self.test_subscripts(call);
+                return None;
+            }
             "fc" => {
                 self.note("commands of the history run again");
                 self.plain(call);
@@ -58,7 +62,7 @@ impl Walker<'_> {
 
     /// A builtin with no effects but those of its redirections.
     pub(super) fn plain(&mut self, call: &Call) -> usize {
-        self.deliver(Data::Inherited, &call.output);
+        self.deliver(Stream::Inherited, &call.output);
         self.emit_call(call, call.effects.clone())
     }
 
@@ -140,7 +144,7 @@ impl Walker<'_> {
     fn in_place(&mut self, index: usize, text: &Word, via: &str, call: &Call) -> Outcome {
         if let Some(path) = origin::file_of(text).map(str::to_owned) {
             return match self.script_text(index, &Word::literal(path), call) {
-                Some((Data::Text(text), _)) => self.in_place(index, &text, via, call),
+                Some((Stream::Text(text), _)) => self.in_place(index, &text, via, call),
                 _ => self.unknown_code(),
             };
         }
@@ -189,7 +193,7 @@ impl Walker<'_> {
             self.shell_mut().positional = Some(operands.to_vec());
         }
         let outcome = match self.script_text(index, path, call) {
-            Some((Data::Text(text), _)) => self.in_place(index, &text, "source", call),
+            Some((Stream::Text(text), _)) => self.in_place(index, &text, "source", call),
             // The project's own scripts set variables and little else; what they set is not known.
             _ => self.here(),
         };
@@ -237,7 +241,8 @@ impl Walker<'_> {
                 "-p" => words += 1,
                 // It only asks what a name means.
                 text if text.starts_with('-') => {
-                    let printed = fold::output("command", call.arguments(), &call.input, |_| Data::Inherited);
+                    let printed =
+                        fold::output("command", call.arguments(), &call.input, |_| Stream::Inherited);
                     self.emit_call(call, call.effects.clone());
                     self.deliver(printed, &call.output);
                     return self.here();

@@ -1,6 +1,6 @@
 //! Where output goes: into a substitution, the next command of a pipeline, or a file of the line.
 
-use super::state::{BRANCHED, Data};
+use super::state::{BRANCHED, Stream};
 use super::{Walker, origin};
 use crate::expand::Documents;
 use crate::paths::normal;
@@ -33,20 +33,20 @@ pub(super) enum Output {
 
 impl Walker<'_> {
     /// Collects what `inner` prints.
-    pub(super) fn capture<T>(&mut self, inner: impl FnOnce(&mut Self) -> T) -> (T, Data) {
+    pub(super) fn capture<T>(&mut self, inner: impl FnOnce(&mut Self) -> T) -> (T, Stream) {
         self.captures.push(Capture { word: Word::default(), file: None, branches: self.branches });
         let result = inner(self);
         let data = match self.captures.pop() {
-            None => Data::Inherited,
-            Some(Capture { file: Some(path), .. }) => Data::File(path),
-            Some(capture) if capture.word.parts().is_empty() => Data::Inherited,
-            Some(capture) => Data::of(capture.word),
+            None => Stream::Inherited,
+            Some(Capture { file: Some(path), .. }) => Stream::File(path),
+            Some(capture) if capture.word.parts().is_empty() => Stream::Inherited,
+            Some(capture) => Stream::of(capture.word),
         };
         (result, data)
     }
 
     /// Runs a substitution and collects what it prints.
-    pub(crate) fn captured<T>(&mut self, via: &str, inner: impl FnOnce(&mut Self) -> T) -> Data {
+    pub(crate) fn captured<T>(&mut self, via: &str, inner: impl FnOnce(&mut Self) -> T) -> Stream {
         self.via.push(via.to_owned());
         let notes = std::mem::take(&mut self.notes);
         let (_, data) = self.capture(|walker| walker.subshell(inner));
@@ -56,8 +56,8 @@ impl Walker<'_> {
     }
 
     /// Something is printed.
-    pub(super) fn print(&mut self, data: Data) {
-        if let Data::Text(word) = &data
+    pub(super) fn print(&mut self, data: Stream) {
+        if let Stream::Text(word) = &data
             && !self.captures.is_empty()
             && !self.spend_text(word)
         {
@@ -70,8 +70,8 @@ impl Walker<'_> {
             capture.word.push(Part::Unknown(origin::contents(path)));
         }
         match data {
-            Data::Inherited => capture.file = before,
-            Data::File(path) if capture.word.parts().is_empty() && branches == capture.branches => {
+            Stream::Inherited => capture.file = before,
+            Stream::File(path) if capture.word.parts().is_empty() && branches == capture.branches => {
                 capture.file = Some(path);
             }
             data => {
@@ -86,7 +86,7 @@ impl Walker<'_> {
     }
 
     /// Sends what a command printed where its output goes.
-    pub(super) fn deliver(&mut self, data: Data, output: &Output) {
+    pub(super) fn deliver(&mut self, data: Stream, output: &Output) {
         match output {
             Output::Stream => self.print(data),
             Output::Elsewhere => {}
@@ -104,7 +104,7 @@ impl Walker<'_> {
         result
     }
 
-    pub(super) fn write_file(&mut self, path: &str, data: Data, writing: Writing) {
+    pub(super) fn write_file(&mut self, path: &str, data: Stream, writing: Writing) {
         if path == "/dev/null" {
             return;
         }
@@ -118,11 +118,11 @@ impl Walker<'_> {
         for part in data.word().parts() {
             word.push(part.clone());
         }
-        self.remember_file(path, Data::of(word));
+        self.remember_file(path, Stream::of(word));
     }
 
-    pub(super) fn remember_file(&mut self, path: &str, data: Data) {
-        if let Data::Text(word) = &data
+    pub(super) fn remember_file(&mut self, path: &str, data: Stream) {
+        if let Stream::Text(word) = &data
             && !self.spend_text(&Rc::clone(word))
         {
             return;
@@ -132,7 +132,7 @@ impl Walker<'_> {
     }
 
     /// What the line has written to a file.
-    pub(crate) fn written(&self, path: &str) -> Option<Data> {
+    pub(crate) fn written(&self, path: &str) -> Option<Stream> {
         if self.shell.files.is_empty() {
             return None;
         }
@@ -140,7 +140,7 @@ impl Walker<'_> {
         let mut data = self.shell.files.get(&path)?;
         for _ in 0..8 {
             match data {
-                Data::File(other) => match self.shell.files.get(&normal(other)) {
+                Stream::File(other) => match self.shell.files.get(&normal(other)) {
                     Some(next) => data = next,
                     None => break,
                 },
@@ -164,12 +164,12 @@ impl Walker<'_> {
         let via = if flow == Flow::From { "<(…)" } else { ">(…)" };
         let input = match flow {
             Flow::From => self.input.clone(),
-            Flow::Into => Data::unknown("what is written to a process substitution"),
+            Flow::Into => Stream::unknown("what is written to a process substitution"),
         };
         let outer = std::mem::replace(&mut self.input, input);
         let data = self.captured(via, |walker| walker.script(script, documents));
         self.input = outer;
-        let data = if data == Data::Inherited { Data::text("") } else { data };
+        let data = if data == Stream::Inherited { Stream::text("") } else { data };
         self.remember_file(&path, data);
         path
     }

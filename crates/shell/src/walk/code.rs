@@ -1,7 +1,7 @@
 //! Code inside values and files: what an interpreter is given, followed where its text is known.
 
 use super::simple::{Call, Lookup};
-use super::state::{Data, Shell};
+use super::state::{Shell, Stream};
 use super::{Outcome, Walker, origin};
 use crate::expand::HOLE;
 use crate::knowledge::{self, Nested};
@@ -60,12 +60,12 @@ impl Walker<'_> {
 
     fn stdin_script(&mut self, index: usize, via: &str, call: &Call) {
         match call.input.clone() {
-            Data::Inherited => {
+            Stream::Inherited => {
                 let why = "whatever its input turns out to be".to_owned();
                 self.add_effect(index, Effect::Runs { code: CodeSource::Unknown { why } });
             }
-            Data::File(path) => self.file(index, &Word::literal(path), via, call),
-            Data::Text(text) => {
+            Stream::File(path) => self.file(index, &Word::literal(path), via, call),
+            Stream::Text(text) => {
                 self.in_child(None, call, |walker| walker.code(index, &text, via, call));
             }
         }
@@ -141,14 +141,14 @@ impl Walker<'_> {
         let arguments = after(&call.words, path).or_else(|| Some(vec![path.clone()]));
         let Some((text, executed)) = self.script_text(index, path, call) else { return };
         self.in_child(arguments, call, |walker| match (&text, executed) {
-            (Data::Text(text), true) => walker.executed(index, text, via, call),
-            (Data::Text(text), false) => walker.code(index, text, via, call),
+            (Stream::Text(text), true) => walker.executed(index, text, via, call),
+            (Stream::Text(text), false) => walker.code(index, text, via, call),
             _ => {}
         });
     }
 
     /// The text of a script, if it is known, and whether it is executed as a program; else its effect is told.
-    pub(super) fn script_text(&mut self, index: usize, path: &Word, call: &Call) -> Option<(Data, bool)> {
+    pub(super) fn script_text(&mut self, index: usize, path: &Word, call: &Call) -> Option<(Stream, bool)> {
         let executed = call.words.first() == Some(path);
         let Some(absolute) = self.single_path(path) else {
             let directory = self.shell.directory.0.first().map(AsRef::as_ref);
@@ -162,21 +162,21 @@ impl Walker<'_> {
             return None;
         };
         match self.readable_or_input(&absolute, call) {
-            Data::Text(text) => return Some((Data::Text(text), executed)),
-            Data::Inherited => {
+            Stream::Text(text) => return Some((Stream::Text(text), executed)),
+            Stream::Inherited => {
                 let why = "whatever its input turns out to be".to_owned();
                 self.add_effect(index, Effect::Runs { code: CodeSource::Unknown { why } });
                 return None;
             }
-            Data::File(path) if self.below_written(&path) => {
+            Stream::File(path) if self.below_written(&path) => {
                 self.opaque(index, call.name().map_or("the shell", base_name), &origin::contents(&path));
             }
-            Data::File(_) => {}
+            Stream::File(_) => {}
         }
         let file = CodeSource::File { path: PathText::Exact(absolute.clone()) };
         self.add_effect(index, Effect::Runs { code: file });
         match self.env.files.get(&absolute) {
-            Some(FileText::Text(text)) => return Some((Data::text(text.as_str()), executed)),
+            Some(FileText::Text(text)) => return Some((Stream::text(text.as_str()), executed)),
             Some(FileText::Missing | FileText::Unreadable(_)) => {}
             None => {
                 self.analysis.scripts.insert(absolute);
@@ -185,7 +185,7 @@ impl Walker<'_> {
         None
     }
 
-    fn readable_or_input(&self, path: &str, call: &Call) -> Data {
+    fn readable_or_input(&self, path: &str, call: &Call) -> Stream {
         match path {
             "/dev/stdin" | "/dev/fd/0" | "/proc/self/fd/0" => call.input.clone(),
             path => self.readable(path),
@@ -221,8 +221,8 @@ impl Walker<'_> {
     }
 
     /// A file that the line has written, started as a program.
-    pub(super) fn run_written(&mut self, call: Call, path: &str, data: Data) -> Outcome {
-        if let Data::File(source) = &data {
+    pub(super) fn run_written(&mut self, call: Call, path: &str, data: Stream) -> Outcome {
+        if let Stream::File(source) = &data {
             let name = base_name(source).to_owned();
             if knowledge::names().any(|known| known == name) {
                 let mut copy = call;
@@ -236,7 +236,7 @@ impl Walker<'_> {
         let output = call.output.clone();
         self.with_output(&output, |walker| {
             let word = match data {
-                Data::File(source) => Word::literal(source),
+                Stream::File(source) => Word::literal(source),
                 _ => Word::literal(path),
             };
             let mut call = call;

@@ -1,11 +1,11 @@
 //! Compound commands: what is known when a part of them may run, may not, or may run often.
 
 use super::lists::Flow;
-use super::state::{BRANCHED, Data, Function, Running, Shell, Variable};
+use super::state::{BRANCHED, Function, Running, Shell, Stream, Variable};
 use super::{Outcome, Walker};
 use crate::expand::Documents;
 use crate::limits::TURNS;
-use crate::syntax::{Arm, Kind, Redirect, Script, SourceWord, Span, Test};
+use crate::syntax::{Arm, Kind, Piece, Redirect, Script, SourceWord, Span, Test};
 use crate::word::Word;
 use std::rc::Rc;
 
@@ -42,6 +42,10 @@ impl Walker<'_> {
             }
             Kind::Group(script) => self.sequence(script, documents),
             Kind::If(branches) => self.branches(branches, documents),
+            Kind::Loop { condition, body } if self.reads_known_lines(condition) => {
+                self.each_line(condition, body, documents);
+                self.here()
+            }
             Kind::Loop { condition, body } => {
                 self.repeat(|walker| {
                     walker.script(condition, documents);
@@ -75,6 +79,33 @@ impl Walker<'_> {
         self.emit_bare(Vec::new(), span);
         self.notes = outer_notes;
         outcome
+    }
+
+    /// `while read …` over a few lines that are known.
+    fn reads_known_lines(&self, condition: &Script<'_>) -> bool {
+        let few = |text: &str| !text.is_empty() && text.lines().count() <= TURNS;
+        self.input.known().is_some_and(few) && first_word(condition) == Some("read")
+    }
+
+    fn each_line(&mut self, condition: &Script<'_>, body: &Script<'_>, documents: Documents<'_>) {
+        let outer = std::mem::replace(&mut self.unrolled, true);
+        let input = self.input.clone();
+        let start = self.analysis.commands.len();
+        self.exits.push(None);
+        let lines = self.input.known().map_or(0, |text| text.lines().count());
+        for _ in 0..lines {
+            let before = self.analysis.commands.len();
+            self.script(condition, documents);
+            let shell = Rc::clone(&self.shell);
+            self.branch(|walker| walker.script(body, documents));
+            self.rejoin(&shell);
+            self.without_repeats(before, start);
+        }
+        if let Some(left) = self.exits.pop().flatten() {
+            self.rejoin(&left);
+        }
+        self.input = input;
+        self.unrolled = outer;
     }
 
     fn sequence(&mut self, script: &Script<'_>, documents: Documents<'_>) -> Outcome {
@@ -156,7 +187,7 @@ impl Walker<'_> {
             .as_ref()
             .filter(|items| items.len() <= TURNS && items.iter().all(|item| item.unknown_reason().is_none()));
         let Some(items) = followed else {
-            let value = items.as_ref().and_then(|items| common(items)).unwrap_or_else(|| {
+            let value = items.as_ref().and_then(|items| only_glob(items)).unwrap_or_else(|| {
                 let why = items.iter().flatten().find_map(Word::unknown_reason);
                 Word::unknown(why.unwrap_or("one of many values"))
             });
@@ -187,6 +218,7 @@ impl Walker<'_> {
 
     /// Reads the body of a loop until nothing new can be known, since every turn starts where another ended.
     fn repeat(&mut self, mut body: impl FnMut(&mut Self)) {
+        let unrolled = std::mem::replace(&mut self.unrolled, false);
         self.exits.push(None);
         self.branches += 1;
         let start = self.analysis.commands.len();
@@ -210,6 +242,7 @@ impl Walker<'_> {
         }
         self.branches -= 1;
         self.exits.pop();
+        self.unrolled = unrolled;
     }
 
     fn forget_all(&mut self) {
@@ -270,11 +303,11 @@ impl Walker<'_> {
 
     fn note_function_call(&mut self, name: &str) {
         let words = vec![Word::literal(name)];
-        self.call_function(name, &words, (0, 0), &Data::Inherited);
+        self.call_function(name, &words, (0, 0), &Stream::Inherited);
     }
 
     /// Runs a function with its arguments.
-    pub(super) fn call_function(&mut self, name: &str, words: &[Word], span: Span, input: &Data) {
+    pub(super) fn call_function(&mut self, name: &str, words: &[Word], span: Span, input: &Stream) {
         let Some(function) = self.shell.functions.get(name).cloned() else { return };
         let outer_input = std::mem::replace(&mut self.input, input.clone());
         let outer_positional = self.shell.positional.clone();
@@ -307,8 +340,19 @@ impl Walker<'_> {
     }
 }
 
+/// The first word of a script that begins with a simple command.
+fn first_word<'s>(script: &'s Script<'_>) -> Option<&'s str> {
+    match &script.items.first()?.first.commands.first()?.kind {
+        Kind::Simple(simple) => match simple.words.first()?.pieces.as_slice() {
+            [Piece::Literal(text)] => Some(text),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
 /// A value that stands for any of several globs, if there is just one.
-fn common(items: &[Word]) -> Option<Word> {
+fn only_glob(items: &[Word]) -> Option<Word> {
     match items {
         [item] if item.unknown_reason().is_none() => Some(item.clone()),
         _ => None,

@@ -79,7 +79,7 @@ impl Walker<'_> {
             }
             value = whole;
         }
-        if attributes.integer {
+        if attributes.integer || super::environment::is_number(name) {
             value = match self.evaluate(&value, 0) {
                 Some(number) => Word::literal(number.to_string()),
                 None => Word::unknown(origin::NUMBER),
@@ -189,7 +189,7 @@ impl Walker<'_> {
         for word in operands {
             self.declared(name, word, attributes, &mut effects, call);
         }
-        self.deliver(super::state::Data::Inherited, &call.output);
+        self.deliver(super::state::Stream::Inherited, &call.output);
         self.emit_call(call, effects);
         Outcome::succeeds(&self.shell)
     }
@@ -204,7 +204,7 @@ impl Walker<'_> {
                 let words = vec![Word::literal(name)];
                 self.branch(|walker| {
                     walker.subshell(|walker| {
-                        walker.call_function(name, &words, call.span, &super::state::Data::Inherited);
+                        walker.call_function(name, &words, call.span, &super::state::Stream::Inherited);
                     });
                 });
             }
@@ -275,6 +275,7 @@ impl Walker<'_> {
         let mut variable = known.unwrap_or_default();
         variable.attributes = all;
         if all.reference {
+            self.subscript_code(&value);
             variable.value = value;
             variable.unset = false;
             return self.set_variable(&name, variable);

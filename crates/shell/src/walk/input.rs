@@ -1,78 +1,75 @@
 //! Builtins that put text into variables: `read`, `mapfile`, `printf -v`, `set`, `unset`, `shift`, `let`.
 
 use super::simple::Call;
-use super::state::{Data, Key, Variable};
+use super::state::{Key, Stream, Variable};
 use super::{Outcome, Walker, origin};
 use crate::fold;
 use crate::syntax::Writing;
 use crate::word::Word;
 use std::collections::BTreeMap;
 
+/// What `read` or `mapfile` is asked for.
+struct Request {
+    names: Vec<Word>,
+    arrays: Vec<Word>,
+    input: Stream,
+    /// Lines end where lines end, and nothing is cut off.
+    plain: bool,
+    lines: Lines,
+}
+
+/// What becomes an element of an array.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Lines {
+    /// The words of the first line.
+    Fields,
+    Whole,
+    /// Lines without their newline.
+    Stripped,
+}
+
+impl Request {
+    fn elements(&self, text: &str) -> BTreeMap<Key, Word> {
+        let words: Vec<&str> = match self.lines {
+            Lines::Fields => text.lines().next().unwrap_or("").split_whitespace().collect(),
+            Lines::Stripped => text.lines().collect(),
+            Lines::Whole => text.split_inclusive('\n').collect(),
+        };
+        (0..).map(Key::Index).zip(words.into_iter().map(Word::literal)).collect()
+    }
+}
+
 impl Walker<'_> {
     pub(super) fn read_input(&mut self, builtin: &str, call: &Call) -> Outcome {
-        let mut names = Vec::new();
-        let mut arrays = Vec::new();
-        let mut plain = true;
-        let mut input = call.input.clone();
-        let mut arguments = call.arguments().iter();
-        while let Some(word) = arguments.next() {
-            match word.text() {
-                Some(text) if text.starts_with('-') && text.len() > 1 => {
-                    let last = text.chars().next_back().unwrap_or('-');
-                    let attached = text.len() > 2 && "ucd".contains(text.chars().nth(1).unwrap_or('-'));
-                    if builtin == "read" && text.starts_with("-u") {
-                        let number = if attached {
-                            Word::literal(text.trim_start_matches("-u"))
-                        } else {
-                            arguments.next().cloned().unwrap_or_default()
-                        };
-                        input = self.descriptor_input(&number);
-                    } else if last == 'a' && builtin == "read" {
-                        arrays.extend(arguments.next().cloned());
-                    } else if matches!(last, 'd' | 'n' | 'N' | 'p' | 't' | 'i' | 'u' | 's' | 'O')
-                        && !attached
-                        && last != 's'
-                    {
-                        plain &= last == 'p' || last == 't';
-                        arguments.next();
-                    } else if last == 'C' {
-                        if let Some(code) = arguments.next().cloned() {
-                            self.run_code(&code, builtin, call.span);
-                        }
-                    } else if last == 'c' {
-                        arguments.next();
-                    }
-                }
-                _ => names.push(word.clone()),
-            }
-        }
+        let mut request = self.request(builtin, call);
         if builtin != "read" {
-            arrays.append(&mut names);
-        } else if names.is_empty() && arrays.is_empty() {
-            names.push(Word::literal("REPLY"));
+            request.arrays.append(&mut request.names);
+        } else if request.names.is_empty() && request.arrays.is_empty() {
+            request.names.push(Word::literal("REPLY"));
         }
-        let splits_plainly = !self.shell.variables.contains_key("IFS");
-        let known = input
-            .known()
-            .filter(|text| plain && splits_plainly && self.exits.is_empty() && !text.contains('\\'))
-            .map(str::to_owned);
-        let why = match &input {
-            Data::Inherited => "what is read from the input".to_owned(),
+        let followed = request.plain && (self.exits.is_empty() || self.unrolled);
+        let known = request.input.known().filter(|text| followed && !text.contains('\\')).map(str::to_owned);
+        if builtin == "read" && known.is_some() && request.input == self.input {
+            self.consume_line();
+        }
+        let why = match &request.input {
+            Stream::Inherited => "what is read from the input".to_owned(),
             data => origin::reason(&data.word()).to_owned(),
         };
-        let values = known.as_deref().map(|text| fields_of(text, names.len()));
-        for (index, name) in names.iter().enumerate() {
+        let values = match (known.as_deref(), self.separators()) {
+            (Some(text), Some(separators)) => Some(fields_of(text, request.names.len(), &separators)),
+            _ => None,
+        };
+        for (index, name) in request.names.iter().enumerate() {
             let value = values.as_ref().map(|values| values.get(index).cloned().unwrap_or_default());
             self.set_read(name, value.map_or_else(|| Word::unknown(why.as_str()), Word::literal));
         }
-        for name in arrays {
-            let elements = known.as_deref().filter(|_| builtin == "read").map(|text| {
-                let words = text.lines().next().unwrap_or("").split_whitespace();
-                (0..).map(Key::Index).zip(words.map(Word::literal)).collect::<BTreeMap<_, _>>()
-            });
-            let variable =
-                elements.map_or_else(|| Variable::scalar(Word::unknown(why.as_str())), Variable::array);
-            self.subscript_code(&name);
+        for name in &request.arrays {
+            let variable = match known.as_deref() {
+                Some(text) => Variable::array(request.elements(text)),
+                None => Variable::scalar(Word::unknown(why.as_str())),
+            };
+            self.subscript_code(name);
             if let Some(name) = name.text() {
                 self.set_variable(name, variable);
             }
@@ -81,10 +78,55 @@ impl Walker<'_> {
         self.here()
     }
 
-    fn descriptor_input(&self, number: &Word) -> Data {
+    /// Reads the options of `read` and `mapfile`.
+    fn request(&mut self, builtin: &str, call: &Call) -> Request {
+        let lines = if builtin == "read" { Lines::Fields } else { Lines::Whole };
+        let mut request =
+            Request { names: Vec::new(), arrays: Vec::new(), input: call.input.clone(), plain: true, lines };
+        let mut arguments = call.arguments().iter();
+        while let Some(word) = arguments.next() {
+            let Some(text) = word.text().filter(|text| text.starts_with('-') && text.len() > 1) else {
+                request.names.push(word.clone());
+                continue;
+            };
+            let last = text.chars().next_back().unwrap_or('-');
+            let attached = text.len() > 2 && "ucd".contains(text.chars().nth(1).unwrap_or('-'));
+            match last {
+                _ if builtin == "read" && text.starts_with("-u") => {
+                    let attached = attached.then(|| Word::literal(text.trim_start_matches("-u")));
+                    let number = attached.or_else(|| arguments.next().cloned()).unwrap_or_default();
+                    request.input = self.descriptor_input(&number);
+                }
+                'a' if builtin == "read" => request.arrays.extend(arguments.next().cloned()),
+                't' if builtin != "read" => request.lines = Lines::Stripped,
+                'd' | 'n' | 'N' | 'p' | 't' | 'i' | 'u' | 'O' | 'c' if !attached => {
+                    request.plain &= matches!(last, 'p' | 't');
+                    arguments.next();
+                }
+                'C' => {
+                    if let Some(code) = arguments.next().cloned() {
+                        self.run_code(&code, builtin, call.span);
+                    }
+                }
+                _ => {}
+            }
+        }
+        request
+    }
+
+    /// `read` takes the first line: what reads next begins behind it.
+    fn consume_line(&mut self) {
+        if let Some((_, rest)) = self.input.known().and_then(|text| text.split_once('\n')) {
+            self.input = Stream::text(rest);
+        } else {
+            self.input = Stream::text("");
+        }
+    }
+
+    fn descriptor_input(&self, number: &Word) -> Stream {
         let number = number.text().and_then(|text| text.parse::<u32>().ok());
         let data = number.and_then(|number| self.shell.descriptors.get(&number).cloned());
-        data.unwrap_or_else(|| Data::unknown("a descriptor that is not known"))
+        data.unwrap_or_else(|| Stream::unknown("a descriptor that is not known"))
     }
 
     fn set_read(&mut self, name: &Word, value: Word) {
@@ -125,7 +167,7 @@ impl Walker<'_> {
         let arguments = call.arguments().to_vec();
         for pair in arguments.windows(2) {
             if let [flag, operand] = pair
-                && matches!(flag.text(), Some("-v" | "-R"))
+                && matches!(flag.text(), Some("-v" | "-R" | "-p"))
             {
                 self.subscript_code(operand);
             }
@@ -259,14 +301,18 @@ impl Walker<'_> {
 }
 
 /// The first line of a text, split for so many variables: the last takes the rest.
-fn fields_of(text: &str, count: usize) -> Vec<String> {
-    let mut rest = text.lines().next().unwrap_or("").trim_matches([' ', '\t']);
+fn fields_of(text: &str, count: usize, separators: &str) -> Vec<String> {
+    let blank = |char: char| matches!(char, ' ' | '\t') && separators.contains(char);
+    let mut rest = text.lines().next().unwrap_or("").trim_matches(blank);
     let mut fields = Vec::new();
     while fields.len() + 1 < count && !rest.is_empty() {
-        let at = rest.find([' ', '\t']).unwrap_or(rest.len());
+        let at = rest.find(|char| separators.contains(char)).unwrap_or(rest.len());
         let (field, after) = rest.split_at(at);
         fields.push(field.to_owned());
-        rest = after.trim_start_matches([' ', '\t']);
+        // One separator that shows, with the blanks around it, ends a field.
+        let after = after.trim_start_matches(blank);
+        let visible = after.strip_prefix(|char| separators.contains(char) && !blank(char));
+        rest = visible.unwrap_or(after).trim_start_matches(blank);
     }
     fields.push(rest.to_owned());
     fields

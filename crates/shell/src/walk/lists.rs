@@ -4,7 +4,7 @@ use super::{Outcome, Walker};
 use crate::expand::Documents;
 use crate::limits::{LEVELS, TOO_DEEP};
 use crate::syntax::{Command, End, Item, Join, Kind, Pipeline, Script};
-use crate::walk::state::Data;
+use crate::walk::state::Stream;
 use std::rc::Rc;
 
 /// Whether what stands behind a list is reached.
@@ -101,7 +101,7 @@ impl Walker<'_> {
                     self.capture(|walker| walker.subshell(|walker| walker.command(command, documents)));
                 self.input = match output {
                     // Nothing was printed: the next command reads an empty stream.
-                    Data::Inherited => Data::text(""),
+                    Stream::Inherited => Stream::text(""),
                     data => data,
                 };
             }

@@ -26,7 +26,7 @@ use crate::word::{Part, Word};
 use crate::{Analysis, Command, Env};
 use capture::Capture;
 use leashd_types::Effect;
-use state::{Data, Directory, Key, Running, Shell, Variable};
+use state::{Directory, Key, Running, Shell, Stream, Variable};
 use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 
@@ -47,7 +47,7 @@ pub(crate) struct Walker<'e> {
     /// What cannot be told about the command that is being read.
     notes: Vec<String>,
     captures: Vec<Capture>,
-    input: Data,
+    input: Stream,
     /// Variables that `local` hides, with what they were, by running function.
     locals: Vec<Vec<(String, Option<Rc<Variable>>)>>,
     /// Functions that are running, innermost last.
@@ -59,6 +59,8 @@ pub(crate) struct Walker<'e> {
     /// What is known where `break`, `continue` or `return` leave a loop or function, innermost last.
     exits: Vec<Option<Rc<Shell>>>,
     traps: Vec<Word>,
+    /// The turns of the innermost loop are followed one by one.
+    unrolled: bool,
     /// Arrays among the arguments of the command that is being read, in order.
     arrays: VecDeque<BTreeMap<Key, Word>>,
     processes: usize,
@@ -111,13 +113,14 @@ impl<'e> Walker<'e> {
             },
             notes: Vec::new(),
             captures: Vec::new(),
-            input: Data::Inherited,
+            input: Stream::Inherited,
             locals: Vec::new(),
             running: Vec::new(),
             concurrent: 0,
             branches: 0,
             exits: Vec::new(),
             traps: Vec::new(),
+            unrolled: false,
             arrays: VecDeque::new(),
             processes: 0,
         }

