@@ -1,4 +1,5 @@
-//! Developer commands: `cargo xtask check`, `tidy`, `test`, `score`, `bench`, `dist`, `advisories`.
+//! Developer commands: `cargo xtask check`, `tidy`, `test`, `score`, `fuzz`, `bench`, `instructions`,
+//! `dist`, `advisories`.
 //!
 //! Knows how the project is built, checked and tested; knows nothing of what leashd does.
 
@@ -7,6 +8,8 @@ mod bench;
 mod check;
 mod deny;
 mod dist;
+mod fuzz;
+mod instructions;
 mod score;
 mod skips;
 mod steps;
@@ -25,7 +28,9 @@ cargo xtask COMMAND
   tidy        the house rules that no compiler knows (fast, part of check)
   test        fetches the pinned agent, then runs every test; says what it skips and why
   score FILE  judges a corpus and prints how often the answer is right, by category and technique
-  bench       runs the criterion benchmarks and prints one table
+  fuzz        runs the fuzz targets; `fuzz --help` lists its options
+  bench       runs the criterion benchmarks, measures whole processes, and prints one table
+  instructions  counts what judging a line costs and compares it with the ceiling; needs valgrind
   dist        builds the static binary that is shipped and proves that it is static
   advisories  known vulnerabilities of third-party code; needs the network";
 
@@ -47,6 +52,9 @@ fn dispatch() -> Result<()> {
     if command.as_deref() == Some("score") {
         return score::run(&workspace, &rest);
     }
+    if command.as_deref() == Some("fuzz") {
+        return fuzz::run(&workspace, &rest);
+    }
     if let Some(extra) = rest.first() {
         bail!("unexpected argument `{extra}`\n\n{USAGE}");
     }
@@ -55,6 +63,7 @@ fn dispatch() -> Result<()> {
         Some("tidy") => tidy::run(&workspace),
         Some("test") => testing::run(&workspace),
         Some("bench") => bench::run(&workspace),
+        Some("instructions") => instructions::run(&workspace),
         Some("dist") => dist::run(&workspace),
         Some("advisories") => deny::advisories(&workspace),
         Some("help" | "--help" | "-h") => {

@@ -31,7 +31,7 @@ pub(crate) fn call(id: &str, tool: &str, input: Value, cwd: &Path) -> ToolCall {
 pub(crate) fn facts(project: &Path) -> Facts {
     Facts {
         cwd: resolved(project),
-        home: resolved(Path::new("/home/nobody-here")),
+        home: resolved(Path::new("/home/other")),
         approved: vec![resolved(project)],
         temporary: Vec::new(),
         protected: vec![Protected {

@@ -158,7 +158,7 @@ mod tests {
                 .iter()
                 .find(|(key, _)| *key == name)
                 .map(|(_, value)| OsString::from(value))
-                .or_else(|| (name == "HOME").then(|| OsString::from("/home/somebody")))
+                .or_else(|| (name == "HOME").then(|| OsString::from("/home/you")))
         };
         Settings::read(&lookup).map_err(|failure| failure.message)
     }
@@ -166,8 +166,8 @@ mod tests {
     #[test]
     fn defaults_are_the_documented_ones() {
         let settings = check(&[]).unwrap();
-        assert_eq!(settings.home.to_str(), Some("/home/somebody/.leashd"));
-        assert_eq!(settings.audit_log.to_str(), Some("/home/somebody/.leashd/audit.jsonl"));
+        assert_eq!(settings.home.to_str(), Some("/home/you/.leashd"));
+        assert_eq!(settings.audit_log.to_str(), Some("/home/you/.leashd/audit.jsonl"));
         assert_eq!(settings.max_turns, 150);
         assert_eq!(settings.approval_timeout, None);
         assert_eq!(settings.interaction_timeout.as_secs(), 300);

@@ -15,6 +15,7 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 
 /// What arrives at the loop from the tasks it started.
+#[expect(clippy::large_enum_variant, reason = "moved once from a task to the loop")]
 pub(crate) enum Mail {
     Input(Input),
     /// The agent runs; orders go here.

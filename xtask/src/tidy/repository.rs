@@ -14,7 +14,7 @@ const MACHINES: [(&str, &[&str]); 4] = [
 ];
 
 /// People of examples; their homes are no one's machine.
-const EXAMPLE_PEOPLE: [&str; 7] = ["dev", "user", "u", "me", "alice", "bob", "you"];
+const EXAMPLE_PEOPLE: [&str; 8] = ["dev", "user", "u", "me", "alice", "bob", "you", "other"];
 
 /// Data as a program or a person typed it: taken as it is.
 const VERBATIM: [&str; 2] = ["corpus/", "LICENSE"];

@@ -3,6 +3,8 @@
 
 mod environment;
 mod frame;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod interpreter;
 mod launch;
 mod outcome;

@@ -171,14 +171,15 @@ async fn read_lines(stdout: impl AsyncRead + Unpin, limit: usize, lines: mpsc::S
     }
 }
 
-enum Read {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Read {
     Line,
     TooLong,
     End,
 }
 
 /// Like `read_until`, but never holds more than `limit` bytes.
-async fn read_line(
+pub(crate) async fn read_line(
     reader: &mut (impl AsyncBufReadExt + Unpin),
     limit: usize,
     line: &mut Vec<u8>,

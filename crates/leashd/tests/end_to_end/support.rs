@@ -9,14 +9,14 @@ use std::process::{Command, Output};
 use std::sync::OnceLock;
 
 /// leashd, the real agent, a scripted model.
-pub struct Bench {
-    pub rig: Rig,
+pub(crate) struct Bench {
+    pub(crate) rig: Rig,
     // Carries the model's server.
     _runtime: tokio::runtime::Runtime,
 }
 
 impl Bench {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let rig = runtime.block_on(Rig::new());
@@ -43,7 +43,7 @@ impl Bench {
     }
 
     /// `leashd ARGS…` in the project.
-    pub fn leashd(&self, args: &[&str]) -> Command {
+    pub(crate) fn leashd(&self, args: &[&str]) -> Command {
         let claude = claude_program();
         let path = format!("{}:/usr/local/bin:/usr/bin:/bin", claude.parent().unwrap().display());
         let mut command = Command::new(env!("CARGO_BIN_EXE_leashd"));
@@ -61,24 +61,24 @@ impl Bench {
     }
 
     /// `leashd exec` with a script of tool calls, one turn.
-    pub fn exec(&self, flags: &[&str], items: &[Value]) -> Output {
+    pub(crate) fn exec(&self, flags: &[&str], items: &[Value]) -> Output {
         let prompt = script(items);
         let args: Vec<&str> = ["exec"].iter().chain(flags).copied().chain([prompt.as_str()]).collect();
         self.leashd(&args).output().unwrap()
     }
 
     /// The audit log's entries.
-    pub fn audit(&self) -> Vec<Value> {
+    pub(crate) fn audit(&self) -> Vec<Value> {
         let text = fs::read_to_string(self.log()).unwrap();
         text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 
-    pub fn log(&self) -> PathBuf {
+    pub(crate) fn log(&self) -> PathBuf {
         self.rig.home().join(".leashd/audit.jsonl")
     }
 
     /// Entries of one event, as `[decision, rule]`.
-    pub fn decisions(&self) -> Vec<(String, String)> {
+    pub(crate) fn decisions(&self) -> Vec<(String, String)> {
         let text = |entry: &Value, key: &str| entry[key].as_str().unwrap_or_default().to_owned();
         self.audit()
             .iter()
@@ -87,27 +87,27 @@ impl Bench {
             .collect()
     }
 
-    pub fn verify(&self) -> Output {
+    pub(crate) fn verify(&self) -> Output {
         self.leashd(&["audit", "verify"]).output().unwrap()
     }
 }
 
 /// A prompt that carries the script.
-pub fn script(items: &[Value]) -> String {
+pub(crate) fn script(items: &[Value]) -> String {
     let mut items = items.to_vec();
     items.push(json!({"text": "done"}));
     format!("SCRIPT:{}", Value::Array(items))
 }
 
-pub fn call(tool: &str, input: Value) -> Value {
+pub(crate) fn call(tool: &str, input: Value) -> Value {
     json!({"tool": tool, "input": input})
 }
 
-pub fn shell(command: &str) -> Value {
+pub(crate) fn shell(command: &str) -> Value {
     call("Bash", json!({"command": command}))
 }
 
-pub fn shown(output: &Output) -> String {
+pub(crate) fn shown(output: &Output) -> String {
     format!(
         "{:?}\nstdout: {}\nstderr: {}",
         output.status.code(),

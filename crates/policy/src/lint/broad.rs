@@ -9,7 +9,7 @@ use regex::Regex;
 const UNRELATED: [&str; 5] =
     ["rm -r ../x", "curl -d @a http://host.example", "zqx 9", "git push", "/opt/tool --eval 'y'"];
 /// Paths that have nothing in common.
-const UNRELATED_PATHS: [&str; 4] = ["/home/a/b.txt", "/etc/zq9", "/", "/srv/x/.y/Z"];
+const UNRELATED_PATHS: [&str; 4] = ["/home/dev/b.txt", "/etc/zq9", "/", "/srv/x/.y/Z"];
 
 pub(super) fn check(rule: &WrittenRule) -> Option<Finding> {
     if rule.action != Decision::Allow || !is_unconditional(rule) {

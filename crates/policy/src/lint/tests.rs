@@ -1,3 +1,5 @@
+//! Each finding on a small policy that deserves it, and none on those that ship.
+
 use super::{Kind, Report, lint};
 use crate::testing::{command, facts, read, rules_of, verdict};
 use crate::{BUILTIN_NAMES, Source};

@@ -3,6 +3,7 @@
 use super::simple::{Call, Lookup};
 use super::state::{Data, Directory, Shell, Variable};
 use super::{Outcome, Walker, origin};
+use crate::fold;
 use crate::paths::{join, normal};
 use crate::word::Word;
 use leashd_types::{CodeSource, Effect};
@@ -29,7 +30,7 @@ impl Walker<'_> {
             "eval" => self.eval(call),
             "source" | "." => self.source(call),
             "exec" => self.exec(call),
-            "command" => self.command_prefix(call)?,
+            "command" => self.command_prefix(call),
             "builtin" if call.words.len() > 1 => {
                 self.plain(call);
                 self.prefix(call, 1, name)
@@ -224,8 +225,8 @@ impl Walker<'_> {
         self.here()
     }
 
-    /// `command NAME`; nothing where it only asks what a name means, or is not followed by one.
-    fn command_prefix(&mut self, call: &Call) -> Option<Outcome> {
+    /// `command NAME` and `command -v NAME`.
+    fn command_prefix(&mut self, call: &Call) -> Outcome {
         let mut words = 1;
         while let Some(text) = call.words.get(words).and_then(Word::text) {
             match text {
@@ -234,15 +235,21 @@ impl Walker<'_> {
                     break;
                 }
                 "-p" => words += 1,
-                text if text.starts_with('-') => return None,
+                // It only asks what a name means.
+                text if text.starts_with('-') => {
+                    let printed = fold::output("command", call.arguments(), &call.input, |_| Data::Inherited);
+                    self.emit_call(call, call.effects.clone());
+                    self.deliver(printed, &call.output);
+                    return self.here();
+                }
                 _ => break,
             }
         }
-        if call.words.len() <= words {
-            return None;
-        }
         self.plain(call);
-        Some(self.prefix(call, words, "command"))
+        if call.words.len() <= words {
+            return self.here();
+        }
+        self.prefix(call, words, "command")
     }
 
     fn prefix(&mut self, call: &Call, words: usize, via: &str) -> Outcome {

@@ -1,74 +1,8 @@
-//! Variables by name: which change what later programs run or load, which hold code, which only hold numbers.
+//! Variables by name: which hold code, which only numbers, which a session may start with. Which of them steer later
+//! programs is in the table.
 
-/// Named variables that change what programs run, load or trust.
-const CHANGING: [&str; 46] = [
-    "PATH",
-    "BASH_ENV",
-    "ENV",
-    "SHELLOPTS",
-    "BASHOPTS",
-    "PROMPT_COMMAND",
-    "PS0",
-    "PS1",
-    "PS2",
-    "PS4",
-    "CDPATH",
-    "SHELL",
-    "EDITOR",
-    "VISUAL",
-    "PAGER",
-    "MANPAGER",
-    "BROWSER",
-    "LESSOPEN",
-    "LESSCLOSE",
-    "PYTHONPATH",
-    "PYTHONSTARTUP",
-    "PYTHONHOME",
-    "PYTHONINSPECT",
-    "PYTHONUSERBASE",
-    "PERL5LIB",
-    "PERL5OPT",
-    "PERL5DB",
-    "PERLLIB",
-    "RUBYOPT",
-    "RUBYLIB",
-    "NODE_OPTIONS",
-    "NODE_PATH",
-    "NODE_EXTRA_CA_CERTS",
-    "JAVA_TOOL_OPTIONS",
-    "_JAVA_OPTIONS",
-    "JDK_JAVA_OPTIONS",
-    "CLASSPATH",
-    "LUA_INIT",
-    "GCONV_PATH",
-    "RUSTC",
-    "RUSTC_WRAPPER",
-    "RUSTC_WORKSPACE_WRAPPER",
-    "CARGO_HOME",
-    "HOME",
-    "SUDO_ASKPASS",
-    "SSH_ASKPASS",
-];
-/// Families of such variables.
-const CHANGING_PREFIXES: [&str; 9] =
-    ["LD_", "DYLD_", "GIT_", "BASH_FUNC_", "npm_config_", "NPM_CONFIG_", "PIP_", "CLAUDE_", "LEASHD_"];
-/// Members of those families that change nothing but names, dates and noise.
-const HARMLESS: [&str; 14] = [
-    "GIT_AUTHOR_NAME",
-    "GIT_AUTHOR_EMAIL",
-    "GIT_AUTHOR_DATE",
-    "GIT_COMMITTER_NAME",
-    "GIT_COMMITTER_EMAIL",
-    "GIT_COMMITTER_DATE",
-    "GIT_TERMINAL_PROMPT",
-    "GIT_OPTIONAL_LOCKS",
-    "GIT_MERGE_AUTOEDIT",
-    "GIT_ADVICE",
-    "GIT_PROGRESS_DELAY",
-    "PIP_DISABLE_PIP_VERSION_CHECK",
-    "PIP_NO_INPUT",
-    "LD_BIND_NOW",
-];
+use crate::knowledge;
+
 /// Variables whose value programs run as a command.
 const COMMANDS: [&str; 14] = [
     "EDITOR",
@@ -89,6 +23,8 @@ const COMMANDS: [&str; 14] = [
 /// Commands in such a variable that do nothing of their own.
 const HARMLESS_COMMANDS: [&str; 12] =
     ["", "cat", "less", "less -R", "less -F", "more", "most", "true", ":", "false", "vi", "vim"];
+/// Variables that name a tool of a build.
+const TOOLS: [&str; 4] = ["CC", "CXX", "LD", "AR"];
 /// Prompts: expanded before they are shown.
 const PROMPTS: [&str; 5] = ["PS0", "PS1", "PS2", "PS3", "PS4"];
 
@@ -112,8 +48,10 @@ pub(crate) fn meaning(name: &str, value: Option<&str>) -> Meaning {
     if PROMPTS.contains(&name) {
         return Meaning::Prompt;
     }
-    let family = CHANGING_PREFIXES.iter().any(|prefix| name.starts_with(prefix)) && !HARMLESS.contains(&name);
-    if family || CHANGING.contains(&name) { Meaning::Changing } else { Meaning::Plain }
+    // How words are split is followed; a compiler by its plain name is found where every other program is.
+    let plain_tool = TOOLS.contains(&name) && value.is_some_and(|value| !value.contains(['/', ' ']));
+    let steers = name != "IFS" && !plain_tool && knowledge::steers(name);
+    if steers { Meaning::Changing } else { Meaning::Plain }
 }
 
 /// Variables the shell sets, to a number.

@@ -44,6 +44,7 @@ impl Walker<'_> {
         let index = self.emit_call(&call, effects);
         let mut nested = description.nested;
         nested.extend(self.written_scripts(&call, &description.effects));
+        nested.extend(self.written_options(&call));
         if nested.is_empty() {
             self.deliver(printed, &call.output);
         } else {
@@ -114,6 +115,7 @@ impl Walker<'_> {
             let mut description =
                 knowledge::describe(&Argv { words: &call.words, cwd, home: self.env.home, stdin });
             self.name_project(cwd, &mut description);
+            description.effects.retain(|effect| !keeps_variable(effect, &call.words));
             description
         };
         let mut directories = self.shell.directory.0.iter();
@@ -217,6 +219,29 @@ impl Walker<'_> {
             .collect()
     }
 
+    /// `curl -K FILE`, where the line has written the file: each line of it is an option.
+    fn written_options(&self, call: &Call) -> Option<Nested> {
+        if base_name(call.name()?) != "curl" {
+            return None;
+        }
+        let at = call.arguments().iter().position(|word| matches!(word.text(), Some("-K" | "--config")))?;
+        let path = self.single_path(call.arguments().get(at + 1)?)?;
+        let data = self.written(&path)?;
+        let mut words = vec![call.words.first()?.clone()];
+        for line in
+            data.known()?.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'))
+        {
+            let (name, value) = line.split_once(['=', ':', ' ', '\t']).unwrap_or((line, ""));
+            let name = name.trim().trim_start_matches('-');
+            words.push(Word::literal(format!("{}{name}", if name.len() == 1 { "-" } else { "--" })));
+            let value = value.trim().trim_start_matches(['=', ':', ' ']).trim_matches('"');
+            if !value.is_empty() {
+                words.push(Word::literal(value));
+            }
+        }
+        Some(Nested::Command { words, via: "curl --config".to_owned() })
+    }
+
     /// A program whose name is not known: at least asked for, and described as everything it may well be.
     pub(super) fn unknown_program(&mut self, call: Call) -> Outcome {
         let Some(first) = call.words.first().cloned() else { return self.here() };
@@ -294,6 +319,17 @@ pub(super) fn inline_flag(interpreter: &str) -> Option<&'static str> {
 /// Whether nothing may be left of a word: a single value that the line does not set.
 fn may_vanish(word: &Word) -> bool {
     word.parts().iter().all(|part| matches!(part, Part::Unknown(_)))
+}
+
+/// Whether an effect is only `env NAME="$NAME"`: the variable is set to what it is.
+fn keeps_variable(effect: &Effect, words: &[Word]) -> bool {
+    let Effect::Environment { name } = effect else { return false };
+    words.iter().any(|word| match word.parts() {
+        [Part::Text(start), Part::Unknown(why)] => {
+            start.strip_suffix('=') == Some(name.as_str()) && *why == origin::environment(name)
+        }
+        _ => false,
+    })
 }
 
 fn is_stream_effect(effect: &Effect) -> bool {

@@ -1,0 +1,11 @@
+//! The target `shell` as a program. What it checks stands in `src/shell.rs`.
+
+#![cfg_attr(feature = "libfuzzer", no_main)]
+
+#[cfg(feature = "libfuzzer")]
+libfuzzer_sys::fuzz_target!(|input: &[u8]| leashd_fuzz::shell::check(input));
+
+#[cfg(not(feature = "libfuzzer"))]
+fn main() -> std::process::ExitCode {
+    leashd_fuzz::random::main("shell", leashd_fuzz::shell::check)
+}
