@@ -1,6 +1,12 @@
 //! `leashd policy …` through the program itself, on real files. Needs no agent.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot set its case up has failed")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on has failed"
+)]
 
 use serde_json::{Value, json};
 use std::fs;

@@ -4,16 +4,31 @@ use super::custom::After;
 use super::report::Report;
 use super::roles;
 use crate::{Part, Word};
+use std::collections::BTreeSet;
+use std::sync::LazyLock;
 
 const VARIABLES: &str = include_str!("../../knowledge/variables");
 
+/// The list of variables, ready to be searched: it is asked for every assignment.
+struct Variables {
+    names: BTreeSet<&'static str>,
+    families: Vec<&'static str>,
+    taken_out: BTreeSet<&'static str>,
+}
+
+static STEERING: LazyLock<Variables> = LazyLock::new(|| {
+    let names = || VARIABLES.lines().filter(|line| !line.starts_with('#')).flat_map(|line| line.split(' '));
+    Variables {
+        names: names().collect(),
+        families: names().filter_map(|name| name.strip_suffix('*')).collect(),
+        taken_out: names().filter_map(|name| name.strip_prefix('!')).collect(),
+    }
+});
+
 /// Variables that change what later programs run, load or connect to.
 pub(crate) fn steers(name: &str) -> bool {
-    let names = || VARIABLES.lines().filter(|line| !line.starts_with('#')).flat_map(|line| line.split(' '));
-    let taken_out = || names().filter_map(|found| found.strip_prefix('!')).any(|found| found == name);
-    let of_family =
-        || names().filter_map(|found| found.strip_suffix('*')).any(|start| name.starts_with(start));
-    names().any(|found| found == name) || (of_family() && !taken_out())
+    let of_family = || STEERING.families.iter().any(|start| name.starts_with(start));
+    STEERING.names.contains(name) || (of_family() && !STEERING.taken_out.contains(name))
 }
 
 pub(super) fn env(report: &mut Report<'_>, words: &[Word]) -> After {
