@@ -7,7 +7,6 @@
     clippy::indexing_slicing,
     reason = "a test that cannot go on has failed"
 )]
-#![expect(clippy::unwrap_used, reason = "a test that cannot set its case up has failed")]
 
 use serde_json::{Value, json};
 use std::fs;
@@ -364,4 +363,26 @@ fn hidden_characters_are_escaped_and_json_stays_json() {
     let verdict = place.json(&["check", "--json", "echo a\u{200b}b"]);
     assert_eq!(verdict["verdict"]["decision"], "ask");
     place.check(&["check", "echo a\u{200b}b"], 3, &[], &["\u{200b}"]);
+}
+
+/// The documentation names every class of effects, every rule of the floor, every built-in policy and every command.
+#[test]
+fn the_documentation_leaves_nothing_out() {
+    let text = include_str!("../../../docs/policies.md");
+    let classes = leashd_policy::Class::ALL.iter().map(|class| class.name());
+    let floor = leashd_policy::FLOOR.iter().map(|(name, _)| *name);
+    for name in classes.chain(floor).chain(leashd_policy::BUILTIN_NAMES) {
+        assert!(text.contains(&format!("`{name}`")), "{name} is not in docs/policies.md");
+    }
+    for command in ["check", "explain", "test", "lint", "show", "diff", "simulate", "import"] {
+        assert!(
+            text.contains(&format!("policy {command}")) || text.contains(&format!("### {command}")),
+            "{command}"
+        );
+    }
+    // The file of the documentation is one.
+    let example = text.split("```yaml\n").nth(1).unwrap().split("```").next().unwrap();
+    let place = Place::new();
+    let mine = place.write("mine.yaml", example);
+    place.check(&["test", "--policy", &mine], 0, &["mine.yaml: 5 examples hold"], &[]);
 }
