@@ -109,6 +109,7 @@ impl<'a> Run<'a> {
         let small = self.shrunk(input.to_vec());
         let path = self.artifacts.join(format!("crash-{:016x}", fingerprint(&small)));
         fs::write(&path, &small)?;
+        fs::remove_file(self.artifacts.join("running"))?;
         let shown = small.get(..small.len().min(SHOWN)).unwrap_or_default();
         eprintln!("{}: FAILED; {} bytes, made smaller from {}:", self.name, small.len(), input.len());
         eprintln!("  \"{}\"", shown.escape_ascii());

@@ -109,7 +109,8 @@ impl Session {
             }
             AgentEvent::ToolCall(call) => self.tool_call(call, now),
             AgentEvent::Ran(ran) => vec![Action::Observe { session: self.id(), ran }],
-            AgentEvent::Retry { attempt, max_attempts, delay: _, status: _, error } => {
+            AgentEvent::Retry { attempt, max_attempts, delay: _, status, error } => {
+                let error = retry_text(status, error);
                 vec![Action::Show(Event::Retry { session: self.id(), attempt, max_attempts, error })]
             }
             AgentEvent::Fault(fault) => self.fault(&fault),
@@ -343,6 +344,14 @@ fn summary_of(call: &ToolCall) -> String {
     match line.char_indices().nth(SUMMARY_CHARS_MAX) {
         Some((end, _)) => format!("{}…", line.get(..end).unwrap_or_default()),
         None => line,
+    }
+}
+
+fn retry_text(status: Option<u16>, error: String) -> String {
+    match status {
+        Some(status) => format!("the model's API answered {status}"),
+        None if error.is_empty() || error == "unknown" => "the model's API did not answer".to_owned(),
+        None => error,
     }
 }
 

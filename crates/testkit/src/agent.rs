@@ -12,12 +12,15 @@ pub fn claude_version() -> &'static str {
     include_str!("../claude-version").trim()
 }
 
-/// The program of the pinned version, from `LEASHD_TEST_CACHE` or `target/agents`.
+/// The program under test: `LEASHD_TEST_CLAUDE`, else the pinned version from `LEASHD_TEST_CACHE` or `target/agents`.
 ///
 /// # Panics
 /// If it is not there and npm cannot install it.
 #[must_use]
 pub fn claude_program() -> PathBuf {
+    if let Some(program) = std::env::var_os("LEASHD_TEST_CLAUDE") {
+        return PathBuf::from(program);
+    }
     let cache = std::env::var_os("LEASHD_TEST_CACHE").map_or_else(default_cache, PathBuf::from);
     fs::create_dir_all(&cache).unwrap();
     let home = cache.join(claude_version());

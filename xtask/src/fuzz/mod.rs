@@ -106,7 +106,9 @@ fn possible(workspace: &Workspace) -> Driver {
         println!("driver: libFuzzer, guided by coverage");
         return Driver::LibFuzzer;
     }
-    println!("driver: random edits, because there is no C++ compiler (`c++`) to build libFuzzer with, or no Linux");
+    println!(
+        "driver: random edits, because there is no C++ compiler (`c++`) to build libFuzzer with, or no Linux"
+    );
     Driver::Random
 }
 
@@ -139,7 +141,9 @@ impl Round<'_> {
         build.arg("--target-dir").arg(self.place()).env_remove("CARGO_ENCODED_RUSTFLAGS");
         if self.driver == Driver::LibFuzzer {
             // With a target the flags are for it alone, not for what runs while building.
-            build.args(["--features", "libfuzzer", "--target", &Self::triple()]).env("RUSTFLAGS", INSTRUMENTED);
+            build
+                .args(["--features", "libfuzzer", "--target", &Self::triple()])
+                .env("RUSTFLAGS", INSTRUMENTED);
         }
         for target in &self.options.targets {
             build.args(["--bin", target]);
@@ -264,8 +268,7 @@ mod tests {
     #[test]
     fn reads_its_arguments_and_names_a_wrong_one() {
         let options = parse(&words("--seconds 5 --target audit --seed 7 --random")).unwrap();
-        let expected =
-            Options { seconds: 5, targets: words("audit"), seed: 7, driver: Some(Driver::Random) };
+        let expected = Options { seconds: 5, targets: words("audit"), seed: 7, driver: Some(Driver::Random) };
         assert_eq!(options, expected);
         assert_eq!(parse(&[]).unwrap().targets, TARGETS);
         for (wrong, says) in [("--target x", "`x`"), ("--seed", "no value"), ("fast", "`fast`")] {

@@ -91,5 +91,8 @@ fn files(directory: &Path) -> Result<Vec<Vec<u8>>> {
     let listing = fs::read_dir(directory).with_context(failed)?;
     let mut paths = listing.map(|it| Ok(it?.path())).collect::<std::io::Result<Vec<_>>>()?;
     paths.sort();
-    paths.iter().map(|path| fs::read(path).with_context(|| format!("cannot read {}", path.display()))).collect()
+    paths
+        .iter()
+        .map(|path| fs::read(path).with_context(|| format!("cannot read {}", path.display())))
+        .collect()
 }

@@ -127,7 +127,8 @@ impl Source<'_> {
     /// Files that judge in a made-up project, where nothing is looked up: the fixtures of tests, and the examples that
     /// rules carry.
     fn is_made_up(&self) -> bool {
-        ["/fixture.rs", "/testing.rs", "/load/examples.rs"].iter().any(|end| self.name.ends_with(end))
+        self.name.starts_with("fuzz/")
+            || ["/fixture.rs", "/testing.rs", "/load/examples.rs"].iter().any(|end| self.name.ends_with(end))
     }
 
     fn check_permit(&self, findings: &mut Findings) {

@@ -1,3 +1,5 @@
+//! Permission rules of Claude Code, what becomes of each, and what is said about it.
+
 use super::{ImportError, Imported, import_claude_settings};
 use crate::{Rules, Source, judge, plan};
 use leashd_types::{Decision, Facts, PathFact, PathKind, Recovery, ResolvedPath, ToolCall};

@@ -17,6 +17,13 @@ use std::path::Path;
 /// Calls of one group that are shown; `--json` has them all.
 const SHOWN: usize = 10;
 
+/// How the answer is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Form {
+    Text,
+    Json,
+}
+
 pub(super) fn diff(args: &DiffArgs) -> Result<Exit, Failure> {
     let settings = Settings::from_environment()?;
     let (before, after) = (list(&args.before), list(&args.after));
@@ -32,7 +39,7 @@ pub(super) fn diff(args: &DiffArgs) -> Result<Exit, Failure> {
     }
     let before = Judging::new(&before, &args.place)?;
     let after = Judging::new(&after, &args.place)?;
-    finish(&compare(before, after, &calls)?, &left_out, args.json)
+    finish(&compare(before, after, &calls)?, &left_out, if args.json { Form::Json } else { Form::Text })
 }
 
 pub(super) fn simulate(args: &SimulateArgs) -> Result<Exit, Failure> {
@@ -46,7 +53,11 @@ pub(super) fn simulate(args: &SimulateArgs) -> Result<Exit, Failure> {
     let replay = Replay::read(&settings.audit_log, since)?;
     let before = Judging::new(&[], &args.place)?;
     let after = Judging::new(&args.policy, &args.place)?;
-    finish(&compare(before, after, &replay.calls)?, &replay.left_out, args.json)
+    finish(
+        &compare(before, after, &replay.calls)?,
+        &replay.left_out,
+        if args.json { Form::Json } else { Form::Text },
+    )
 }
 
 fn list(names: &str) -> Vec<String> {
@@ -89,9 +100,9 @@ fn compare(mut before: Judging, mut after: Judging, calls: &[(Asked, usize)]) ->
 fn finish(
     comparison: &Comparison,
     left_out: &BTreeMap<&'static str, usize>,
-    json: bool,
+    form: Form,
 ) -> Result<Exit, Failure> {
-    if json {
+    if form == Form::Json {
         print_json(&json!({"v": 1, "comparison": comparison, "left_out": left_out}))?;
     } else {
         let mut lines: Vec<String> = comparison.groups.iter().flat_map(group_lines).collect();

@@ -92,18 +92,14 @@ fn settings_in_force<'f>(
     ]
 }
 
-/// The last file that gives this value; a project's file counts only where it is stricter.
+/// The last file that sets it; a project's file only where it is stricter than that one.
 fn source_of<'f>(files: &'f [Written], name: &str, value: &str) -> Option<&'f WrittenSetting> {
-    let given = |project: bool| {
-        files
-            .iter()
-            .filter(move |file| (file.layer == Layer::Project) == project)
-            .flat_map(|file| &file.settings)
-            .filter(|setting| setting.name == name)
-            .next_back()
-            .filter(|setting| setting.value == value)
-    };
-    given(false).or_else(|| given(true))
+    let settings = |file: &'f Written| file.settings.iter().filter(|setting| setting.name == name);
+    let (project, own): (Vec<&Written>, Vec<&Written>) =
+        files.iter().partition(|file| file.layer == Layer::Project);
+    let last = own.into_iter().flat_map(settings).next_back();
+    last.filter(|setting| setting.value == value)
+        .or_else(|| project.into_iter().flat_map(settings).find(|setting| setting.value == value))
 }
 
 fn written_action(decision: Decision) -> &'static str {
