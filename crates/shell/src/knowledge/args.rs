@@ -222,6 +222,7 @@ impl<'s> Reader<'s> {
             };
             if flag.takes == Takes::Nothing {
                 self.parsed.hits.push(Hit { flag, value: None });
+                self.change_roles(flag);
                 if stops(flag) {
                     return Step::RestAreOperands;
                 }
@@ -242,17 +243,26 @@ impl<'s> Reader<'s> {
             (_, attached) => (attached, 0),
         };
         self.parsed.hits.push(Hit { flag, value });
-        if let Some(roles) = flag.actions.iter().find_map(|action| match action {
-            Action::Operands(roles) => Some(roles),
-            _ => None,
-        }) {
-            self.parsed.roles = roles;
-        }
+        self.change_roles(flag);
         if stops(flag) {
             self.parsed.operands.extend(tail.get(taken..).unwrap_or(&[]).iter().cloned());
             return Step::On(tail.len());
         }
         Step::On(taken)
+    }
+
+    fn change_roles(&mut self, flag: &'s Flag) {
+        let roles = flag.actions.iter().find_map(|action| match action {
+            Action::Operands(roles) => Some(roles),
+            _ => None,
+        });
+        if let Some(roles) = roles {
+            self.parsed.roles = roles;
+            if stops(flag) {
+                // What stood before had the roles of before.
+                self.parsed.operands.clear();
+            }
+        }
     }
 
     /// A subcommand's own options come before the program's.

@@ -4,8 +4,9 @@
 use super::args::Parsed;
 use super::custom::After;
 use super::report::Report;
-use super::roles;
+use super::{Argv, Nested, Stdin, items, roles};
 use crate::Word;
+use leashd_types::{CodeSource, Effect};
 
 pub(super) fn program(report: &mut Report<'_>, parsed: &Parsed<'_>) -> After {
     if parsed.has("--help") || parsed.has("--version") {
@@ -50,6 +51,8 @@ pub(super) fn program(report: &mut Report<'_>, parsed: &Parsed<'_>) -> After {
 
 /// Tokens before a pipe in which its command is looked for.
 const NEAR: usize = 32;
+/// Commands of one pipe that are asked what they do with what is printed.
+const MOST_PARTS: usize = 16;
 
 #[derive(Clone, Debug, PartialEq)]
 enum Token {
@@ -65,6 +68,7 @@ fn scan(report: &mut Report<'_>, text: &str) {
     let tokens = tokens(text, report.argv.home);
     let mut printing = false;
     let mut parens = 0_i32;
+    let mut print_start = 0;
     let mut statement_start = 0;
     for (at, token) in tokens.iter().enumerate() {
         let rest = tokens.get(at + 1..).unwrap_or(&[]);
@@ -75,6 +79,7 @@ fn scan(report: &mut Report<'_>, text: &str) {
             }
             Token::Name(name) if name == "print" || name == "printf" => {
                 printing = true;
+                print_start = at + 1;
                 parens = 0;
             }
             Token::Name(name) if name == "getline" => getline(report, &tokens, at, rest, statement_start),
@@ -94,7 +99,14 @@ fn scan(report: &mut Report<'_>, text: &str) {
                 }
                 None => report.write(&Word::unknown("the awk program computes the file it writes")),
             },
-            Token::Sign('|') | Token::Double("|&") if printing && parens <= 0 => runs(report, literal(rest)),
+            Token::Sign('|') | Token::Double("|&") if printing && parens <= 0 => {
+                let command = literal(rest);
+                if let Some(command) = &command {
+                    let text = tokens.get(print_start..at).and_then(printed);
+                    fed(report, command, text.as_deref());
+                }
+                runs(report, command);
+            }
             Token::Double("|&") => inet(report, &tokens, statement_start, at),
             _ => {}
         }
@@ -105,6 +117,48 @@ fn runs(report: &mut Report<'_>, command: Option<String>) {
     match command {
         Some(command) => report.script_text(&command),
         None => report.unclear("the awk program runs a command it computes"),
+    }
+}
+
+/// What a `print` writes, if it is literal.
+fn printed(tokens: &[Token]) -> Option<String> {
+    let mut text = String::new();
+    for token in tokens {
+        match token {
+            Token::Text(part) if !part.contains('%') => text.push_str(part),
+            Token::Sign('(' | ')') => {}
+            _ => return None,
+        }
+    }
+    Some(text)
+}
+
+/// A command behind `print … |` reads what is printed; to an interpreter that is code.
+fn fed(report: &mut Report<'_>, command: &str, text: Option<&str>) {
+    let stdin = text.map_or(Stdin::Opaque("what the awk program prints"), Stdin::Text);
+    for part in command.split(['|', ';', '&', '(', ')']).take(MOST_PARTS) {
+        let words: Vec<Word> =
+            items::split(part, char::is_whitespace).into_iter().map(Word::literal).collect();
+        if words.is_empty() {
+            continue;
+        }
+        let argv = Argv { words: &words, cwd: report.argv.cwd, home: report.argv.home, stdin };
+        let said = super::describe(&argv);
+        for effect in said.effects.into_iter().filter(|effect| matches!(effect, Effect::Runs { .. })) {
+            report.add(effect);
+        }
+        for nested in said.nested {
+            match (nested, text) {
+                (Nested::StdinScript { .. }, Some(text)) => report.script_text(text),
+                (Nested::StdinScript { via }, None) => {
+                    let origin = "what the awk program prints".to_owned();
+                    report.runs(CodeSource::Piped { interpreter: via, origin });
+                }
+                (Nested::Script { text, .. }, _) => report.script(text),
+                (Nested::Command { words, .. }, _) => report.command(words),
+                (Nested::File { .. }, _) => {}
+            }
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 
 mod calls;
 mod kinds;
+mod names;
 mod reach;
 
 use super::lexer::{self, Token};
@@ -44,16 +45,25 @@ pub(super) fn file(report: &mut Report<'_>, language: &str, word: &Word) {
     }
 }
 
-pub(super) fn scan(report: &mut Report<'_>, language: &str, text: &str) {
-    if language != "node"
-        && text.contains("fork")
-        && ["while", "loop", "for(;;)", "for (;;)"].iter().any(|word| text.contains(word))
+/// A project's own tool under its interpreter (`php artisan`, `python manage.py`) means what its entry says.
+pub(super) fn own_tool(report: &mut Report<'_>, words: &[Word]) {
+    let Some((first, rest)) = words.split_first() else { return };
+    let name = first.text().map(|text| text.rsplit('/').next().unwrap_or(text));
+    if let Some(name) =
+        name.filter(|name| matches!(*name, "artisan" | "manage.py" | "console" | "rails" | "rake"))
     {
+        report.command(std::iter::once(Word::literal(name)).chain(rest.iter().cloned()).collect());
+    }
+}
+
+pub(super) fn scan(report: &mut Report<'_>, language: &str, text: &str) {
+    let loops = ["while", "loop", "for(;;)", "for (;;)", "until", "times", "forever", "range"];
+    if text.contains("fork") && loops.iter().any(|word| text.contains(word)) {
         report.system(leashd_types::SystemChange::ForkBomb);
     }
     let mut scan = Scan::new(language, text);
     scan.all(report, text, 0);
-    if scan.beyond {
+    if scan.beyond || language == "other" {
         report.runs(CodeSource::Inline { language: language.to_owned(), text: text.to_owned() });
     }
     if scan.shell && scan.socket {
@@ -105,8 +115,11 @@ impl<'t> Scan<'t> {
             report.unclear("the code is too long to be read");
             return;
         }
+        let bound = names::bound(&tokens);
         let mut rest = tokens.as_slice();
+        let mut before: Option<&Token> = None;
         while let Some((token, tail)) = rest.split_first() {
+            self.beyond |= names::is_computed_call(before, token);
             match token {
                 Token::Command(command) => {
                     report.script_text(command);
@@ -120,11 +133,22 @@ impl<'t> Scan<'t> {
                     if let Some(args) = self.arguments(name, tail) {
                         calls::call(self, report, name, &args, depth);
                     } else {
-                        calls::mention(self, report, name, tail);
+                        let import = matches!(before, Some(Token::Name(word)) if word == "import");
+                        if !import {
+                            calls::mention(self, report, name, tail);
+                        }
+                        self.beyond |= !names::is_understood(self.language, name, before, tail, &bound);
                     }
                 }
-                Token::Text(_) | Token::Mixed(_) | Token::Sign(_) => {}
+                Token::Template(tag, body) => names::template(self, report, tag, body),
+                Token::Mixed(text) => {
+                    for code in names::interpolated(text) {
+                        self.all(report, code, depth + 1);
+                    }
+                }
+                Token::Text(_) | Token::Sign(_) => {}
             }
+            before = Some(token);
             rest = tail;
         }
     }

@@ -8,7 +8,27 @@ use crate::Word;
 use leashd_types::CodeSource;
 
 /// `-c CMD`, `+CMD`, `-S SCRIPT`; the rest are files to edit.
-pub(super) fn vim(report: &mut Report<'_>, parsed: &Parsed<'_>) -> After {
+pub(super) fn vim(report: &mut Report<'_>, parsed: &Parsed<'_>, words: &[Word]) -> After {
+    // `vim -e -s` is `ex -s`: the letter takes no value then.
+    if parsed.has("-e")
+        && parsed.has("-s")
+        && report.name != "ex"
+        && let Some(Ok(spec)) = super::table::find("ex").map(super::table::Slot::spec)
+    {
+        let parsed = super::args::parse(spec, words);
+        edits(report, &parsed);
+        commands_on_stdin(report);
+        super::roles::generic(report, spec, &parsed);
+        return After::Done;
+    }
+    edits(report, parsed);
+    if is_ex(report, parsed) {
+        commands_on_stdin(report);
+    }
+    After::Generic
+}
+
+fn edits(report: &mut Report<'_>, parsed: &Parsed<'_>) {
     for command in parsed.values("-c") {
         vim_command(report, command);
     }
@@ -23,12 +43,50 @@ pub(super) fn vim(report: &mut Report<'_>, parsed: &Parsed<'_>) -> After {
             }
         }
     }
-    if let (Stdin::Text(text), true) =
-        (report.argv.stdin, parsed.has("-e") || matches!(report.name, "ex" | "ed" | "red"))
-    {
-        text.lines().for_each(|line| vim_command(report, &Word::literal(line)));
+}
+
+/// In ex mode standard input is commands.
+fn is_ex(report: &Report<'_>, parsed: &Parsed<'_>) -> bool {
+    report.name == "ex" || parsed.has("-e")
+}
+
+/// `ed`: line editing, commands on standard input.
+pub(super) fn ed(report: &mut Report<'_>, parsed: &Parsed<'_>) -> After {
+    for file in &parsed.operands {
+        match file.text().and_then(|text| text.strip_prefix('!')) {
+            Some(code) => report.script_text(code),
+            None => {
+                report.read(file);
+                report.write(file);
+            }
+        }
     }
-    After::Generic
+    commands_on_stdin(report);
+    After::Done
+}
+
+fn commands_on_stdin(report: &mut Report<'_>) {
+    let text = match report.argv.stdin {
+        Stdin::Inherited => return,
+        Stdin::Text(text) => text,
+        Stdin::Opaque(origin) => {
+            let interpreter = report.name.to_owned();
+            report.runs(CodeSource::Piped { interpreter, origin: origin.to_owned() });
+            return;
+        }
+    };
+    let mut typing = false;
+    for line in text.lines() {
+        if typing {
+            typing = line != ".";
+            continue;
+        }
+        let bare = line
+            .trim()
+            .trim_start_matches(|c: char| c.is_ascii_digit() || matches!(c, '%' | ',' | '$' | '.'));
+        typing = matches!(bare, "a" | "i" | "c" | "append" | "insert" | "change");
+        vim_command(report, &Word::literal(line));
+    }
 }
 
 fn vim_command(report: &mut Report<'_>, command: &Word) {
@@ -81,7 +139,12 @@ fn vim_command(report: &mut Report<'_>, command: &Word) {
             "exe" | "execute" | "eval" | "au" | "autocmd" => {
                 report.unclear("an editor command runs something that cannot be told");
             }
-            _ => {}
+            // Behind an address or a pattern a `!` still starts a command.
+            _ => {
+                if let Some((_, code)) = part.split_once('!').filter(|(_, code)| !code.trim().is_empty()) {
+                    report.script_text(code.trim());
+                }
+            }
         }
     }
 }

@@ -3,7 +3,7 @@
 use super::custom::After;
 use super::report::Report;
 use super::roles;
-use crate::{Part, Word};
+use crate::Word;
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
@@ -82,15 +82,20 @@ pub(super) fn env(report: &mut Report<'_>, words: &[Word]) -> After {
     After::Done
 }
 
+/// `-S TEXT`: only the text is split; the words after it stay the words they are.
 fn split_string(report: &mut Report<'_>, line: Option<Word>, rest: &[Word]) {
     let Some(line) = line else { return };
-    let mut whole = Word::literal("env ");
-    line.parts().iter().for_each(|part| whole.push(part.clone()));
-    for word in rest {
-        whole.push(Part::Text(" ".to_owned()));
-        word.parts().iter().for_each(|part| whole.push(part.clone()));
+    let Some(text) = line.text() else {
+        report.unclear("the words env would split cannot be told");
+        report.command(vec![line]);
+        return;
+    };
+    if text.contains(['$', '#']) || text.contains("\\_") {
+        report.unclear("env would put variables into the words it splits");
     }
-    report.script(whole);
+    let words = super::items::split(text, char::is_whitespace);
+    let words = std::iter::once("env".to_owned()).chain(words).map(Word::literal);
+    report.command(words.chain(rest.iter().cloned()).collect());
 }
 
 /// `export`, `declare`, `typeset`, `readonly`, `local`.

@@ -43,6 +43,40 @@ pub(super) fn chmod(report: &mut Report<'_>, parsed: &Parsed<'_>) -> After {
     After::Done
 }
 
+/// `-m MODE` of programs that make files: what they make is open from the start.
+pub(super) fn creation_mode(report: &mut Report<'_>, parsed: &Parsed<'_>) -> After {
+    let opens = parsed.value("-m").is_some_and(|mode| mode.text().is_none_or(opens_to_all));
+    if opens {
+        let made = if report.name.ends_with("install") && !parsed.has("-d") {
+            parsed.operands.last().into_iter().collect::<Vec<_>>()
+        } else {
+            parsed.operands.iter().collect()
+        };
+        made.into_iter().for_each(|file| report.permissions(file, Opens::ToEveryone));
+    }
+    After::Generic
+}
+
+/// An access list opens a file if somebody else may write.
+pub(super) fn setfacl(report: &mut Report<'_>, parsed: &Parsed<'_>) -> After {
+    let opens = |entry: &str| {
+        let entry = entry.trim().trim_start_matches("d:").trim_start_matches("default:");
+        let (who, what) = entry.rsplit_once(':').unwrap_or((entry, ""));
+        let name = who.split_once(':').map_or("", |(_, name)| name);
+        let everyone = matches!(who.split(':').next(), Some("o" | "other" | "others" | "m" | "mask"));
+        let writes = what.contains('w') || matches!(what, "2" | "3" | "6" | "7");
+        writes && (everyone || !name.is_empty())
+    };
+    let all = parsed.values("-m").any(|value| value.text().is_none_or(|text| text.split(',').any(opens)));
+    if parsed.has("-R") {
+        report.depth = Depth::Recursive;
+    }
+    if all {
+        parsed.operands.iter().for_each(|file| report.permissions(file, Opens::ToEveryone));
+    }
+    After::Generic
+}
+
 fn is_setuid(text: &str) -> bool {
     text.len() == 4 && text.starts_with(['2', '4', '6']) && text.bytes().all(|byte| byte.is_ascii_digit())
 }

@@ -13,6 +13,8 @@ pub(super) enum Token {
     Command(String),
     /// A command between backticks with something interpolated.
     MixedCommand,
+    /// A template with a function in front of it: ``$`rm x` `` hands the text to `$`.
+    Template(String, String),
     Sign(char),
 }
 
@@ -20,13 +22,15 @@ struct Lexer<'t> {
     rest: &'t str,
     language: &'t str,
     tokens: Vec<Token>,
+    /// What comes next stands at the start or after a blank or a sign that ends something.
+    after_blank: bool,
 }
 
 /// At most this many tokens are read; a longer snippet is not understood.
 pub(super) const MOST_TOKENS: usize = 20_000;
 
 pub(super) fn tokens(language: &str, text: &str) -> Vec<Token> {
-    let mut lexer = Lexer { rest: text, language, tokens: Vec::new() };
+    let mut lexer = Lexer { rest: text, language, tokens: Vec::new(), after_blank: true };
     while lexer.tokens.len() < MOST_TOKENS && lexer.step() {}
     lexer.tokens
 }
@@ -34,9 +38,12 @@ pub(super) fn tokens(language: &str, text: &str) -> Vec<Token> {
 impl<'t> Lexer<'t> {
     fn step(&mut self) -> bool {
         let Some(first) = self.rest.chars().next() else { return false };
+        let ends = first.is_whitespace() || matches!(first, ';' | '{' | '}' | '(' | ')' | ',');
         if self.comment(first) || self.quoting_word() {
+            self.after_blank = false;
             return true;
         }
+        self.after_blank = ends;
         match first {
             '\n' => self.sign(';'),
             c if c.is_whitespace() => self.skip(c.len_utf8()),
@@ -65,7 +72,13 @@ impl<'t> Lexer<'t> {
 
     fn comment(&mut self, first: char) -> bool {
         let c_like = matches!(self.language, "node" | "php" | "other");
-        let hash = first == '#' && self.language != "node";
+        // In Perl `$#list` and `s#a#b#` are no comments, in Lua `#` is a length.
+        let hash = first == '#'
+            && match self.language {
+                "node" | "lua" => false,
+                "perl" | "ruby" => self.after_blank,
+                _ => true,
+            };
         if hash
             || (c_like && self.rest.starts_with("//"))
             || (self.language == "lua" && self.rest.starts_with("--"))
@@ -199,6 +212,18 @@ impl<'t> Lexer<'t> {
             body.contains("${") || body.contains("#{") || (self.language == "perl" && body.contains('$'));
         let body = body.to_owned();
         self.rest = after;
+        if self.language == "node"
+            && let Some(Token::Name(tag)) = self.tokens.last()
+            && !matches!(
+                tag.as_str(),
+                "return" | "case" | "typeof" | "of" | "in" | "await" | "default" | "throw" | "else"
+            )
+        {
+            let tag = tag.clone();
+            self.tokens.pop();
+            self.tokens.push(Token::Template(tag, body));
+            return;
+        }
         self.tokens.push(match self.language {
             "node" if mixed => Token::Mixed(body),
             "node" => Token::Text(body),

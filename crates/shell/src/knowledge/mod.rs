@@ -13,6 +13,7 @@ mod files;
 mod find;
 mod git;
 mod hosts;
+mod items;
 mod lexer;
 mod network;
 mod packages;

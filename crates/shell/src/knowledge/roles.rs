@@ -136,7 +136,10 @@ pub(super) fn act(report: &mut Report<'_>, action: &Action, word: &Word, rest: &
         Action::CommandOrShell => super::wrappers::line_or_command(report, rest),
         Action::Shell => report.script(word.clone()),
         Action::Code(language) => code::inline(report, language, word),
-        Action::Script(language) => code::file(report, language, word),
+        Action::Script(language) => {
+            code::own_tool(report, rest);
+            code::file(report, language, word);
+        }
         Action::Load => load(report, word),
         Action::Sql => sql::statement(report, word),
         Action::Effect(token) => report.fixed(token),

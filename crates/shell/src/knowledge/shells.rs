@@ -116,14 +116,10 @@ pub(super) fn xargs(report: &mut Report<'_>, parsed: &Parsed<'_>) -> After {
     let command = if parsed.operands.is_empty() { echo.as_slice() } else { parsed.operands.as_slice() };
     let why = match (report.argv.stdin, file) {
         (Stdin::Text(text), None) => {
-            let text = text.replace('\0', "\n");
+            let items = super::items::Items::of(parsed).read(text);
             match mark {
-                Some(mark) => each_line(report, command, &mark, &text),
-                None => {
-                    let bare = |word: &str| Word::literal(word.trim_matches(['\'', '"']));
-                    let added = text.split_whitespace().map(bare);
-                    report.command(command.iter().cloned().chain(added).collect());
-                }
+                Some(mark) => each_item(report, command, &mark, &items),
+                None => grouped(report, command, parsed, &items),
             }
             return After::Done;
         }
@@ -140,14 +136,31 @@ pub(super) fn xargs(report: &mut Report<'_>, parsed: &Parsed<'_>) -> After {
     After::Done
 }
 
-fn each_line(report: &mut Report<'_>, command: &[Word], mark: &str, text: &str) {
-    for (at, line) in text.lines().map(str::trim).filter(|line| !line.is_empty()).enumerate() {
-        if at >= MOST_LINES {
-            report.unclear("more lines than are looked at");
-            return;
-        }
-        let words = command.iter().map(|word| replace_mark(word, mark, &Word::literal(line))).collect();
-        report.command(words);
+fn each_item(report: &mut Report<'_>, command: &[Word], mark: &str, items: &[String]) {
+    if items.len() > MOST_LINES {
+        report.unclear("more lines than are looked at");
+    }
+    for item in items.iter().take(MOST_LINES) {
+        let item = Word::literal(item.as_str());
+        report.command(command.iter().map(|word| replace_mark(word, mark, &item)).collect());
+    }
+}
+
+/// The items stay the words they are: `xargs bash -c` runs the first one as code. `-n` starts a command for each group.
+fn grouped(report: &mut Report<'_>, command: &[Word], parsed: &Parsed<'_>, items: &[String]) {
+    let limit = ["-n", "--max-args", "-L", "--max-lines", "-l"].iter().find_map(|name| parsed.value(name));
+    let size = limit.map_or(usize::MAX, |limit| limit.text().and_then(|text| text.parse().ok()).unwrap_or(1));
+    let size = size.clamp(1, items.len().max(1));
+    if items.len().div_ceil(size) > MOST_LINES {
+        report.unclear("more lines than are looked at");
+    }
+    let mut groups = items.chunks(size).take(MOST_LINES).peekable();
+    if groups.peek().is_none() {
+        report.command(command.to_vec());
+    }
+    for group in groups {
+        let added = group.iter().map(|item| Word::literal(item.as_str()));
+        report.command(command.iter().cloned().chain(added).collect());
     }
 }
 

@@ -29,6 +29,27 @@ fn no_name_is_listed_twice() {
     assert!(seen.len() > 300);
 }
 
+/// The first meaning would win silently.
+#[test]
+fn no_flag_is_listed_twice() {
+    let mut twice = Vec::new();
+    let mut look = |of: &str, spec: &super::spec::Spec| {
+        let mut seen = std::collections::BTreeSet::new();
+        for name in spec.flags.iter().flat_map(|flag| &flag.names) {
+            if !seen.insert(*name) {
+                twice.push(format!("{of}: {name}"));
+            }
+        }
+    };
+    for slot in table::slots() {
+        let Ok(spec) = slot.spec() else { continue };
+        let first = slot.names.split(' ').next().unwrap_or_default();
+        look(first, spec);
+        spec.subs.iter().for_each(|sub| look(&format!("{first} {:?}", sub.paths.first()), &sub.spec));
+    }
+    assert!(twice.is_empty(), "{}", twice.join("\n"));
+}
+
 /// Words of the cases in every order and cut anywhere: nothing panics, whatever is said.
 #[test]
 fn mangled_cases_do_not_panic() {

@@ -26,8 +26,11 @@ pub(super) fn interpreter(report: &mut Report<'_>, parsed: &Parsed<'_>) -> After
     let is_code =
         |hit: &super::args::Hit<'_>| hit.flag.actions.iter().any(|action| matches!(action, Action::Code(_)));
     let given = parsed.hits.iter().any(is_code);
+    let is_file = |hit: &super::args::Hit<'_>| {
+        hit.flag.actions.iter().any(|action| matches!(action, Action::Script(_)))
+    };
     let asks = parsed.has("--help") || parsed.has("-v");
-    if !given && !asks && parsed.operands.is_empty() {
+    if !given && !asks && !parsed.hits.iter().any(is_file) && parsed.operands.is_empty() {
         report.stdin_code(language(report.name));
     }
     if given && language(report.name) != "python" {
@@ -80,7 +83,7 @@ pub(super) fn python(report: &mut Report<'_>, parsed: &Parsed<'_>) -> After {
             .iter()
             .filter(|word| !word.prefix().starts_with('-'))
             .for_each(|directory| report.write(directory)),
-        "timeit" => report.runs_project("python"),
+        "timeit" => timed(report, args),
         "this" | "platform" | "sysconfig" | "site" | "tokenize" | "ast" | "dis" | "calendar" => {}
         "py_compile" | "compileall" | "zipfile" | "tarfile" | "cProfile" | "pdb" | "trace" | "unittest"
         | "doctest" => {
@@ -95,6 +98,28 @@ pub(super) fn python(report: &mut Report<'_>, parsed: &Parsed<'_>) -> After {
         }
     }
     After::Done
+}
+
+/// `python -m timeit [-s CODE] CODE…`.
+fn timed(report: &mut Report<'_>, args: &[Word]) {
+    let mut rest = args;
+    while let Some((word, tail)) = rest.split_first() {
+        rest = tail;
+        match word.text() {
+            Some("-n" | "-r" | "-u" | "--number" | "--repeat" | "--unit") => {
+                rest = tail.get(1..).unwrap_or(&[])
+            }
+            Some("-s" | "--setup") => {}
+            Some(text) if text.starts_with("-s") => {
+                super::code::inline(report, "python", &super::args::after(word, 2));
+            }
+            Some(text) if text.starts_with("--setup=") => {
+                super::code::inline(report, "python", &super::args::after(word, "--setup=".len()));
+            }
+            Some(text) if text.starts_with('-') => {}
+            _ => super::code::inline(report, "python", word),
+        }
+    }
 }
 
 /// `make VAR=value`: a variable can replace any tool a recipe names.
@@ -118,11 +143,14 @@ pub(super) fn make(report: &mut Report<'_>, parsed: &Parsed<'_>) -> After {
         }
     }
     for operand in &parsed.operands {
-        if let Some((name, _)) = operand.prefix().split_once('=')
-            && (name == "SHELL" || operand.prefix().contains("$(shell"))
-        {
-            let value = super::args::after(operand, name.len() + 1);
-            report.script(value);
+        let Some((name, _)) = operand.prefix().split_once('=') else { continue };
+        let value = super::args::after(operand, name.len() + 1);
+        match name.trim_end_matches([':', '?', '+', '!']) {
+            // The shell and its options stand before every recipe.
+            "SHELL" => report.script(value),
+            ".SHELLFLAGS" => report.script(super::wrappers::joined(&[Word::literal("sh"), value])),
+            _ if name.ends_with('!') || operand.prefix().contains("$(shell") => report.script(value),
+            _ => {}
         }
     }
     for directory in parsed.values("-C") {

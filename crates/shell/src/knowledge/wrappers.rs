@@ -170,7 +170,47 @@ pub(super) fn fd(report: &mut Report<'_>, words: &[Word]) -> After {
 
 /// `NAME=value… CMD…`.
 pub(super) fn assignments_then_command(report: &mut Report<'_>, parsed: &Parsed<'_>) -> After {
-    let mut rest = parsed.operands.as_slice();
+    let rest = after_assignments(report, &parsed.operands);
+    report.command(rest.to_vec());
+    After::Done
+}
+
+/// `NAME=value… CODE`.
+pub(super) fn assignments_then_line(report: &mut Report<'_>, parsed: &Parsed<'_>) -> After {
+    let rest = after_assignments(report, &parsed.operands);
+    if !rest.is_empty() {
+        report.script(joined(rest));
+    }
+    After::Done
+}
+
+/// `mise exec TOOL… -- CMD…`: with a `--` the command is what comes after it.
+pub(super) fn tool_exec(report: &mut Report<'_>, parsed: &Parsed<'_>, words: &[Word]) -> After {
+    let Some(at) = words.iter().position(|word| word.text() == Some("--")) else { return After::Generic };
+    report.command(words.get(at + 1..).unwrap_or(&[]).to_vec());
+    parsed.values("-c").chain(parsed.values("--command")).for_each(|code| report.script(code.clone()));
+    After::Done
+}
+
+/// `cargo watch -x 'test -p x' -s 'shell code'`.
+pub(super) fn cargo_watch(report: &mut Report<'_>, parsed: &Parsed<'_>) -> After {
+    for words in parsed.values("-x") {
+        match words.text() {
+            Some(text) => {
+                let words = std::iter::once("cargo").chain(text.split_whitespace());
+                report.command_texts(&words.collect::<Vec<_>>());
+            }
+            None => report.unclear("which command of cargo runs cannot be told"),
+        }
+    }
+    parsed.values("-s").for_each(|code| report.script(code.clone()));
+    line_or_command(report, &parsed.operands);
+    report.runs_project("cargo");
+    After::Done
+}
+
+fn after_assignments<'w>(report: &mut Report<'_>, words: &'w [Word]) -> &'w [Word] {
+    let mut rest = words;
     while let Some((word, tail)) = rest.split_first() {
         let Some((name, _)) = word.prefix().split_once('=') else { break };
         if name.is_empty() || !name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') {
@@ -181,6 +221,5 @@ pub(super) fn assignments_then_command(report: &mut Report<'_>, parsed: &Parsed<
         }
         rest = tail;
     }
-    report.command(rest.to_vec());
-    After::Done
+    rest
 }

@@ -1,42 +1,15 @@
 //! What the well-known functions of Python, JavaScript, Perl, Ruby, PHP and Lua do, by the last part of their names.
 
 use super::kinds::{Kind, kind};
-use super::reach;
 use super::{Arg, Scan};
+use super::{names, reach};
 use crate::Word;
 use crate::knowledge::lexer::Token;
 use crate::knowledge::report::Report;
 
-/// Functions Perl, Ruby, PHP and Lua call without parentheses.
+/// Functions Perl, Ruby, PHP and Lua call without parentheses: all that do something.
 pub(super) fn takes_bare(name: &str) -> bool {
-    let bare = [
-        "system",
-        "exec",
-        "unlink",
-        "rmdir",
-        "rmtree",
-        "open",
-        "eval",
-        "require",
-        "load",
-        "include",
-        "include_once",
-        "require_once",
-        "rm_rf",
-        "rm_r",
-        "rm",
-        "mkdir",
-        "chmod",
-        "spawn",
-        "popen",
-        "passthru",
-        "shell_exec",
-        "do",
-        "dofile",
-        "rename",
-        "delete",
-    ];
-    bare.contains(&leaf(name))
+    leaf(name) == "delete" || kind(name).is_some_and(|kind| !matches!(kind, Kind::Harmless | Kind::Path))
 }
 
 fn leaf(name: &str) -> &str {
@@ -64,6 +37,8 @@ pub(super) fn mention(scan: &mut Scan<'_>, report: &mut Report<'_>, name: &str, 
     if member.is_some_and(super::is_secret_name) {
         report.secret("a variable of the environment");
     }
+    // A function that does something, handed on or called in a way that is not followed.
+    scan.beyond |= kind(name).is_some_and(|kind| kind != Kind::Harmless) && !names::is_handle(name);
     let below = ["ctypes", "cffi", "marshal", "pickle", "pty", "FFI", "Fiddle", "DL"];
     if below.iter().any(|module| name == *module || name.starts_with(&format!("{module}."))) {
         scan.beyond = true;
@@ -81,7 +56,7 @@ pub(super) fn call(scan: &mut Scan<'_>, report: &mut Report<'_>, name: &str, arg
     let receiver = scan.receiver.take();
     let Some(kind) = kind(name) else {
         shows_environment(report, args);
-        scan.beyond = true;
+        scan.beyond |= !names::is_plain(scan.language, name);
         return;
     };
     match kind {
