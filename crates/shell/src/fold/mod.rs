@@ -7,7 +7,7 @@ mod printf;
 
 use crate::limits::TEXT_BYTES;
 use crate::paths::base_name;
-use crate::walk::origin;
+use crate::walk::origin::{self, REPOSITORY_ROOT};
 use crate::walk::state::Data;
 use crate::word::{Part, Word};
 
@@ -29,6 +29,10 @@ pub(crate) fn output(program: &str, arguments: &[Word], input: &Data, read: impl
             if let Some(data) = filtered(name, arguments, input, &read) {
                 return data;
             }
+        }
+        "git" if is_root_question(arguments) => return Data::unknown(REPOSITORY_ROOT),
+        name if !program.contains('/') && origin::prints_settings(name, arguments) => {
+            return Data::unknown(origin::SETTINGS);
         }
         name if is_silent(name) => return Data::Inherited,
         _ => {}
@@ -64,6 +68,11 @@ fn is_silent(name: &str) -> bool {
             | "wait"
             | "umask"
     )
+}
+
+fn is_root_question(arguments: &[Word]) -> bool {
+    matches!(arguments, [first, second] if first.text() == Some("rev-parse")
+        && matches!(second.text(), Some("--show-toplevel" | "--show-superproject-working-tree")))
 }
 
 fn echo(arguments: &[Word]) -> Word {

@@ -5,7 +5,6 @@ mod doubts;
 mod limits;
 mod parsing;
 mod probes;
-pub(crate) mod stand_in;
 
 use crate::word::Part;
 use crate::{Analysis, Command, Env, Word, analyze};

@@ -5,7 +5,7 @@ use super::state::{BRANCHED, Data, Function, Running, Shell, Variable};
 use super::{Outcome, Walker};
 use crate::expand::Documents;
 use crate::limits::TURNS;
-use crate::syntax::{Arm, Kind, Redirect, Script, SourceWord, Span, Test};
+use crate::syntax::{Arm, Kind, Piece, Redirect, Script, SourceWord, Span, Test};
 use crate::word::Word;
 use std::rc::Rc;
 
@@ -42,6 +42,10 @@ impl Walker<'_> {
             }
             Kind::Group(script) => self.sequence(script, documents),
             Kind::If(branches) => self.branches(branches, documents),
+            Kind::Loop { condition, body } if self.lines(condition).is_some() => {
+                self.for_each_line(condition, body, documents);
+                self.here()
+            }
             Kind::Loop { condition, body } => {
                 self.repeat(|walker| {
                     walker.script(condition, documents);
@@ -183,6 +187,44 @@ impl Walker<'_> {
             self.rejoin(&left);
         }
         self.here()
+    }
+
+    /// The lines that `while read` goes through, if they are known and few.
+    fn lines(&self, condition: &Script<'_>) -> Option<Vec<String>> {
+        let [item] = condition.items.as_slice() else { return None };
+        let [command] = item.first.commands.as_slice() else { return None };
+        let Kind::Simple(simple) = &command.kind else { return None };
+        let reads = simple.words.first().is_some_and(|word| {
+            matches!(word.pieces.as_slice(), [Piece::Literal("read")]) && item.rest.is_empty()
+        });
+        // With `-u` or a redirection of its own it reads something else, with `-d` something else is a line.
+        let own = !command.redirects.is_empty()
+            || simple.words.iter().any(|word| {
+                matches!(word.pieces.as_slice(), [Piece::Literal(text)] if text.starts_with("-u") || text.starts_with("-d"))
+            });
+        let text = self.input.known().filter(|_| reads && !own && !item.first.inverted)?;
+        let lines: Vec<String> = text.lines().take(TURNS + 1).map(|line| format!("{line}\n")).collect();
+        (lines.len() <= TURNS).then_some(lines)
+    }
+
+    fn for_each_line(&mut self, condition: &Script<'_>, body: &Script<'_>, documents: Documents<'_>) {
+        let input = self.input.clone();
+        let start = self.analysis.commands.len();
+        self.exits.push(None);
+        for line in self.lines(condition).unwrap_or_default() {
+            let before = self.analysis.commands.len();
+            self.input = Data::text(line);
+            let followed = self.followed.replace(self.exits.len());
+            self.script(condition, documents);
+            self.followed = followed;
+            self.input = Data::unknown("what is read from the input");
+            self.branch(|walker| walker.script(body, documents));
+            self.without_repeats(before, start);
+        }
+        self.input = input;
+        if let Some(left) = self.exits.pop().flatten() {
+            self.rejoin(&left);
+        }
     }
 
     /// Reads the body of a loop until nothing new can be known, since every turn starts where another ended.

@@ -8,6 +8,27 @@ use crate::syntax::Writing;
 use crate::word::Word;
 use std::collections::BTreeMap;
 
+/// What becomes an element of an array.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Lines {
+    /// `read -a`
+    WordsOfFirst,
+    /// `mapfile -t`
+    Trimmed,
+    Whole,
+}
+
+impl Lines {
+    fn of(builtin: &str, call: &Call) -> Self {
+        let trims = call.arguments().iter().any(|word| word.text() == Some("-t"));
+        match (builtin, trims) {
+            ("read", _) => Self::WordsOfFirst,
+            (_, true) => Self::Trimmed,
+            _ => Self::Whole,
+        }
+    }
+}
+
 impl Walker<'_> {
     pub(super) fn read_input(&mut self, builtin: &str, call: &Call) -> Outcome {
         let mut names = Vec::new();
@@ -32,6 +53,7 @@ impl Walker<'_> {
                     } else if matches!(last, 'd' | 'n' | 'N' | 'p' | 't' | 'i' | 'u' | 's' | 'O')
                         && !attached
                         && last != 's'
+                        && (builtin == "read" || last != 't')
                     {
                         plain &= last == 'p' || last == 't';
                         arguments.next();
@@ -54,7 +76,12 @@ impl Walker<'_> {
         let splits_plainly = !self.shell.variables.contains_key("IFS");
         let known = input
             .known()
-            .filter(|text| plain && splits_plainly && self.exits.is_empty() && !text.contains('\\'))
+            .filter(|text| {
+                plain
+                    && splits_plainly
+                    && (self.exits.is_empty() || self.followed == Some(self.exits.len()))
+                    && !text.contains('\\')
+            })
             .map(str::to_owned);
         let why = match &input {
             Data::Inherited => "what is read from the input".to_owned(),
@@ -65,20 +92,29 @@ impl Walker<'_> {
             let value = values.as_ref().map(|values| values.get(index).cloned().unwrap_or_default());
             self.set_read(name, value.map_or_else(|| Word::unknown(why.as_str()), Word::literal));
         }
+        let lines = Lines::of(builtin, call);
         for name in arrays {
-            let elements = known.as_deref().filter(|_| builtin == "read").map(|text| {
-                let words = text.lines().next().unwrap_or("").split_whitespace();
-                (0..).map(Key::Index).zip(words.map(Word::literal)).collect::<BTreeMap<_, _>>()
-            });
-            let variable =
-                elements.map_or_else(|| Variable::scalar(Word::unknown(why.as_str())), Variable::array);
-            self.subscript_code(&name);
-            if let Some(name) = name.text() {
-                self.set_variable(name, variable);
-            }
+            self.set_list(&name, known.as_deref(), lines, &why);
         }
         self.plain(call);
         self.here()
+    }
+
+    fn set_list(&mut self, name: &Word, text: Option<&str>, lines: Lines, why: &str) {
+        let elements = text.map(|text| {
+            let words: Vec<&str> = match lines {
+                Lines::WordsOfFirst => text.lines().next().unwrap_or("").split_whitespace().collect(),
+                Lines::Trimmed => text.lines().collect(),
+                Lines::Whole => text.split_inclusive('\n').collect(),
+            };
+            let words = words.into_iter().map(Word::literal);
+            (0..).map(Key::Index).zip(words).collect::<BTreeMap<_, _>>()
+        });
+        let variable = elements.map_or_else(|| Variable::scalar(Word::unknown(why)), Variable::array);
+        self.subscript_code(name);
+        if let Some(name) = name.text() {
+            self.set_variable(name, variable);
+        }
     }
 
     fn descriptor_input(&self, number: &Word) -> Data {
@@ -161,6 +197,13 @@ impl Walker<'_> {
     pub(super) fn variables(&mut self, builtin: &str, call: &Call) -> Outcome {
         match builtin {
             "unset" => self.unset(call),
+            "set" if call.arguments().is_empty() => {
+                let mut effects = call.effects.clone();
+                effects.push(super::declare::printed_environment());
+                self.deliver(Data::unknown("the environment"), &call.output);
+                self.emit_call(call, effects);
+                return self.here();
+            }
             "set" => self.set(call),
             "shift" => self.shift(call),
             "let" => {

@@ -8,6 +8,7 @@ mod code;
 mod compound;
 mod declare;
 pub(crate) mod environment;
+mod implicit;
 mod input;
 pub(crate) mod lists;
 pub(crate) mod origin;
@@ -26,8 +27,8 @@ use crate::word::{Part, Word};
 use crate::{Analysis, Command, Env};
 use capture::Capture;
 use leashd_types::Effect;
-use state::{Data, Directory, Key, Running, Shell, Variable};
-use std::collections::{BTreeMap, VecDeque};
+use state::{Data, Directory, Running, Shell, Variable};
+use std::collections::VecDeque;
 use std::rc::Rc;
 
 /// Most reasons kept for the line as a whole.
@@ -58,9 +59,11 @@ pub(crate) struct Walker<'e> {
     branches: u32,
     /// What is known where `break`, `continue` or `return` leave a loop or function, innermost last.
     exits: Vec<Option<Rc<Shell>>>,
+    /// A loop of so many in which `read` is given one line after the other.
+    followed: Option<usize>,
     traps: Vec<Word>,
     /// Arrays among the arguments of the command that is being read, in order.
-    arrays: VecDeque<BTreeMap<Key, Word>>,
+    arrays: VecDeque<declare::ArrayArgument>,
     processes: usize,
 }
 
@@ -117,6 +120,7 @@ impl<'e> Walker<'e> {
             concurrent: 0,
             branches: 0,
             exits: Vec::new(),
+            followed: None,
             traps: Vec::new(),
             arrays: VecDeque::new(),
             processes: 0,
