@@ -1,13 +1,14 @@
 //! One thing a call would do: a command of a shell line, or the call itself for every other tool.
 
-use crate::class::Classes;
+use crate::class::{Class, Classes};
+use crate::found;
 use crate::matching::base_name;
-use crate::places::Where;
 use crate::plan::{Plan, Reading};
 use crate::seen::{Bare, Manner, Reads, Seen, see};
-use crate::sensitive::names_credential;
 use leashd_shell::{Command, Part, Word};
-use leashd_types::{Effect, Facts, ToolCall};
+use leashd_types::{CodeSource, Effect, Facts, PathKind, ToolCall};
+use std::collections::BTreeSet;
+use std::path::Path;
 
 /// Stands for what is not known in a text that patterns are tried against.
 const UNKNOWN: char = '\u{fffd}';
@@ -97,7 +98,8 @@ pub(crate) fn acts<'a>(call: &'a ToolCall, plan: &'a Plan, facts: &'a Facts) -> 
                     act("Bash", line, Some(command), seen, &command.unclear)
                 })
                 .collect();
-            searched(&mut acts, facts);
+            found::resolve(&mut acts, facts);
+            not_there(&mut acts);
             acts
         }
         Reading::Tool { effects, unclear } => {
@@ -112,38 +114,45 @@ pub(crate) fn acts<'a>(call: &'a ToolCall, plan: &'a Plan, facts: &'a Facts) -> 
     }
 }
 
-/// Programs that print the names of files they find.
-const SEARCHERS: &[&str] = &["find", "fd", "git", "rg", "ls"];
+/// What may bring files into the project that were not there before.
+const MAKERS: &[Class] = &[
+    Class::ContainedCode,
+    Class::PackageCode,
+    Class::GitLocal,
+    Class::GitDiscard,
+    Class::GitCommit,
+    Class::GitFetch,
+    Class::UnknownProgram,
+];
 
-/// Reading what a search inside the project found is reading the project, as `grep -r` does, unless the search is aimed
-/// at credentials. Which files were found is not known; where they lie is.
-fn searched(acts: &mut [Act<'_>], facts: &Facts) {
-    let unknown =
-        |seen: &Seen<'_>| seen.place() == Some(Where::Unknown) && matches!(seen.effect, Effect::Read { .. });
-    if !acts.iter().flat_map(|act| &act.seen).any(unknown) {
-        return;
-    }
-    let harmless = |act: &Act<'_>| {
-        let reads_inside =
-            act.seen.iter().all(|seen| seen.place().is_none_or(|place| place == Where::Inside));
-        reads_inside && !act.is_unclear() && !act.arguments().any(|word| names_credential(word, facts))
-    };
-    let searches: Vec<&str> = acts
-        .iter()
-        .filter_map(|act| act.program().map(|program| (act, program)))
-        .filter(|(_, program)| SEARCHERS.contains(program))
-        .map(|(act, program)| if harmless(act) { program } else { "" })
-        .collect();
-    if searches.is_empty() || searches.contains(&"") {
-        return;
-    }
-    let searches: Vec<String> = searches.iter().map(|program| format!("the output of {program}")).collect();
-    for seen in acts.iter_mut().flat_map(|act| &mut act.seen).filter(|seen| unknown(seen)) {
-        if let Some(path) = seen.path.as_mut()
-            && searches.iter().any(|search| search == path.asked)
-        {
-            path.place = Where::Inside;
+/// A file that is not there is the project's own only if the line makes it first: otherwise nobody knows what will
+/// lie there when it runs.
+fn not_there(acts: &mut [Act<'_>]) {
+    let makers = Classes::of(MAKERS);
+    let mut made = false;
+    let mut written: BTreeSet<&Path> = BTreeSet::new();
+    for act in acts {
+        let project = act
+            .seen
+            .iter()
+            .any(|seen| matches!(seen.effect, Effect::Runs { code: CodeSource::Project { .. } }));
+        if !made && !project {
+            for seen in &mut act.seen {
+                let missing = matches!(seen.effect, Effect::Runs { code: CodeSource::File { .. } })
+                    && seen.path.is_some_and(|path| path.kind == PathKind::Missing);
+                let real = seen.path.and_then(|path| path.real);
+                let ours = real.is_some_and(|real| real.as_path().ancestors().any(|at| written.contains(at)));
+                if missing && !ours {
+                    seen.classes = seen.classes.without(Class::ContainedCode);
+                }
+            }
+            act.classes = act.seen.iter().fold(Classes::EMPTY, |all, seen| all | seen.classes);
         }
+        let changed = act.seen.iter().filter(|seen| matches!(seen.effect, Effect::Write { .. }));
+        written.extend(
+            changed.filter_map(|seen| seen.path.and_then(|path| path.real)).map(|real| real.as_path()),
+        );
+        made |= act.classes.meets(makers);
     }
 }
 

@@ -144,6 +144,10 @@ impl Classes {
         Self(self.0 | 1_u64 << (class as u64))
     }
 
+    pub(crate) const fn without(self, class: Class) -> Self {
+        Self(self.0 & !(1_u64 << (class as u64)))
+    }
+
     pub(crate) const fn is_empty(self) -> bool {
         self.0 == 0
     }

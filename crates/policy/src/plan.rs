@@ -1,5 +1,6 @@
 //! Reads a call: what it would do and what has to be known to judge it. Pure; the answers come back as facts.
 
+use crate::moved;
 use crate::places::question;
 use crate::seen::path_of;
 use crate::tools;
@@ -78,7 +79,8 @@ pub fn plan(call: &ToolCall, facts: &Facts) -> Plan {
         };
         let cwd = call.cwd.to_string_lossy();
         let home = facts.home.as_path().to_string_lossy();
-        let analysis = analyze(line, &Env { cwd: &cwd, home: &home, files: &facts.files });
+        let mut analysis = analyze(line, &Env { cwd: &cwd, home: &home, files: &facts.files });
+        moved::mark(&mut analysis, &cwd, facts);
         ask_for(&mut questions, analysis.commands.iter().flat_map(|command| &command.effects));
         questions.files.extend(analysis.scripts.iter().cloned());
         questions.paths.extend(analysis.scripts.iter().cloned());

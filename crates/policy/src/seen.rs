@@ -3,7 +3,7 @@
 
 use crate::class::{Class, Classes};
 use crate::places::{Located, Where, locate};
-use crate::sensitive::{Nature, nature};
+use crate::sensitive::{Nature, is_history, nature};
 use leashd_types::{
     CodeSource, Containment, Depth, Direction, Effect, Facts, Force, GitOperation, Host, Opens, PathKind,
     PathText, Recovery, Strength, SystemChange,
@@ -67,6 +67,13 @@ pub(crate) fn see<'a>(effect: &'a Effect, facts: &'a Facts, manner: Manner) -> S
         // The names of files nobody named before, or of devices, tell nothing.
         path.place = Where::HarmlessDevice;
     }
+    if let (Effect::Write { .. }, Some(path)) = (effect, path.as_mut())
+        && path.pattern.is_none()
+        && path.real.is_some_and(|real| facts.temporary.contains(real))
+    {
+        // Something new in a directory made for it; taking the directory away is another matter.
+        path.place = Where::Temporary;
+    }
     let nature = match (effect, path.as_ref()) {
         (Effect::Read { .. }, Some(_)) if manner.reads == Reads::Names => Nature::Ordinary,
         (_, Some(path)) => nature(path, facts),
@@ -75,6 +82,9 @@ pub(crate) fn see<'a>(effect: &'a Effect, facts: &'a Facts, manner: Manner) -> S
     let classes = match effect {
         Effect::Read { .. } => Classes::of(&[Class::Read]),
         Effect::Write { .. } => match nature {
+            Nature::GitInternal if path.as_ref().is_some_and(is_history) => {
+                Classes::of(&[Class::Write, Class::GitRewrite])
+            }
             Nature::Automation => Classes::of(&[Class::Write, Class::WriteAutomation]),
             _ => Classes::of(&[Class::Write]),
         },
@@ -155,7 +165,9 @@ fn deletes(depth: Depth, force: Force, path: Option<&Located<'_>>) -> Classes {
         }
     }
     let recoverable = path.is_some_and(|path| {
-        path.place == Where::Inside && path.pattern.is_none() && path.recovery == Recovery::Committed
+        // What is not there (any more) is not what git would bring back.
+        let there = path.pattern.is_none() && path.kind != PathKind::Missing;
+        path.place == Where::Inside && there && path.recovery == Recovery::Committed
     });
     if recoverable { classes.with(Class::DeleteRecoverable) } else { classes }
 }

@@ -307,6 +307,19 @@ fn git(inner: &[&str]) -> Nature {
     }
 }
 
+/// What of `.git` holds the commits, the branches and what is staged.
+const HISTORY: &[&str] =
+    &["objects", "refs", "logs", "index", "HEAD", "ORIG_HEAD", "packed-refs", "shallow", "worktrees"];
+
+/// True for a part of `.git` without which work or history is gone. Locks left behind are not.
+pub(crate) fn is_history(path: &Located<'_>) -> bool {
+    let real = path.real.map_or(Path::new(path.asked), |real| real.as_path());
+    let mut parts = real.components().filter_map(|part| part.as_os_str().to_str());
+    let Some(_git) = parts.by_ref().find(|part| part.eq_ignore_ascii_case(".git")) else { return false };
+    let lock = real.extension().is_some_and(|ending| ending == "lock");
+    !lock && parts.next().is_some_and(|part| HISTORY.contains(&part))
+}
+
 fn claude(inner: &[&str]) -> Nature {
     match inner {
         [name] if name.starts_with("settings") && name.ends_with(".json") => Nature::AgentSettings,

@@ -18,6 +18,7 @@ mod word;
 use leashd_types::{Effect, FileText};
 use std::collections::{BTreeMap, BTreeSet};
 
+pub use walk::origin::REPOSITORY_ROOT;
 pub use word::{Part, Word};
 
 /// What is known about the world the line would run in.

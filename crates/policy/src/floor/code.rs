@@ -6,6 +6,7 @@ use crate::act::Act;
 use crate::class::Class;
 use crate::opinion::Opinion;
 use crate::seen::Seen;
+use leashd_shell::Part;
 use leashd_types::{CodeSource, Effect, PathText};
 
 /// What commands of the whole line do together.
@@ -18,6 +19,8 @@ pub(crate) struct Line<'a> {
     fetched: Vec<&'a PathText>,
     /// The environment or another secret is printed somewhere.
     prints_secret: bool,
+    /// A variable that is called like a secret, with a value that only the environment knows, is printed or handed on.
+    hands_on_secret: bool,
     /// A search for what is called like a secret.
     looks_for_secrets: bool,
 }
@@ -36,6 +39,7 @@ impl<'a> Line<'a> {
                     _ => {}
                 }
             }
+            line.hands_on_secret |= holds_secret(act);
             line.looks_for_secrets |= act.is_shell() && act.classes.has(Class::Read) && names_secret(act);
         }
         line
@@ -45,6 +49,31 @@ impl<'a> Line<'a> {
 /// A client that is given its data on standard input (`@-`, `-T -`) sends it.
 fn is_piped_into(act: &Act<'_>) -> bool {
     act.arguments().any(|word| word == "-" || word.ends_with("@-"))
+}
+
+/// A word with the value of a variable that is called like a secret.
+fn holds_secret(act: &Act<'_>) -> bool {
+    const NAMES: &[&str] = &[
+        "SECRET",
+        "TOKEN",
+        "PASSWORD",
+        "PASSWD",
+        "API_KEY",
+        "APIKEY",
+        "ACCESS_KEY",
+        "PRIVATE_KEY",
+        "CREDENTIAL",
+    ];
+    act.command.into_iter().flat_map(|command| &command.words).any(|word| {
+        word.parts().iter().any(|part| match part {
+            Part::Unknown(why) => {
+                why.strip_prefix("the variable ").and_then(|rest| rest.split(' ').next()).is_some_and(
+                    |variable| NAMES.iter().any(|name| variable.to_ascii_uppercase().contains(name)),
+                )
+            }
+            Part::Text(_) | Part::Glob(_) => false,
+        })
+    })
 }
 
 /// A search pattern that is spelled like the name of a secret.
@@ -89,8 +118,11 @@ pub(super) fn check(seen: &Seen<'_>, act: &Act<'_>, line: &Line<'_>) -> Option<O
         Effect::Secret { what } if line.sends || line.talks && is_environment(what) => {
             Some(Opinion::floor("secrets", format!("{what} would leave this machine")))
         }
+        Effect::Network { .. } if seen.classes.has(Class::Foreign) && holds_secret(act) => {
+            Some(Opinion::floor("secrets", "the value of a secret would leave this machine".to_owned()))
+        }
         Effect::Network { .. } if act.classes.has(Class::Send) || is_piped_into(act) => {
-            let secret = line.prints_secret || line.looks_for_secrets;
+            let secret = line.prints_secret || line.looks_for_secrets || line.hands_on_secret;
             let leaves = !seen.classes.has(Class::Loopback);
             (secret && leaves)
                 .then(|| Opinion::floor("secrets", "secrets would leave this machine".to_owned()))

@@ -4,8 +4,8 @@ use crate::act::Act;
 use crate::opinion::Opinion;
 use crate::places::{Located, Where, matches_everything};
 use crate::seen::Seen;
-use crate::sensitive::{Nature, could_name_credential};
-use leashd_shell::Part;
+use crate::sensitive::{Nature, could_name_credential, is_history};
+use leashd_shell::{Part, REPOSITORY_ROOT};
 use leashd_types::{Depth, Effect, Facts, Opens, PathKind, Protection};
 use std::path::Path;
 
@@ -21,7 +21,7 @@ pub(super) fn check(seen: &Seen<'_>, act: &Act<'_>, facts: &Facts) -> Option<Opi
         .or_else(|| protected(seen, path, facts))
         .or_else(|| by_nature(seen, path))
         .or_else(|| device(seen, path))
-        .or_else(|| git_directory(seen, path))
+        .or_else(|| git_directory(seen, path, act))
         .or_else(|| outside_tree(seen, path, act))
 }
 
@@ -103,6 +103,10 @@ fn whole_tree(seen: &Seen<'_>, path: &Located<'_>, facts: &Facts) -> Option<Opin
         Effect::Delete { depth, .. } | Effect::Permissions { depth, .. } => *depth == Depth::Recursive,
         _ => false,
     };
+    if recursive && path.place == Where::Unknown && path.asked == REPOSITORY_ROOT {
+        let reason = format!("{} is a whole project and must not be deleted or re-owned", path.asked);
+        return Some(Opinion::floor("whole-tree", reason));
+    }
     let everything = path.pattern.is_none_or(matches_everything);
     if !recursive || !everything {
         return None;
@@ -132,13 +136,19 @@ fn is_a_home(real: &Path) -> bool {
 }
 
 /// The history of a project.
-fn git_directory(seen: &Seen<'_>, path: &Located<'_>) -> Option<Opinion> {
+fn git_directory(seen: &Seen<'_>, path: &Located<'_>, act: &Act<'_>) -> Option<Opinion> {
     let deletes = matches!(seen.effect, Effect::Delete { .. });
     let is_git = |path: &Path| path.file_name().is_some_and(|name| name.eq_ignore_ascii_case(".git"));
     let real = path.real.map_or(Path::new(path.asked), |real| real.as_path());
     let hit = seen.nature == Nature::GitInternal && (is_git(real) || is_git(Path::new(path.asked)));
     let by_glob = seen.nature == Nature::GitInternal && path.pattern.is_some();
-    (deletes && (hit || by_glob))
+    let part = seen.nature == Nature::GitInternal && is_history(path);
+    // Written as a whole it is moved away or over.
+    let moved = matches!(seen.effect, Effect::Write { .. })
+        && hit
+        && path.kind != PathKind::Missing
+        && act.program() == Some("mv");
+    (deletes && (hit || by_glob || part) || moved)
         .then(|| Opinion::floor("git-directory", format!("{} is the history of the project", path.shown())))
 }
 

@@ -45,7 +45,9 @@ impl Walker<'_> {
     pub(crate) fn words(&mut self, source: &[SourceWord<'_>], documents: Documents<'_>) -> Vec<Word> {
         let mut words = Vec::with_capacity(source.len());
         for word in source {
+            let before = words.len();
             self.word_fields(word, documents, &mut words);
+            words.iter_mut().skip(before).for_each(address);
         }
         words
     }
@@ -275,6 +277,20 @@ impl Walker<'_> {
         }
         word
     }
+}
+
+/// `http://[::1]:3000/`: the brackets hold an address, no file is called like this.
+fn address(word: &mut Word) {
+    let [Part::Text(scheme), Part::Glob(host), rest @ ..] = word.parts() else { return };
+    let is_host = host.starts_with('[') && host.chars().all(|c| c.is_ascii_hexdigit() || "[]:.".contains(c));
+    if !scheme.ends_with("://") || !is_host {
+        return;
+    }
+    let mut plain = Word::literal(format!("{scheme}{host}"));
+    for part in rest {
+        plain.push(part.clone());
+    }
+    *word = plain;
 }
 
 /// The name in `$name`, where more of a name may follow.

@@ -7,7 +7,7 @@ mod printf;
 
 use crate::limits::TEXT_BYTES;
 use crate::paths::base_name;
-use crate::walk::origin;
+use crate::walk::origin::{self, REPOSITORY_ROOT};
 use crate::walk::state::Stream;
 use crate::word::{Part, Word};
 
@@ -34,6 +34,10 @@ pub(crate) fn output(
             if let Some(data) = filtered(name, arguments, input, &read) {
                 return data;
             }
+        }
+        "git" if is_root_question(arguments) => return Stream::unknown(REPOSITORY_ROOT),
+        name if !program.contains('/') && origin::prints_settings(name, arguments) => {
+            return Stream::unknown(origin::SETTINGS);
         }
         name if is_silent(name) => return Stream::Inherited,
         _ => {}
@@ -69,6 +73,11 @@ fn is_silent(name: &str) -> bool {
             | "wait"
             | "umask"
     )
+}
+
+fn is_root_question(arguments: &[Word]) -> bool {
+    matches!(arguments, [first, second] if first.text() == Some("rev-parse")
+        && matches!(second.text(), Some("--show-toplevel" | "--show-superproject-working-tree")))
 }
 
 fn echo(arguments: &[Word]) -> Word {

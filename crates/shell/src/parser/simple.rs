@@ -21,11 +21,13 @@ impl<'a> Parser<'a> {
         let mut simple = Simple::default();
         let mut redirects = Vec::new();
         let mut declares = false;
-        let after_time = std::mem::take(&mut self.after_time);
+        let mut after_time = std::mem::take(&mut self.after_time);
         loop {
             self.blanks();
             if let Some(redirect) = self.redirect()? {
                 redirects.push(redirect);
+                // Bash takes no array any more once a redirection stands behind an assignment.
+                after_time |= !simple.assignments.is_empty();
             } else if simple.words.is_empty() && self.assignment_ahead()? {
                 self.after_time = after_time;
                 let Some(assignment) = self.assignment()? else {
@@ -157,7 +159,7 @@ impl<'a> Parser<'a> {
         self.step();
         if self.peek() == Some(b'(') {
             if self.after_time {
-                return self.reject("an array behind `time`");
+                return self.reject("an array behind `time` or a redirection");
             }
             let value = AssignedValue::Array(self.array()?);
             if !self.peek().is_none_or(is_meta) || self.peek() == Some(b'(') {

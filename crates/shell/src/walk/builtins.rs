@@ -148,6 +148,9 @@ impl Walker<'_> {
                 _ => self.unknown_code(),
             };
         }
+        if text.unknown_reason() == Some(origin::SETTINGS) && text.parts().len() == 1 {
+            return self.unknown_code();
+        }
         if text.text().is_none() {
             let why = origin::reason(text).to_owned();
             let code = if origin::is_marked(&why) || why.starts_with("the output of ") {

@@ -84,7 +84,9 @@ impl Walker<'_> {
     /// `while read …` over a few lines that are known.
     fn reads_known_lines(&self, condition: &Script<'_>) -> bool {
         let few = |text: &str| !text.is_empty() && text.lines().count() <= TURNS;
-        self.input.known().is_some_and(few) && first_word(condition) == Some("read")
+        self.input.known().is_some_and(few)
+            && first_word(condition) == Some("read")
+            && !reads_elsewhere(condition)
     }
 
     fn each_line(&mut self, condition: &Script<'_>, body: &Script<'_>, documents: Documents<'_>) {
@@ -349,6 +351,18 @@ fn first_word<'s>(script: &'s Script<'_>) -> Option<&'s str> {
         },
         _ => None,
     }
+}
+
+/// With `-u` or a redirection of its own `read` reads something else, with `-d` something else is a line.
+fn reads_elsewhere(condition: &Script<'_>) -> bool {
+    let Some(command) = condition.items.first().and_then(|item| item.first.commands.first()) else {
+        return true;
+    };
+    let Kind::Simple(simple) = &command.kind else { return true };
+    !command.redirects.is_empty()
+        || simple.words.iter().any(|word| {
+            matches!(word.pieces.as_slice(), [Piece::Literal(text)] if text.starts_with('-') && text.contains(['u', 'd']))
+        })
 }
 
 /// A value that stands for any of several globs, if there is just one.

@@ -4,10 +4,28 @@ use super::simple::Call;
 use super::state::{Attributes, Key, Keys, Letters, Variable};
 use super::{Outcome, Walker, origin};
 use crate::expand::{ARRAY, Documents, is_name};
-use crate::syntax::{AssignedValue, Assignment, Element, Writing};
+use crate::syntax::{AssignedValue, Assignment, Element, Piece, Writing};
 use crate::word::{Part, Word};
 use leashd_types::Effect;
 use std::collections::BTreeMap;
+
+/// `name=(…)` as an argument, read both ways.
+#[derive(Debug)]
+pub(super) struct ArrayArgument {
+    numbers: BTreeMap<Key, Word>,
+    /// Where every element has a key that is plain text.
+    names: Option<BTreeMap<Key, Word>>,
+}
+
+impl ArrayArgument {
+    fn declared(self, keys: Keys, writing: Writing) -> Option<Variable> {
+        let elements = match keys {
+            Keys::Numbers => Some(self.numbers),
+            Keys::Names => self.names,
+        };
+        elements.filter(|_| writing == Writing::Replace).map(Variable::array)
+    }
+}
 
 impl Walker<'_> {
     /// Sets a variable as an assignment says; returns its name and what it is set to.
@@ -152,8 +170,19 @@ impl Walker<'_> {
 
     /// `name=(…)` as an argument: kept for the builtin that declares it.
     pub(crate) fn array_argument(&mut self, elements: &[Element<'_>], documents: Documents<'_>) {
-        let elements = self.array(elements, BTreeMap::new(), Keys::Numbers, documents);
-        self.arrays.push_back(elements);
+        // Which of the two it is depends on what the variable was declared as.
+        let plain = |element: &Element<'_>| {
+            element.subscript.as_ref().is_some_and(|pieces| {
+                pieces.iter().all(|piece| matches!(piece, Piece::Literal(_) | Piece::Quoted(_)))
+            })
+        };
+        let names = if elements.iter().all(plain) {
+            Some(self.array(elements, BTreeMap::new(), Keys::Names, documents))
+        } else {
+            None
+        };
+        let numbers = self.array(elements, BTreeMap::new(), Keys::Numbers, documents);
+        self.arrays.push_back(ArrayArgument { numbers, names });
     }
 
     /// `declare`, `export`, `local` and `readonly`.
@@ -185,6 +214,9 @@ impl Walker<'_> {
         }
         if functions {
             return self.exported_functions(&operands, call);
+        }
+        if operands.is_empty() {
+            effects.push(printed_environment());
         }
         for word in operands {
             self.declared(name, word, attributes, &mut effects, call);
@@ -283,8 +315,7 @@ impl Walker<'_> {
         if value.unknown_reason() == Some(ARRAY)
             && let Some(elements) = self.arrays.pop_front()
         {
-            let known = all.keys == Keys::Numbers && writing == Writing::Replace;
-            let array = if known { Variable::array(elements) } else { Variable::scalar(value) };
+            let array = elements.declared(all.keys, writing).unwrap_or_else(|| Variable::scalar(value));
             return self.set_variable(&name, Variable { attributes: all, ..array });
         }
         self.set_variable(&name, variable);
@@ -318,8 +349,13 @@ impl Walker<'_> {
     }
 }
 
+/// Without names these builtins print every variable.
+pub(super) fn printed_environment() -> Effect {
+    Effect::Secret { what: "the environment".to_owned() }
+}
+
 /// The part of a word behind its first bytes, which are known text.
-fn after_equals(word: &Word, bytes: usize) -> Word {
+pub(super) fn after_equals(word: &Word, bytes: usize) -> Word {
     let mut value = Word::default();
     for (index, part) in word.parts().iter().enumerate() {
         match part {

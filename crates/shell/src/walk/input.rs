@@ -203,6 +203,13 @@ impl Walker<'_> {
     pub(super) fn variables(&mut self, builtin: &str, call: &Call) -> Outcome {
         match builtin {
             "unset" => self.unset(call),
+            "set" if call.arguments().is_empty() => {
+                let mut effects = call.effects.clone();
+                effects.push(super::declare::printed_environment());
+                self.deliver(Stream::unknown("the environment"), &call.output);
+                self.emit_call(call, effects);
+                return self.here();
+            }
             "set" => self.set(call),
             "shift" => self.shift(call),
             "let" => {

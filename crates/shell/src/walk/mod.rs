@@ -8,6 +8,7 @@ mod code;
 mod compound;
 mod declare;
 pub(crate) mod environment;
+mod implicit;
 mod input;
 pub(crate) mod lists;
 pub(crate) mod origin;
@@ -26,8 +27,8 @@ use crate::word::{Part, Word};
 use crate::{Analysis, Command, Env};
 use capture::Capture;
 use leashd_types::Effect;
-use state::{Directory, Key, Running, Shell, Stream, Variable};
-use std::collections::{BTreeMap, VecDeque};
+use state::{Directory, Running, Shell, Stream, Variable};
+use std::collections::VecDeque;
 use std::rc::Rc;
 
 /// Most reasons kept for the line as a whole.
@@ -62,7 +63,7 @@ pub(crate) struct Walker<'e> {
     /// The turns of the innermost loop are followed one by one.
     unrolled: bool,
     /// Arrays among the arguments of the command that is being read, in order.
-    arrays: VecDeque<BTreeMap<Key, Word>>,
+    arrays: VecDeque<declare::ArrayArgument>,
     processes: usize,
 }
 

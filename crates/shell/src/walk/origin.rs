@@ -6,6 +6,10 @@ use std::borrow::Cow;
 
 /// A number, whichever: nothing in it can run.
 pub(crate) const NUMBER: &str = "a number only known when it runs";
+/// What `git rev-parse --show-toplevel` prints: the directory above everything the session works on.
+pub const REPOSITORY_ROOT: &str = "the root of the repository";
+/// Settings for the shell that a program made for it prints (`ssh-agent -s`): nothing anybody else writes.
+pub(crate) const SETTINGS: &str = "settings that a tool prints for the shell";
 const ENVIRONMENT: &str = "the variable ";
 const NOT_SET_HERE: &str = " is not set on this line";
 const CONTENTS: &str = "the contents of ";
@@ -50,11 +54,55 @@ pub(crate) fn is_marked(why: &str) -> bool {
     why.starts_with(DOWNLOADED) || why.starts_with(DECODED)
 }
 
+/// Programs that pass lines on as they are, some of them.
+const SIEVES: [&str; 7] = ["head", "tail", "sort", "uniq", "grep", "egrep", "fgrep"];
+
+/// Names that a search printed stay what they are however often lines are left out or put in order.
+fn sifted(name: &str, arguments: &[Word], input: Option<&Word>) -> Option<Word> {
+    if !SIEVES.contains(&name) {
+        return None;
+    }
+    let [Part::Unknown(why)] = input?.parts() else { return None };
+    let texts: Vec<&str> = arguments.iter().map(Word::text).collect::<Option<_>>()?;
+    let greps = name.ends_with("grep");
+    let changes = |text: &&str| {
+        let short = text.starts_with('-') && !text.starts_with("--");
+        text.starts_with("--") && !greps || short && text.contains(['o', 'c', 'r', 'R', 'f', 'b', 'H', 'z'])
+    };
+    let files = texts
+        .iter()
+        .filter(|text| !text.starts_with('-') && !text.bytes().all(|byte| byte.is_ascii_digit()))
+        .count();
+    // Lines picked by what is in them are picked for a reason nobody here can tell; lines left out are not.
+    let picks = greps && !texts.contains(&"-v");
+    let plain = !picks && why.starts_with("the output of ") && !texts.iter().any(changes);
+    (plain && files <= usize::from(greps)).then(|| Word::unknown(why.as_str()))
+}
+
+/// Whether a program is asked for what a shell has to set to use it.
+pub(crate) fn prints_settings(name: &str, arguments: &[Word]) -> bool {
+    let Some(texts) = arguments.iter().map(Word::text).collect::<Option<Vec<_>>>() else { return false };
+    match name {
+        "ssh-agent" => texts.iter().all(|text| matches!(*text, "-s" | "-k")),
+        "direnv" => matches!(texts.as_slice(), ["hook", _]),
+        "brew" => texts.first() == Some(&"shellenv") && texts.len() <= 2,
+        "fnm" => texts.first() == Some(&"env"),
+        "pyenv" | "rbenv" | "nodenv" | "jenv" | "starship" | "zoxide" => {
+            matches!(texts.as_slice(), ["init" | "virtualenv-init", ..])
+        }
+        "mise" => matches!(texts.as_slice(), ["activate", _]),
+        _ => false,
+    }
+}
+
 /// What a program that is not followed prints, given what it reads.
 pub(crate) fn output(program: &str, arguments: &[Word], input: Option<&Word>) -> Word {
     let name = program.rsplit('/').next().unwrap_or(program);
     if let Some(why) = input.and_then(|word| marked(word, DOWNLOADED)) {
         return Word::unknown(format!("{why}, through {name}"));
+    }
+    if let Some(word) = sifted(name, arguments, input) {
+        return word;
     }
     let texts = || arguments.iter().filter_map(Word::text);
     if COUNTERS.contains(&name)

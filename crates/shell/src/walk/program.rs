@@ -15,6 +15,9 @@ use leashd_types::{CodeSource, Effect, PathText};
 /// Most programs a glob in command position is described as.
 const CANDIDATES: usize = 16;
 
+/// Programs that turn sources into programs.
+const COMPILERS: [&str; 9] = ["cc", "gcc", "g++", "c++", "clang", "clang++", "rustc", "go", "ld"];
+
 impl Walker<'_> {
     pub(super) fn program(&mut self, call: Call) -> Outcome {
         let name = call.name().unwrap_or("").to_owned();
@@ -31,18 +34,18 @@ impl Walker<'_> {
     pub(super) fn described(&mut self, call: Call) -> Outcome {
         let name = call.name().unwrap_or("").to_owned();
         let description = self.describe(&call);
-        let printed = fold::output(&name, call.arguments(), &call.input, |path| {
-            let path = join(path, self.shell.directory.only());
-            path.map_or_else(|| Stream::unknown("a file that is not known"), |path| self.readable(&path))
-        });
+        let printed = self.printed(&name, &call);
         self.remember_writes(&name, &call, &description);
         let mut effects = call.effects.clone();
-        effects.extend(description.effects.iter().filter(|effect| !is_stream_effect(effect)).cloned());
+        let kept = |effect: &&Effect| !is_stream_effect(effect) && !is_unchanged(effect, &call);
+        effects.extend(description.effects.iter().filter(kept).cloned());
+        self.searched_directory(&name, &call, &mut effects);
         for why in &description.unclear {
             self.note(why);
         }
         let index = self.emit_call(&call, effects);
-        let mut nested = description.nested;
+        self.loaded_unasked(index, &name, &call, &description.effects);
+        let mut nested = if only_asks(&name, &call) { Vec::new() } else { description.nested };
         nested.extend(self.written_scripts(&call, &description.effects));
         nested.extend(self.written_options(&call));
         if nested.is_empty() {
@@ -58,6 +61,35 @@ impl Walker<'_> {
             "true" | "echo" | "printf" => Outcome::succeeds(&self.shell),
             _ => self.here(),
         }
+    }
+
+    fn printed(&self, name: &str, call: &Call) -> Stream {
+        if base_name(name) == "pwd"
+            && let Some(directory) = self.shell.directory.only()
+        {
+            return Stream::text(format!("{directory}\n"));
+        }
+        fold::output(name, call.arguments(), &call.input, |path| {
+            let path = join(path, self.shell.directory.only());
+            path.map_or_else(|| Stream::unknown("a file that is not known"), |path| self.readable(&path))
+        })
+    }
+
+    /// A search that is not told where looks in the directory it runs in: worth saying if that is another one.
+    fn searched_directory(&self, name: &str, call: &Call, effects: &mut Vec<Effect>) {
+        let searches = match base_name(name) {
+            "ls" | "find" | "fd" | "rg" => true,
+            "git" => call
+                .arguments()
+                .iter()
+                .any(|word| matches!(word.text(), Some("ls-files" | "grep" | "ls-tree" | "--name-only"))),
+            _ => false,
+        };
+        let told = effects.iter().any(|effect| matches!(effect, Effect::Read { .. }));
+        if !searches || told || self.shell.directory.only() == Some(self.env.cwd) {
+            return;
+        }
+        effects.extend(self.path_texts(&Word::literal("")).into_iter().map(|path| Effect::Read { path }));
     }
 
     /// What a wrapper prints is what it runs prints, where it runs that once and changes nothing.
@@ -115,7 +147,6 @@ impl Walker<'_> {
             let mut description =
                 knowledge::describe(&Argv { words: &call.words, cwd, home: self.env.home, stdin });
             self.name_project(cwd, &mut description);
-            description.effects.retain(|effect| !keeps_variable(effect, &call.words));
             description
         };
         let mut directories = self.shell.directory.0.iter();
@@ -174,6 +205,16 @@ impl Walker<'_> {
             if let Effect::Write { path: PathText::Exact(path) } = effect
                 && !Self::is_stream(path)
             {
+                if COMPILERS.contains(&base)
+                    && !call.input.word().unknown_reason().is_some_and(origin::is_marked)
+                {
+                    // What a compiler makes of the project is the project's.
+                    let path = normal(path);
+                    if self.shell.files.contains_key(&path) {
+                        std::rc::Rc::make_mut(&mut self.shell_mut().files).remove(&path);
+                    }
+                    continue;
+                }
                 let data = match origin::output(base, call.arguments(), None) {
                     word if word.unknown_reason().is_some_and(origin::is_marked) => Stream::of(word),
                     _ => Stream::unknown(format!("what {base} wrote")),
@@ -340,15 +381,33 @@ fn may_vanish(word: &Word) -> bool {
     word.parts().iter().all(|part| matches!(part, Part::Unknown(_)))
 }
 
-/// Whether an effect is only `env NAME="$NAME"`: the variable is set to what it is.
-fn keeps_variable(effect: &Effect, words: &[Word]) -> bool {
+/// `command -v NAME`, `type NAME`, `which NAME` look a name up and run nothing.
+fn only_asks(name: &str, call: &Call) -> bool {
+    match base_name(name) {
+        "type" | "which" => true,
+        "command" => call
+            .arguments()
+            .first()
+            .and_then(Word::text)
+            .is_some_and(|text| text.starts_with('-') && text.contains(['v', 'V'])),
+        _ => false,
+    }
+}
+
+/// `env PATH="$PATH" …` sets what was set already.
+fn is_unchanged(effect: &Effect, call: &Call) -> bool {
     let Effect::Environment { name } = effect else { return false };
-    words.iter().any(|word| match word.parts() {
-        [Part::Text(start), Part::Unknown(why)] => {
-            start.strip_suffix('=') == Some(name.as_str()) && *why == origin::environment(name)
+    let same = |word: &Word| match word.parts() {
+        [Part::Text(text), Part::Unknown(why)] => {
+            text.strip_suffix('=') == Some(name.as_str()) && *why == origin::environment(name)
         }
         _ => false,
-    })
+    };
+    let mut sets = call
+        .arguments()
+        .iter()
+        .filter(|word| word.prefix().strip_prefix(name.as_str()).is_some_and(|rest| rest.starts_with('=')));
+    sets.next().is_some_and(same) && sets.all(same)
 }
 
 fn is_stream_effect(effect: &Effect) -> bool {
