@@ -34,7 +34,8 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
         EXAMPLE,
     ]))?;
     let counts = counts(workspace)?;
-    let lines = fs::read_to_string(workspace.path(CORPUS)).with_context(|| format!("cannot read {CORPUS}"))?;
+    let lines =
+        fs::read_to_string(workspace.path(CORPUS)).with_context(|| format!("cannot read {CORPUS}"))?;
     let lines: Vec<&str> = lines.lines().filter(|it| !it.trim().is_empty()).collect();
     if lines.len() != counts.len() {
         bail!("{CORPUS} has {} cases, but {} calls of {COUNTED} were counted", lines.len(), counts.len());
@@ -59,7 +60,8 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
 }
 
 fn ceiling(workspace: &Workspace) -> Result<u64> {
-    let text = fs::read_to_string(workspace.path(CEILING)).with_context(|| format!("cannot read {CEILING}"))?;
+    let text =
+        fs::read_to_string(workspace.path(CEILING)).with_context(|| format!("cannot read {CEILING}"))?;
     let number = text.lines().find(|line| !line.starts_with('#')).unwrap_or_default();
     number.trim().parse().with_context(|| format!("{CEILING}: expected a number below the comment"))
 }
