@@ -60,7 +60,7 @@ pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> Result<()> {
 fn usual_ways(file: &str) -> Vec<Vec<&'static str>> {
     let name = Path::new(file).file_name().and_then(|name| name.to_str()).unwrap_or_default();
     match name {
-        "git-lock.jsonl" => vec![vec!["--policy", "leopold"]],
+        name if name.ends_with("git-lock.jsonl") => vec![vec!["--policy", "leopold"]],
         _ => vec![vec!["--policy", "contained", "--contained"], vec![]],
     }
 }

@@ -1,8 +1,6 @@
 //! What programs do: the effects table (`crates/shell/knowledge/*`) and the engine that reads a command's words
 //! against it. Knows nothing about shell syntax; code found inside arguments goes back as `Nested` for the analysis.
 
-#![allow(dead_code, unused_imports, reason = "the analysis that asks is not there yet")]
-
 mod args;
 mod awk;
 mod code;
@@ -36,7 +34,6 @@ use crate::Word;
 use leashd_types::Effect;
 
 pub(crate) use environment::steers;
-pub(crate) use roles::is_disk;
 
 /// One command to be looked up. `words` is never empty; globs and unknown parts are still in them.
 pub(crate) struct Argv<'a> {

@@ -264,35 +264,3 @@ fn path(path: &PathText) -> String {
         PathText::Unknown(_) => "?".to_owned(),
     }
 }
-
-#[test]
-#[ignore = "prints timings; run with --release --nocapture"]
-#[expect(clippy::disallowed_methods, reason = "a measurement")]
-fn timings() {
-    let start = std::time::Instant::now();
-    assert!(super::knows("git"));
-    println!("index: {:?}, {} names", start.elapsed(), super::names().count());
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/knowledge/cases.txt");
-    let text = std::fs::read_to_string(path).expect("the cases are there");
-    let commands: Vec<Vec<Word>> =
-        text.lines().filter_map(|line| line.split_once(" =>")).map(|(c, _)| split(c)).collect();
-    for round in 0..2 {
-        let mut times: Vec<_> = commands
-            .iter()
-            .map(|words| {
-                let start = std::time::Instant::now();
-                describe(&Argv { words, cwd: Some("/p"), home: "/home/dev", stdin: Stdin::Inherited });
-                (start.elapsed(), words)
-            })
-            .collect();
-        times.sort_by_key(|time| time.0);
-        let at = |part: usize| times[times.len() * part / 100].0;
-        println!(
-            "round {round}: median {:?}, 90% {:?}, 99% {:?}, most {:?}",
-            at(50),
-            at(90),
-            at(99),
-            times.last().map(|t| (t.0, t.1[0].text()))
-        );
-    }
-}
