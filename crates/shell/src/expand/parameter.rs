@@ -131,8 +131,12 @@ impl Walker<'_> {
                 self.find(&name, None, documents)
             }
             Some(name) => {
-                self.hidden_code(&name, "an indirect expansion");
-                Found::One(Word::unknown("an indirect expansion"))
+                self.evaluated_name(&name);
+                let element = name.strip_suffix(']').and_then(|name| name.split_once('['));
+                match element.filter(|(base, key)| super::is_name(base) && !key.contains(['$', '`'])) {
+                    Some((base, key)) => self.find(base, Some(&[Piece::Quoted(key)]), documents),
+                    None => Found::One(Word::unknown("an indirect expansion")),
+                }
             }
             None => {
                 self.note("an indirect expansion of a value that is not known");
@@ -193,7 +197,7 @@ impl Walker<'_> {
         for _ in 0..8 {
             match self.shell.variables.get(name) {
                 Some(variable) if variable.attributes.reference => match variable.value.text() {
-                    Some(target) if target != name => name = target,
+                    Some(target) if target != name && !target.is_empty() => name = target,
                     _ => return name,
                 },
                 _ => return name,

@@ -353,32 +353,4 @@ impl Walker<'_> {
             }
         }
     }
-
-    /// What setting a variable does beyond itself.
-    pub(super) fn set_effects(
-        &mut self,
-        name: &str,
-        value: &Word,
-        effects: &mut Vec<Effect>,
-        span: crate::syntax::Span,
-    ) {
-        use super::environment::{Meaning, meaning};
-        let meaning = meaning(name, value.text());
-        if meaning == Meaning::Plain
-            || value.unknown_reason() == Some(origin::environment(name).as_str()) && value.parts().len() == 1
-        {
-            return;
-        }
-        if meaning == Meaning::Prompt {
-            let text = value.text().unwrap_or("").to_owned();
-            if !text.contains('$') && !text.contains('`') && value.text().is_some() {
-                return;
-            }
-            self.hidden_code(&text, name);
-        }
-        effects.push(Effect::Environment { name: name.to_owned() });
-        if meaning == Meaning::Command {
-            self.run_code(value, name, span);
-        }
-    }
 }

@@ -4,7 +4,6 @@ use super::simple::Call;
 use super::state::{Key, Stream, Variable};
 use super::{Outcome, Walker, origin};
 use crate::fold;
-use crate::syntax::Writing;
 use crate::word::Word;
 use std::collections::BTreeMap;
 
@@ -71,7 +70,7 @@ impl Walker<'_> {
             };
             self.subscript_code(name);
             if let Some(name) = name.text() {
-                self.set_variable(name, variable);
+                self.bind_variable(name, variable);
             }
         }
         self.plain(call);
@@ -133,8 +132,7 @@ impl Walker<'_> {
         self.subscript_code(name);
         match name.text() {
             Some(name) if crate::expand::is_name(name) => {
-                let name = self.referred(name).to_owned();
-                self.assign(&name, value, Writing::Replace);
+                self.bind(name, value);
             }
             Some(name) => {
                 let base = name.split('[').next().unwrap_or("").to_owned();
@@ -147,11 +145,10 @@ impl Walker<'_> {
     /// Bash evaluates the subscript of a name it is given: code in it runs.
     pub(super) fn subscript_code(&mut self, word: &Word) {
         match word.text() {
-            Some(text) if text.contains('[') => {
+            Some(text) => {
                 let text = text.to_owned();
-                self.hidden_code(&text, "a subscript");
+                self.evaluated_name(&text);
             }
-            Some(_) => {}
             None => {
                 if word
                     .unknown_reason()
@@ -219,7 +216,7 @@ impl Walker<'_> {
             }
             "getopts" => {
                 for name in ["OPTARG", call.words.get(2).and_then(Word::text).unwrap_or("OPTARG")] {
-                    self.set_variable(name, Variable::scalar(Word::unknown("an argument of a script")));
+                    self.bind(name, Word::unknown("an argument of a script"));
                 }
             }
             _ => {}

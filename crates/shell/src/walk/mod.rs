@@ -16,6 +16,7 @@ mod program;
 mod redirect;
 mod simple;
 pub(crate) mod state;
+mod steering;
 
 use crate::limits::{
     COMMANDS, COPIED_BYTES, COPIES, NESTING, PARSED_BYTES, TEXT_BYTES, TOO_DEEP, TOO_MANY_COMMANDS,
@@ -47,6 +48,8 @@ pub(crate) struct Walker<'e> {
     left: Left,
     /// What cannot be told about the command that is being read.
     notes: Vec<String>,
+    /// What setting variables has done since the last command that was found.
+    steered: Vec<Effect>,
     captures: Vec<Capture>,
     input: Stream,
     /// Variables that `local` hides, with what they were, by running function.
@@ -87,6 +90,7 @@ pub(crate) fn walk(line: &str, env: &Env<'_>) -> Analysis {
     let mut walker = Walker::new(env);
     walker.text(line);
     walker.run_traps();
+    walker.emit_bare(Vec::new(), (0, line.len()));
     walker.analysis
 }
 
@@ -113,6 +117,7 @@ impl<'e> Walker<'e> {
                 copies: COPIES,
             },
             notes: Vec::new(),
+            steered: Vec::new(),
             captures: Vec::new(),
             input: Stream::Inherited,
             locals: Vec::new(),
@@ -294,6 +299,12 @@ impl<'e> Walker<'e> {
 
     /// Puts a command into the answer.
     fn emit(&mut self, command: Command) -> usize {
+        let mut command = command;
+        for effect in self.steered.drain(..) {
+            if !command.effects.contains(&effect) {
+                command.effects.push(effect);
+            }
+        }
         if self.spend_command() {
             self.analysis.commands.push(command);
         }
@@ -303,7 +314,7 @@ impl<'e> Walker<'e> {
     /// Puts effects or doubts into the answer that no simple command stands for.
     fn emit_bare(&mut self, effects: Vec<Effect>, span: Span) {
         let unclear = std::mem::take(&mut self.notes);
-        if !effects.is_empty() || !unclear.is_empty() {
+        if !effects.is_empty() || !unclear.is_empty() || !self.steered.is_empty() {
             let command = Command {
                 via: self.via.clone(),
                 span: self.span.unwrap_or(span),

@@ -37,11 +37,14 @@ impl Walker<'_> {
         let printed = self.printed(&name, &call);
         self.remember_writes(&name, &call, &description);
         let mut effects = call.effects.clone();
-        let kept = |effect: &&Effect| !is_stream_effect(effect) && !is_unchanged(effect, &call);
+        let kept = |effect: &&Effect| !is_stream_effect(effect);
         effects.extend(description.effects.iter().filter(kept).cloned());
         self.searched_directory(&name, &call, &mut effects);
         for why in &description.unclear {
             self.note(why);
+        }
+        if matches!(base_name(&name), "make" | "gmake") {
+            self.set_for_make(&call);
         }
         let index = self.emit_call(&call, effects);
         self.loaded_unasked(index, &name, &call, &description.effects);
@@ -392,22 +395,6 @@ fn only_asks(name: &str, call: &Call) -> bool {
             .is_some_and(|text| text.starts_with('-') && text.contains(['v', 'V'])),
         _ => false,
     }
-}
-
-/// `env PATH="$PATH" …` sets what was set already.
-fn is_unchanged(effect: &Effect, call: &Call) -> bool {
-    let Effect::Environment { name } = effect else { return false };
-    let same = |word: &Word| match word.parts() {
-        [Part::Text(text), Part::Unknown(why)] => {
-            text.strip_suffix('=') == Some(name.as_str()) && *why == origin::environment(name)
-        }
-        _ => false,
-    };
-    let mut sets = call
-        .arguments()
-        .iter()
-        .filter(|word| word.prefix().strip_prefix(name.as_str()).is_some_and(|rest| rest.starts_with('=')));
-    sets.next().is_some_and(same) && sets.all(same)
 }
 
 fn is_stream_effect(effect: &Effect) -> bool {

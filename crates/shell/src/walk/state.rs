@@ -1,6 +1,7 @@
 //! What is known about the shell at one point of the line: variables, functions, directory.
 
 use crate::limits::TEXT_BYTES;
+use super::origin::NUMBER;
 use crate::word::{Part, Word};
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -153,14 +154,25 @@ impl Variable {
         Self { value, elements: Some(elements), ..Self::default() }
     }
 
+    /// Whether it holds a number, known or not, and nothing else.
+    fn is_number(&self) -> bool {
+        let digits = |text: &str| text.parse::<i64>().is_ok();
+        self.elements.is_none() && (self.value.text().is_some_and(digits) || is_only(&self.value, NUMBER))
+    }
+
     fn forget(&mut self, other: Option<&Self>) {
         self.attributes.exported |= other.is_some_and(|other| other.attributes.exported);
         self.attributes.integer |= other.is_some_and(|other| other.attributes.integer);
         self.attributes.reference = false;
-        self.value = Word::unknown(BRANCHED);
+        let number = self.is_number() && other.is_none_or(Self::is_number);
+        self.value = Word::unknown(if number { NUMBER } else { BRANCHED });
         self.elements = None;
         self.unset = false;
     }
+}
+
+fn is_only(word: &Word, why: &str) -> bool {
+    matches!(word.parts(), [Part::Unknown(reason)] if reason == why)
 }
 
 impl Shell {
