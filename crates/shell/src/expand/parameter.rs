@@ -3,7 +3,7 @@
 use super::fields::Fields;
 use super::{Documents, Quotes};
 use crate::syntax::{Operation, Parameter, Piece};
-use crate::walk::state::{Key, Keys, Variable};
+use crate::walk::state::{BRANCHED, Key, Keys, Variable};
 use crate::walk::{Walker, environment, origin};
 use crate::word::{Part, Word};
 
@@ -181,7 +181,15 @@ impl Walker<'_> {
     fn named(&mut self, name: &str) -> Found {
         match self.variable(name) {
             Some(variable) if variable.unset => Found::Unset,
-            Some(variable) => Found::One(variable.value.clone()),
+            Some(variable) => {
+                let (value, either) = (variable.value.clone(), variable.either.clone());
+                if value.unknown_reason() == Some(BRANCHED) {
+                    for text in either.iter().filter_map(Word::text) {
+                        self.remember_suspect(BRANCHED, text);
+                    }
+                }
+                Found::One(value)
+            }
             None => Found::One(self.variable_or_environment(name)),
         }
     }

@@ -92,7 +92,11 @@ impl Variables {
         // What a name ends in says more than whose it is, unless the family counts whatever the value.
         match (starts, ends) {
             (Some((_, first, kind)), Some((_, second, other))) => {
-                if *kind == Kind::Flags || second < first { *other } else { *kind }
+                if *kind == Kind::Flags || second < first {
+                    *other
+                } else {
+                    *kind
+                }
             }
             (Some((_, _, kind)), None) | (None, Some((_, _, kind))) => *kind,
             (None, None) => Kind::Plain,
@@ -104,22 +108,61 @@ impl Variables {
 const PROMPTS: [&str; 5] = ["PS0", "PS1", "PS2", "PS3", "PS4"];
 /// Commands that a pager or an editor may be and that do nothing of their own.
 const HARMLESS_COMMANDS: [&str; 20] = [
-    "", "cat", "less", "less -R", "less -F", "less -FRX", "more", "most", "true", ":", "false", "none", "vi", "vim",
-    "nvim", "nano", "ed", "emacs", "/bin/true", "/usr/bin/true",
+    "",
+    "cat",
+    "less",
+    "less -R",
+    "less -F",
+    "less -FRX",
+    "more",
+    "most",
+    "true",
+    ":",
+    "false",
+    "none",
+    "vi",
+    "vim",
+    "nvim",
+    "nano",
+    "ed",
+    "emacs",
+    "/bin/true",
+    "/usr/bin/true",
 ];
 /// Bare words that are no names of files, hosts or programs in any of these variables.
 const SWITCHES: [&str; 10] = ["true", "false", "yes", "no", "on", "off", "auto", "always", "never", "none"];
 /// In an option: it names a program, a file of code or a host to go through.
 const STEERING_OPTIONS: [&str; 18] = [
-    "plugin", "exec", "wrapper", "eval", "agent", "bootclasspath", "specs", "checkpoint", "command", "compress-program",
-    "config", "proxy", "script", "shell", "rsh", "--pre", "index", "data:",
+    "plugin",
+    "exec",
+    "wrapper",
+    "eval",
+    "agent",
+    "bootclasspath",
+    "specs",
+    "checkpoint",
+    "command",
+    "compress-program",
+    "config",
+    "proxy",
+    "script",
+    "shell",
+    "rsh",
+    "--pre",
+    "index",
+    "data:",
 ];
 /// Directories of the system, where nobody but its administrator puts anything.
 const SYSTEM: [&str; 10] =
     ["/usr/", "/bin/", "/sbin/", "/lib/", "/lib64/", "/opt/", "/etc/", "/snap/", "/nix/", "/dev/null"];
 /// Hosts that packages come from unless somebody says otherwise.
 const USUAL_HOSTS: [&str; 7] = [
-    "registry.npmjs.org", "registry.yarnpkg.com", "pypi.org", "proxy.golang.org", "sum.golang.org", "index.crates.io",
+    "registry.npmjs.org",
+    "registry.yarnpkg.com",
+    "pypi.org",
+    "proxy.golang.org",
+    "sum.golang.org",
+    "index.crates.io",
     "rubygems.org",
 ];
 
@@ -165,7 +208,9 @@ fn is_harmless(kind: Kind, text: &str, place: Place<'_>) -> bool {
         Kind::Plain => true,
         Kind::Any => false,
         Kind::Command => HARMLESS_COMMANDS.contains(&text),
-        Kind::Tool => words().all(|word| is_plain_tool(word) || word.starts_with('-') && is_plain_option(word)),
+        Kind::Tool => {
+            words().all(|word| is_plain_tool(word) || word.starts_with('-') && is_plain_option(word))
+        }
         Kind::Flags => words().all(is_plain_option),
         Kind::Path => switch || text.split(':').all(|path| is_own_path(path, place)),
         Kind::Host => switch || text == "direct" || text.split(',').all(is_usual_host),
@@ -174,13 +219,16 @@ fn is_harmless(kind: Kind, text: &str, place: Place<'_>) -> bool {
 
 /// A program by its name, found where every other program is, or one of the system.
 fn is_plain_tool(word: &str) -> bool {
-    let name = ["/usr/bin/", "/usr/local/bin/", "/bin/"].iter().find_map(|directory| word.strip_prefix(directory));
+    let name =
+        ["/usr/bin/", "/usr/local/bin/", "/bin/"].iter().find_map(|directory| word.strip_prefix(directory));
     name.unwrap_or(word).bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.+-".contains(&byte))
 }
 
 /// An option, or the value of one, that names no file outside and nothing to be run or asked.
 fn is_plain_option(word: &str) -> bool {
-    if word.contains(['$', '`', ';', '|', '&', '<', '>', '(', ')', '~', '\'', '"', '\\', '!']) || word.contains("..") {
+    if word.contains(['$', '`', ';', '|', '&', '<', '>', '(', ')', '~', '\'', '"', '\\', '!'])
+        || word.contains("..")
+    {
         return false;
     }
     let lower = word.to_ascii_lowercase();
@@ -199,7 +247,8 @@ fn is_plain_option(word: &str) -> bool {
 
 fn is_own_path(path: &str, place: Place<'_>) -> bool {
     let below = |path: &str| {
-        path.strip_prefix(place.project.trim_end_matches('/')).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        path.strip_prefix(place.project.trim_end_matches('/'))
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     };
     if path.starts_with('~') || path.split('/').any(|component| component == "..") || path.contains("//") {
         return false;
@@ -221,8 +270,12 @@ fn is_usual_host(url: &str) -> bool {
         Some(inside) => inside.split(']').next().unwrap_or(""),
         None => host.split(':').next().unwrap_or(""),
     };
-    let loopback = name.strip_prefix("127.").is_some_and(|rest| rest.bytes().all(|b| b.is_ascii_digit() || b == b'.'));
-    loopback || matches!(name, "localhost" | "::1") || name.ends_with(".localhost") || USUAL_HOSTS.contains(&name)
+    let loopback =
+        name.strip_prefix("127.").is_some_and(|rest| rest.bytes().all(|b| b.is_ascii_digit() || b == b'.'));
+    loopback
+        || matches!(name, "localhost" | "::1")
+        || name.ends_with(".localhost")
+        || USUAL_HOSTS.contains(&name)
 }
 
 pub(super) fn env(report: &mut Report<'_>, words: &[Word]) -> After {

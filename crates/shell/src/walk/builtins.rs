@@ -160,6 +160,7 @@ impl Walker<'_> {
             };
             self.add_effect(index, Effect::Runs { code });
             self.add_doubt(index, format!("code that is not known: {why}"));
+            self.run_suspects(text, via, call.span);
         }
         let outer = std::mem::replace(&mut self.input, call.input.clone());
         self.with_output(&call.output, |walker| walker.run_code(text, via, call.span));

@@ -89,6 +89,7 @@ impl Walker<'_> {
         if text.text().is_none() {
             let interpreter = call.name().map_or("the shell", base_name).to_owned();
             self.opaque(index, &interpreter, origin::reason(text));
+            self.run_suspects(text, via, call.span);
         }
         self.run_code(text, via, call.span);
     }

@@ -14,6 +14,8 @@ struct Request {
     input: Stream,
     /// Lines end where lines end, and nothing is cut off.
     plain: bool,
+    /// `read -d ''`: everything is one line.
+    whole: bool,
     lines: Lines,
 }
 
@@ -48,7 +50,9 @@ impl Walker<'_> {
         }
         let followed = request.plain && (self.exits.is_empty() || self.unrolled);
         let known = request.input.known().filter(|text| followed && !text.contains('\\')).map(str::to_owned);
-        if builtin == "read" && known.is_some() && request.input == self.input {
+        if request.whole && request.input == self.input {
+            self.input = Stream::text("");
+        } else if builtin == "read" && known.is_some() && request.input == self.input {
             self.consume_line();
         }
         let why = match &request.input {
@@ -56,6 +60,11 @@ impl Walker<'_> {
             data => origin::reason(&data.word()).to_owned(),
         };
         let values = match (known.as_deref(), self.separators()) {
+            (Some(text), Some(separators)) if request.whole && request.names.len() == 1 => {
+                let blank = |char: char| char.is_ascii_whitespace() && separators.contains(char);
+                Some(vec![text.trim_matches(blank).to_owned()])
+            }
+            (Some(_), Some(_)) if request.whole => None,
             (Some(text), Some(separators)) => Some(fields_of(text, request.names.len(), &separators)),
             _ => None,
         };
@@ -80,8 +89,14 @@ impl Walker<'_> {
     /// Reads the options of `read` and `mapfile`.
     fn request(&mut self, builtin: &str, call: &Call) -> Request {
         let lines = if builtin == "read" { Lines::Fields } else { Lines::Whole };
-        let mut request =
-            Request { names: Vec::new(), arrays: Vec::new(), input: call.input.clone(), plain: true, lines };
+        let mut request = Request {
+            names: Vec::new(),
+            arrays: Vec::new(),
+            input: call.input.clone(),
+            plain: true,
+            whole: false,
+            lines,
+        };
         let mut arguments = call.arguments().iter();
         while let Some(word) = arguments.next() {
             let Some(text) = word.text().filter(|text| text.starts_with('-') && text.len() > 1) else {
@@ -98,6 +113,13 @@ impl Walker<'_> {
                 }
                 'a' if builtin == "read" => request.arrays.extend(arguments.next().cloned()),
                 't' if builtin != "read" => request.lines = Lines::Stripped,
+                'd' if builtin == "read"
+                    && !attached
+                    && arguments.clone().next().and_then(Word::text) == Some("") =>
+                {
+                    request.whole = true;
+                    arguments.next();
+                }
                 'd' | 'n' | 'N' | 'p' | 't' | 'i' | 'u' | 'O' | 'c' if !attached => {
                     request.plain &= matches!(last, 'p' | 't');
                     arguments.next();

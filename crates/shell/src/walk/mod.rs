@@ -12,6 +12,7 @@ mod implicit;
 mod input;
 pub(crate) mod lists;
 pub(crate) mod origin;
+mod printed;
 mod program;
 mod redirect;
 mod simple;
@@ -50,6 +51,12 @@ pub(crate) struct Walker<'e> {
     notes: Vec<String>,
     /// What setting variables has done since the last command that was found.
     steered: Vec<Effect>,
+    /// What values that are not known may hold.
+    suspects: Vec<printed::Suspect>,
+    /// Paths that searches may well have found, with why the output of the search is not known.
+    named: Vec<(String, String)>,
+    /// Process substitutions that run what is written to them.
+    sinks: Vec<String>,
     captures: Vec<Capture>,
     input: Stream,
     /// Variables that `local` hides, with what they were, by running function.
@@ -118,6 +125,9 @@ impl<'e> Walker<'e> {
             },
             notes: Vec::new(),
             steered: Vec::new(),
+            suspects: Vec::new(),
+            named: Vec::new(),
+            sinks: Vec::new(),
             captures: Vec::new(),
             input: Stream::Inherited,
             locals: Vec::new(),
