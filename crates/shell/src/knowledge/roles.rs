@@ -6,7 +6,7 @@ use super::report::Report;
 use super::spec::{Action, Operand, Repeat, Spec, UnknownFlags};
 use super::{code, hosts, sql};
 use crate::Word;
-use leashd_types::{Depth, Direction, Effect, Force, Opens, SystemChange};
+use leashd_types::{Depth, Direction, Force, Opens, SystemChange};
 
 /// Reads the words after the program's name against its entry.
 pub(super) fn apply(report: &mut Report<'_>, spec: &Spec, words: &[Word]) {
@@ -191,9 +191,4 @@ fn load(report: &mut Report<'_>, word: &Word) {
     }
     report.read(word);
     report.runs_file(word);
-}
-
-/// Adds what a program would do if `word` were given to it as a file of its project.
-pub(super) fn environment(report: &mut Report<'_>, name: &str) {
-    report.add(Effect::Environment { name: name.to_owned() });
 }

@@ -2,7 +2,6 @@
 
 use super::args::Parsed;
 use super::custom::After;
-use super::environment::steers;
 use super::find::replace_mark;
 use super::report::Report;
 use crate::{Part, Word};
@@ -170,14 +169,14 @@ pub(super) fn fd(report: &mut Report<'_>, words: &[Word]) -> After {
 
 /// `NAME=value… CMD…`.
 pub(super) fn assignments_then_command(report: &mut Report<'_>, parsed: &Parsed<'_>) -> After {
-    let rest = after_assignments(report, &parsed.operands);
+    let rest = after_assignments(&parsed.operands);
     report.command(rest.to_vec());
     After::Done
 }
 
 /// `NAME=value… CODE`.
 pub(super) fn assignments_then_line(report: &mut Report<'_>, parsed: &Parsed<'_>) -> After {
-    let rest = after_assignments(report, &parsed.operands);
+    let rest = after_assignments(&parsed.operands);
     if !rest.is_empty() {
         report.script(joined(rest));
     }
@@ -209,15 +208,12 @@ pub(super) fn cargo_watch(report: &mut Report<'_>, parsed: &Parsed<'_>) -> After
     After::Done
 }
 
-fn after_assignments<'w>(report: &mut Report<'_>, words: &'w [Word]) -> &'w [Word] {
+fn after_assignments(words: &[Word]) -> &[Word] {
     let mut rest = words;
     while let Some((word, tail)) = rest.split_first() {
         let Some((name, _)) = word.prefix().split_once('=') else { break };
         if name.is_empty() || !name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') {
             break;
-        }
-        if steers(name) {
-            super::roles::environment(report, name);
         }
         rest = tail;
     }

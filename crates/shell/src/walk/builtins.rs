@@ -160,6 +160,7 @@ impl Walker<'_> {
             };
             self.add_effect(index, Effect::Runs { code });
             self.add_doubt(index, format!("code that is not known: {why}"));
+            self.run_suspects(text, via, call.span);
         }
         let outer = std::mem::replace(&mut self.input, call.input.clone());
         self.with_output(&call.output, |walker| walker.run_code(text, via, call.span));
@@ -351,34 +352,6 @@ impl Walker<'_> {
                 }
                 _ => {}
             }
-        }
-    }
-
-    /// What setting a variable does beyond itself.
-    pub(super) fn set_effects(
-        &mut self,
-        name: &str,
-        value: &Word,
-        effects: &mut Vec<Effect>,
-        span: crate::syntax::Span,
-    ) {
-        use super::environment::{Meaning, meaning};
-        let meaning = meaning(name, value.text());
-        if meaning == Meaning::Plain
-            || value.unknown_reason() == Some(origin::environment(name).as_str()) && value.parts().len() == 1
-        {
-            return;
-        }
-        if meaning == Meaning::Prompt {
-            let text = value.text().unwrap_or("").to_owned();
-            if !text.contains('$') && !text.contains('`') && value.text().is_some() {
-                return;
-            }
-            self.hidden_code(&text, name);
-        }
-        effects.push(Effect::Environment { name: name.to_owned() });
-        if meaning == Meaning::Command {
-            self.run_code(value, name, span);
         }
     }
 }

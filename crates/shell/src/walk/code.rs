@@ -39,7 +39,7 @@ impl Walker<'_> {
                 self.via.push(via);
                 let notes = std::mem::take(&mut self.notes);
                 self.subshell(|walker| {
-                    walker.handed_on(call);
+                    walker.handed_on(call, &inner.words);
                     walker.call(inner)
                 });
                 self.notes = notes;
@@ -58,26 +58,6 @@ impl Walker<'_> {
             }
             Nested::StdinScript { via } => self.stdin_script(index, &via, call),
             Nested::File { path, via } => self.file(index, &path, &via, call),
-        }
-    }
-
-    /// `env NAME=value COMMAND`: the variables the command finds.
-    fn handed_on(&mut self, call: &Call) {
-        if call.name().map(base_name) != Some("env") {
-            return;
-        }
-        let pairs = call.arguments().iter().map_while(|word| {
-            let text = word.prefix();
-            if text.starts_with('-') {
-                return Some(None);
-            }
-            let (name, _) = text.split_once('=').filter(|(name, _)| crate::expand::is_name(name))?;
-            Some(Some((name.to_owned(), super::declare::after_equals(word, name.len() + 1))))
-        });
-        for (name, value) in pairs.flatten().collect::<Vec<_>>() {
-            let mut variable = super::state::Variable::scalar(value);
-            variable.attributes.exported = true;
-            self.set_variable(&name, variable);
         }
     }
 
@@ -109,6 +89,7 @@ impl Walker<'_> {
         if text.text().is_none() {
             let interpreter = call.name().map_or("the shell", base_name).to_owned();
             self.opaque(index, &interpreter, origin::reason(text));
+            self.run_suspects(text, via, call.span);
         }
         self.run_code(text, via, call.span);
     }

@@ -1,7 +1,7 @@
 //! Compound commands: what is known when a part of them may run, may not, or may run often.
 
 use super::lists::Flow;
-use super::state::{BRANCHED, Function, Running, Shell, Stream, Variable};
+use super::state::{BRANCHED, Function, Running, Shell, Stream};
 use super::{Outcome, Walker};
 use crate::expand::Documents;
 use crate::limits::TURNS;
@@ -194,7 +194,7 @@ impl Walker<'_> {
                 Word::unknown(why.unwrap_or("one of many values"))
             });
             self.repeat(|walker| {
-                walker.set_variable(name, Variable::scalar(value.clone()));
+                walker.bind(name, value.clone());
                 walker.script(body, documents);
             });
             return self.here();
@@ -202,7 +202,7 @@ impl Walker<'_> {
         self.exits.push(None);
         let start = self.analysis.commands.len();
         for item in items {
-            self.set_variable(name, Variable::scalar(item.clone()));
+            self.bind(name, item.clone());
             let before = self.analysis.commands.len();
             // A glob may stand for no file or for many.
             if item.has_glob() || self.exits.last().is_some_and(Option::is_some) {

@@ -46,7 +46,10 @@ impl Walker<'_> {
                     BTreeMap::new()
                 };
                 let keys = self.attributes(&name).keys;
-                let elements = self.array(elements, start, keys, documents);
+                let mut elements = self.array(elements, start, keys, documents);
+                if self.attributes(&name).integer {
+                    self.computed(&mut elements);
+                }
                 let mut variable = Variable::array(elements);
                 variable.attributes = self.attributes(&name);
                 let value = variable.value.clone();
@@ -86,6 +89,9 @@ impl Walker<'_> {
     /// Sets a variable to a value, as its attributes have it.
     pub(super) fn assign(&mut self, name: &str, value: Word, writing: Writing) -> Word {
         let attributes = self.attributes(name);
+        if attributes.reference {
+            self.subscript_code(&value);
+        }
         let mut value = value;
         if writing == Writing::Append {
             let mut whole = self.variable_or_environment(name);
@@ -120,6 +126,16 @@ impl Walker<'_> {
         }
         self.set_variable(name, variable);
         value
+    }
+
+    /// The elements of an array of numbers are expressions.
+    fn computed(&mut self, elements: &mut BTreeMap<Key, Word>) {
+        for element in elements.values_mut() {
+            *element = match self.evaluate(element, 0) {
+                Some(number) => Word::literal(number.to_string()),
+                None => Word::unknown(origin::NUMBER),
+            };
+        }
     }
 
     fn set_element(&mut self, name: &str, key: Option<Key>, value: Word) {
@@ -265,9 +281,7 @@ impl Walker<'_> {
         };
         let writing = if target.ends_with('+') { Writing::Append } else { Writing::Replace };
         let target = target.trim_end_matches('+').to_owned();
-        if target.contains('[') {
-            self.hidden_code(&target, "a subscript");
-        }
+        self.evaluated_name(&target);
         let name = target.split('[').next().unwrap_or("").to_owned();
         if !is_name(&name) {
             return;
@@ -315,7 +329,10 @@ impl Walker<'_> {
         if value.unknown_reason() == Some(ARRAY)
             && let Some(elements) = self.arrays.pop_front()
         {
-            let array = elements.declared(all.keys, writing).unwrap_or_else(|| Variable::scalar(value));
+            let mut array = elements.declared(all.keys, writing).unwrap_or_else(|| Variable::scalar(value));
+            if let Some(elements) = array.elements.as_mut().filter(|_| all.integer) {
+                self.computed(elements);
+            }
             return self.set_variable(&name, Variable { attributes: all, ..array });
         }
         self.set_variable(&name, variable);

@@ -101,10 +101,8 @@ impl Walker<'_> {
             "sh" | "dash" | "ksh" => "ENV",
             _ => return,
         };
-        let Some(path) = self.variable(variable).and_then(|found| found.value.text()).map(str::to_owned)
-        else {
-            return;
-        };
+        let value = self.variable(variable).map(|found| found.value.clone());
+        let Some(path) = value.and_then(|path| self.single_path(&path)) else { return };
         if self.written(&path).is_some() {
             let nested = Nested::File { path: Word::literal(path), via: variable.to_owned() };
             self.nested(index, nested, call);

@@ -128,7 +128,9 @@ impl Walker<'_> {
         let standard_output = matches!(number, None | Some(1)) && writes && operator != Operator::ReadWrite;
         if standard_output {
             into.output = match &path {
-                Some(path) if Self::is_stream(path) && path != "/dev/null" => Output::Stream,
+                Some(path) if Self::is_stream(path) && path != "/dev/null" && !self.is_sink(path) => {
+                    Output::Stream
+                }
                 Some(path) => Output::File { path: normal(path), writing },
                 None => Output::Elsewhere,
             };
