@@ -131,6 +131,7 @@ impl<'t> Lexer<'t> {
         let (raw, formatted) = self.prefix();
         self.skip(if long { 3 } else { 1 });
         let mut text = String::new();
+        let mut interpolates = false;
         while let Some(c) = self.rest.chars().next() {
             if long && self.rest.starts_with(&triple) {
                 self.skip(3);
@@ -148,11 +149,18 @@ impl<'t> Lexer<'t> {
                 self.skip(1);
                 text.push(next);
             } else {
+                let next = self.rest.chars().next().unwrap_or(quote);
+                interpolates |= match c {
+                    '$' => next != quote,
+                    // `@-` is no list here, and `a@b` needs a name.
+                    '@' => next.is_alphabetic() || matches!(next, '_' | '{' | '$'),
+                    _ => false,
+                };
                 text.push(c);
             }
         }
         let dollar = match self.language {
-            "perl" | "php" => quote == '"' && text.contains(['$', '@']),
+            "perl" | "php" => quote == '"' && interpolates,
             "ruby" => quote == '"' && text.contains("#{"),
             _ => formatted && text.contains('{'),
         };

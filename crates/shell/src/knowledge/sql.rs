@@ -15,6 +15,46 @@ pub(super) fn statement(report: &mut Report<'_>, word: &Word) {
     }
 }
 
+/// Whether a text reads like SQL, in a place where it could also be something else.
+pub(super) fn is_statement(text: &str) -> bool {
+    let mut words =
+        text.split(|c: char| c.is_whitespace() || matches!(c, '(' | '*')).filter(|word| !word.is_empty());
+    let first = words.next().unwrap_or_default().to_ascii_lowercase();
+    let second = words.next().unwrap_or_default().to_ascii_lowercase();
+    let object = |word: &str| {
+        matches!(
+            word,
+            "table"
+                | "database"
+                | "schema"
+                | "index"
+                | "view"
+                | "user"
+                | "role"
+                | "keyspace"
+                | "trigger"
+                | "sequence"
+                | "function"
+                | "materialized"
+                | "type"
+                | "extension"
+                | "temporary"
+                | "temp"
+                | "unique"
+                | "or"
+        )
+    };
+    match first.as_str() {
+        "drop" | "alter" | "create" => object(&second),
+        "truncate" => true,
+        "delete" => second == "from",
+        "insert" | "replace" | "merge" => second == "into",
+        "update" => words.next().is_some_and(|word| word.eq_ignore_ascii_case("set")),
+        "select" | "with" | "pragma" | "vacuum" | "grant" | "revoke" => !second.is_empty(),
+        _ => false,
+    }
+}
+
 /// SQL as such or a client's own commands, line by line.
 fn text_of(report: &mut Report<'_>, text: &str) {
     let mut sql = String::with_capacity(text.len());

@@ -33,27 +33,55 @@ pub(super) fn interpreter(report: &mut Report<'_>, parsed: &Parsed<'_>) -> After
     if !given && !asks && !parsed.hits.iter().any(is_file) && parsed.operands.is_empty() {
         report.stdin_code(language(report.name));
     }
-    if given && language(report.name) != "python" {
-        // The words after inline code are its arguments; programs that loop over files read them.
-        let loops = parsed.has("-n") || parsed.has("-p") || parsed.has("-i");
-        if loops && matches!(language(report.name), "perl" | "ruby") {
-            for file in &parsed.operands {
-                report.read(file);
-                if parsed.has("-i") {
-                    report.write(file);
-                }
-            }
-        }
-        for hit in &parsed.hits {
-            for action in &hit.flag.actions {
-                if let Some(value) = &hit.value {
-                    super::roles::act(report, action, value, &[]);
-                }
-            }
-        }
+    if given {
+        inline(report, parsed);
         return After::Done;
     }
     After::Generic
+}
+
+/// Inline code, and the words after it: its arguments, or the files it is run over.
+fn inline(report: &mut Report<'_>, parsed: &Parsed<'_>) {
+    let mut takes_words = parsed.has("-n") || parsed.has("-p") && !parsed.has("--print");
+    let mut changed = Word::default();
+    if parsed.has("-i") && matches!(language(report.name), "perl" | "ruby") {
+        takes_words = true;
+        changed = Word::literal("-i");
+    }
+    for hit in &parsed.hits {
+        let Some(value) = &hit.value else { continue };
+        for action in &hit.flag.actions {
+            match action {
+                Action::Code(language) => {
+                    super::code::inline_with(report, language, value, &parsed.operands);
+                    takes_words |= value.text().is_none_or(|code| reads_arguments(language, code));
+                }
+                action => super::roles::act(report, action, value, &[]),
+            }
+        }
+    }
+    if takes_words {
+        for file in &parsed.operands {
+            report.read(file);
+            if !changed.parts().is_empty() {
+                report.write(file);
+            }
+        }
+    }
+}
+
+/// Whether code can reach the words after it. Languages nobody reads here always can.
+fn reads_arguments(language: &str, code: &str) -> bool {
+    let ways: &[&str] = match language {
+        "python" => &["argv", "fileinput", "argparse", "open(0", "getopt"],
+        "node" => &["argv"],
+        "perl" => &["<>", "<<>>", "ARGV", "shift", "pop", "eof", "readline", "@_", "-p", "-n"],
+        "ruby" => &["ARGF", "ARGV", "gets", "readline", "$<", "$*", "each_line"],
+        "php" => &["argv", "getopt", "argn"],
+        "lua" => &["arg", "...", "io."],
+        _ => return true,
+    };
+    ways.iter().any(|way| code.contains(way))
 }
 
 /// `python -m MODULE` names a tool.
