@@ -50,7 +50,12 @@ impl<'t> Lexer<'t> {
             '\'' | '"' => self.string(first),
             '`' => self.backtick(),
             c if c.is_alphanumeric() || matches!(c, '_' | '$' | '@') => self.name(),
-            '.' if self.rest.chars().nth(1).is_some_and(|c| c.is_alphabetic() || c == '_') => self.name(),
+            // In Perl and PHP a dot joins texts.
+            '.' if !matches!(self.language, "perl" | "php")
+                && self.rest.chars().nth(1).is_some_and(|c| c.is_alphabetic() || c == '_') =>
+            {
+                self.name();
+            }
             '-' if self.rest.starts_with("->") => {
                 self.skip(2);
                 self.rest_name(".");

@@ -86,6 +86,11 @@ fn reads(scan: &mut Scan<'_>, report: &mut Report<'_>, call: &FileCall<'_>) {
             scan.fetches = true;
             report.url(&Word::literal(url.as_str()), Direction::Fetch)
         }
+        // What is put into an address is sent.
+        Some(Arg::Partly(url)) if url.prefix().contains("://") => {
+            scan.fetches = true;
+            report.network(hosts::of_url(url), Direction::Send);
+        }
         _ if literal || call.receiver.is_some() || !call.args.is_empty() && leaf != "foreach" => {
             report.read(&call.path(0))
         }
@@ -96,7 +101,11 @@ fn reads(scan: &mut Scan<'_>, report: &mut Report<'_>, call: &FileCall<'_>) {
 
 fn mentions(args: &[Arg], word: &str) -> bool {
     args.iter().any(|arg| match arg {
-        Arg::Text(text) => text == word,
+        // `0777` and `0o777` are the same mode.
+        Arg::Text(text) => {
+            text == word
+                || text.strip_suffix(word).is_some_and(|rest| rest.starts_with('0') && rest.len() <= 2)
+        }
         Arg::List(list) => list.iter().any(|text| text.text() == Some(word)),
         Arg::Partly(_) => false,
         Arg::Other(names) => names.iter().any(|name| name.contains(word)),
@@ -119,6 +128,10 @@ fn opens(scan: &mut Scan<'_>, report: &mut Report<'_>, name: &str, args: &[Arg])
         [Arg::Text(path), ..] if path.contains("://") && !path.starts_with("php:") => {
             scan.fetches = true;
             report.url(&Word::literal(path.as_str()), Direction::Fetch);
+        }
+        [Arg::Partly(url), ..] if url.prefix().contains("://") => {
+            scan.fetches = true;
+            report.network(hosts::of_url(url), Direction::Send);
         }
         [first @ (Arg::Text(_) | Arg::Partly(_)), rest @ ..] => {
             let word = word_of(first);
@@ -207,7 +220,10 @@ pub(super) fn network(scan: &mut Scan<'_>, report: &mut Report<'_>, kind: Kind, 
     scan.fetches |= !socket;
     let body = ["method", "POST", "data", "body"].iter().any(|word| mentions(args, word));
     let direction = if kind == Kind::Fetches && !body { Direction::Fetch } else { Direction::Send };
+    let partly = args.iter().any(|arg| matches!(arg, Arg::Partly(word) if word.prefix().contains("://")));
+    let direction = if partly { Direction::Send } else { direction };
     let text = args.iter().find_map(|arg| match arg {
+        Arg::Partly(word) if word.prefix().contains("://") => Some(word.prefix()),
         Arg::Text(text) if text.contains(['.', ':']) || text == "localhost" => Some(text.as_str()),
         Arg::List(list) => list.first().and_then(Word::text),
         _ => None,
