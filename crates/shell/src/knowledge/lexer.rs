@@ -251,10 +251,13 @@ impl<'t> Lexer<'t> {
 
     fn rest_name(&mut self, start: &str) {
         let mut name = start.to_owned();
+        let dots = !matches!(self.language, "perl" | "php");
         loop {
             let take = self
                 .rest
-                .find(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | '$' | '@' | '.' | '!' | '?')))
+                .find(|c: char| {
+                    !(c.is_alphanumeric() || matches!(c, '_' | '$' | '@' | '!' | '?') || c == '.' && dots)
+                })
                 .unwrap_or(self.rest.len());
             let (head, tail) = self.rest.split_at_checked(take).unwrap_or((self.rest, ""));
             let trimmed = head.trim_end_matches(['!', '?']);
