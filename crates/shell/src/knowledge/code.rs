@@ -44,6 +44,9 @@ pub(super) fn inline_with(report: &mut Report<'_>, language: &str, word: &Word, 
 pub(super) fn file(report: &mut Report<'_>, language: &str, word: &Word) {
     match word.text() {
         Some("-" | "/dev/stdin" | "/dev/fd/0" | "/proc/self/fd/0") => report.stdin_code(language),
+        Some(package) if package.starts_with("npm:") || package.starts_with("jsr:") => {
+            report.runs(CodeSource::Package { name: package.to_owned() });
+        }
         Some(url) if url.contains("://") => {
             report.url(word, report.direction);
             report.runs(CodeSource::Package { name: url.to_owned() });

@@ -149,6 +149,19 @@ fn vim_command(report: &mut Report<'_>, command: &Word) {
     }
 }
 
+/// `less +COMMAND FILE`: what starts with `!` is for the shell.
+pub(super) fn pager(report: &mut Report<'_>, parsed: &Parsed<'_>) -> After {
+    for operand in &parsed.operands {
+        let start = operand.prefix();
+        if start.starts_with('+')
+            && let Some((before, _)) = start.split_once('!')
+        {
+            report.script(super::args::after(operand, before.len() + 1));
+        }
+    }
+    After::Generic
+}
+
 pub(super) fn emacs(report: &mut Report<'_>, parsed: &Parsed<'_>) -> After {
     for code in parsed.values("--eval") {
         lisp(report, code);

@@ -216,3 +216,9 @@ pub(super) fn remove_source(report: &mut Report<'_>, parsed: &Parsed<'_>) -> Aft
     }
     After::Generic
 }
+
+/// Without operands `mount` shows what is mounted.
+pub(super) fn mount(_report: &mut Report<'_>, parsed: &Parsed<'_>) -> After {
+    let all = parsed.unknown_flags.iter().any(|flag| matches!(flag.as_str(), "-a" | "--all"));
+    if parsed.operands.is_empty() && !all { After::Done } else { After::Generic }
+}

@@ -27,6 +27,24 @@ pub(super) fn curl(report: &mut Report<'_>, parsed: &Parsed<'_>) -> After {
     for form in parsed.values("-F") {
         form_part(report, form);
     }
+    // Another place to talk to than the address says.
+    for proxy in parsed.values("-x").filter(|proxy| proxy.text() != Some("")) {
+        report.network(hosts::of_url(proxy), Direction::Send);
+    }
+    for target in parsed.values("--resolve") {
+        let address = target.text().and_then(|text| text.splitn(3, ':').nth(2)).unwrap_or("");
+        report.network(hosts::of_authority(address.trim_matches(['[', ']'])), Direction::Send);
+    }
+    for target in parsed.values("--connect-to") {
+        match target.text().and_then(|text| text.splitn(4, ':').nth(2)) {
+            Some("") => {}
+            Some(host) => report.network(hosts::of_authority(host), Direction::Send),
+            None => report.network(Host::Unknown("the address cannot be told".to_owned()), Direction::Send),
+        }
+    }
+    if method.eq_ignore_ascii_case("DELETE") {
+        deletes_in_store(report, parsed);
+    }
     for config in parsed.values("-K") {
         report.read(config);
         report.network(Host::Unknown("curl reads its address from a file".to_owned()), Direction::Send);
@@ -45,6 +63,15 @@ pub(super) fn curl(report: &mut Report<'_>, parsed: &Parsed<'_>) -> After {
         curl_config(report, text);
     }
     After::Generic
+}
+
+/// A `DELETE` at the port of a data store drops an index, a database or a collection.
+fn deletes_in_store(report: &mut Report<'_>, parsed: &Parsed<'_>) {
+    let stores = [":9200", ":9201", ":5984", ":6333", ":8983", ":2379"];
+    let urls = parsed.operands.iter().chain(parsed.values("--url"));
+    if urls.map(Word::prefix).any(|url| stores.iter().any(|port| url.contains(port))) {
+        report.add(leashd_types::Effect::Database { statement: leashd_types::Strength::Destroy });
+    }
 }
 
 /// `name=@file;type=…`, `name=<file`.
@@ -82,6 +109,23 @@ pub(super) fn wget(report: &mut Report<'_>, parsed: &Parsed<'_>) -> After {
     if parsed.operands.iter().any(|url| url.unknown_reason().is_some()) {
         report.direction = Direction::Send;
     }
+    for list in parsed.values("-i") {
+        let why = format!("the addresses are in {}", list.prefix());
+        report.network(Host::Unknown(why), Direction::Fetch);
+    }
+    for setting in parsed.values("-e") {
+        let (name, _) = setting.prefix().split_once('=').unwrap_or((setting.prefix(), ""));
+        match name.trim() {
+            name if name.ends_with("_proxy") && name != "use_proxy" && name != "no_proxy" => {
+                report.network(
+                    hosts::of_url(&after(setting, setting.prefix().len().min(name.len() + 1))),
+                    Direction::Send,
+                );
+            }
+            "use_askpass" | "input" => report.unclear("a setting of wget runs or reads something"),
+            _ => {}
+        }
+    }
     if !parsed.has("-O") && !parsed.has("--spider") && !parsed.has("-P") {
         report.write_text(".");
     }
@@ -95,7 +139,7 @@ pub(super) fn nc(report: &mut Report<'_>, parsed: &Parsed<'_>, _words: &[Word]) 
         report.script(code.clone());
     }
     if shell {
-        let origin = "a network connection".to_owned();
+        let origin = format!("what {} is sent", report.name);
         report.runs(CodeSource::Piped { interpreter: "sh".to_owned(), origin });
     }
     let host = parsed.operands.first();
@@ -268,7 +312,7 @@ pub(super) fn socat(report: &mut Report<'_>, parsed: &Parsed<'_>) -> After {
     if socket
         && runs.iter().any(|line| line.split_whitespace().next().is_some_and(|word| word.ends_with("sh")))
     {
-        let origin = "a network connection".to_owned();
+        let origin = "what socat is sent".to_owned();
         report.runs(CodeSource::Piped { interpreter: "sh".to_owned(), origin });
     }
     After::Done
