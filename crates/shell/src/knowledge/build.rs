@@ -129,3 +129,33 @@ pub(super) fn cmake(report: &mut Report<'_>, parsed: &Parsed<'_>) -> After {
     report.command(tools.iter().map(|word| Word::literal(*word)).chain(rest.iter().cloned()).collect());
     After::Done
 }
+
+/// A class is looked for on the class path; a file is run as it is.
+pub(super) fn java(report: &mut Report<'_>, parsed: &Parsed<'_>) -> After {
+    let class = parsed
+        .operands
+        .first()
+        .filter(|word| !word.prefix().ends_with(".java") && !word.prefix().ends_with(".jar"));
+    if class.is_none() || parsed.has("-jar") {
+        return After::Generic;
+    }
+    let mut places = 0;
+    for name in ["-cp", "-classpath", "--class-path", "-p", "--module-path"] {
+        for place in parsed.values(name) {
+            places += 1;
+            match place.text() {
+                Some(text) => text.split(':').filter(|part| !part.is_empty()).for_each(|part| {
+                    report.runs_file(&Word::literal(part.trim_end_matches(['*', '/'])));
+                }),
+                None => report.runs_file(place),
+            }
+        }
+    }
+    if places == 0 {
+        report.runs_project("java");
+    }
+    for agent in ["-javaagent", "-agentpath"].iter().flat_map(|name| parsed.values(name)) {
+        report.runs_file(agent);
+    }
+    After::Done
+}

@@ -174,6 +174,26 @@ fn lisp(report: &mut Report<'_>, code: &Word) {
         report.unclear("the code given to emacs cannot be told");
         return;
     };
+    for name in [
+        "delete-directory",
+        "delete-file",
+        "write-region",
+        "append-to-file",
+        "insert-file-contents",
+        "load-file",
+    ] {
+        let Some(path) = text.split_once(name).and_then(|(_, rest)| rest.split('"').nth(1)) else { continue };
+        match name {
+            "delete-directory" => {
+                report.depth = leashd_types::Depth::Recursive;
+                report.delete(&Word::literal(path));
+            }
+            "delete-file" => report.delete(&Word::literal(path)),
+            "insert-file-contents" => report.read_text(path),
+            "load-file" => report.runs_file(&Word::literal(path)),
+            _ => report.write_text(path),
+        }
+    }
     let runs = ["shell-command", "call-process", "start-process", "async-shell-command"];
     match runs.iter().find_map(|name| text.split_once(*name)) {
         Some((_, rest)) => match rest.split('"').nth(1) {

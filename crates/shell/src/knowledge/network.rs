@@ -11,7 +11,11 @@ use leashd_types::{CodeSource, Direction, Host};
 pub(super) fn curl(report: &mut Report<'_>, parsed: &Parsed<'_>) -> After {
     let sends = ["-d", "-F", "-T", "--json", "--url-query", "-H", "-b", "-u"];
     let method = parsed.value("-X").and_then(|word| word.text()).unwrap_or("GET");
-    let body = parsed.has("-d") || parsed.has("-F") || parsed.has("-T") || parsed.has("--json");
+    let body = parsed.has("-d")
+        || parsed.has("--data-urlencode")
+        || parsed.has("-F")
+        || parsed.has("-T")
+        || parsed.has("--json");
     if body || !matches!(method.to_ascii_uppercase().as_str(), "GET" | "HEAD" | "OPTIONS") {
         report.direction = Direction::Send;
     }
@@ -23,6 +27,12 @@ pub(super) fn curl(report: &mut Report<'_>, parsed: &Parsed<'_>) -> After {
     // What is not known of an address is sent, whatever it is.
     if parsed.operands.iter().chain(parsed.values("--url")).any(|url| url.unknown_reason().is_some()) {
         report.direction = Direction::Send;
+    }
+    for field in parsed.values("--data-urlencode") {
+        // `name@file`
+        if let Some((name, _)) = field.prefix().split_once('@').filter(|(name, _)| !name.contains('=')) {
+            report.read(&after(field, name.len() + 1));
+        }
     }
     for form in parsed.values("-F") {
         form_part(report, form);
@@ -335,4 +345,23 @@ pub(super) fn dig(report: &mut Report<'_>, parsed: &Parsed<'_>) -> After {
         }
     }
     After::Generic
+}
+
+/// Commands of sftp on its standard input: what is put leaves, what is got is written.
+pub(super) fn sftp(report: &mut Report<'_>, parsed: &Parsed<'_>) -> After {
+    if let Stdin::Text(text) = report.argv.stdin {
+        for line in text.lines().map(str::trim) {
+            let mut words = line.split_whitespace().filter(|word| !word.starts_with('-'));
+            match (words.next(), words.next(), words.next()) {
+                (Some("put" | "mput" | "reput"), Some(file), _) => report.read_text(file),
+                (Some("get" | "mget" | "reget"), _, Some(file)) => report.write_text(file),
+                (Some("get" | "mget" | "reget"), _, None) => report.write_text("."),
+                (Some(verb), _, _) if verb.starts_with('!') => {
+                    report.script_text(line.trim_start_matches('!'))
+                }
+                _ => {}
+            }
+        }
+    }
+    scp(report, parsed)
 }

@@ -28,7 +28,7 @@ pub(super) fn generic(report: &mut Report<'_>, spec: &Spec, parsed: &Parsed<'_>)
             report.unclear(format!("{} has no option `{flag}` that is known here", report.name));
         }
     }
-    settings(report, parsed);
+    settings(report, spec, parsed);
     for hit in &parsed.hits {
         for action in &hit.flag.actions {
             match &hit.value {
@@ -61,7 +61,14 @@ fn shown(word: &Word) -> String {
     word.prefix().chars().take(40).collect()
 }
 
-fn settings(report: &mut Report<'_>, parsed: &Parsed<'_>) {
+fn settings(report: &mut Report<'_>, spec: &Spec, parsed: &Parsed<'_>) {
+    for action in &parsed.sub.unwrap_or(spec).always {
+        match action {
+            Action::Recursive => report.depth = Depth::Recursive,
+            Action::Forced => report.force = Force::Forced,
+            _ => {}
+        }
+    }
     for hit in &parsed.hits {
         for action in &hit.flag.actions {
             match action {

@@ -63,6 +63,10 @@ pub(super) struct Call<'c> {
 
 pub(super) fn call(scan: &mut Scan<'_>, report: &mut Report<'_>, call: &Call<'_>, depth: usize) {
     let (name, args) = (call.name, call.args);
+    if let Some((called, rest)) = handed_on(scan, name, args) {
+        self::call(scan, report, &Call { name: &called, args: &rest, receiver: None }, depth);
+        return;
+    }
     let kind = kind(name);
     if kind.is_none_or(|kind| matches!(kind, Kind::Sql | Kind::CommandOfModule | Kind::Command))
         && statement(report, args)
@@ -109,6 +113,23 @@ pub(super) fn call(scan: &mut Scan<'_>, report: &mut Report<'_>, call: &Call<'_>
             reach::file(scan, report, &reach::FileCall { kind, name, args, receiver: call.receiver.as_ref() })
         }
     }
+}
+
+/// `array_map('unlink', $files)`: a function named by a text.
+fn handed_on(scan: &Scan<'_>, name: &str, args: &[Arg]) -> Option<(String, Vec<Arg>)> {
+    let takes = kind(name).is_none_or(|kind| matches!(kind, Kind::Harmless | Kind::Anything));
+    if scan.language != "php" || !takes || args.len() < 2 {
+        return None;
+    }
+    let acts = |text: &str| {
+        kind(text)
+            .is_some_and(|kind| !matches!(kind, Kind::Harmless | Kind::Path | Kind::Variable | Kind::Sql))
+    };
+    let at = args.iter().position(|arg| matches!(arg, Arg::Text(text) if acts(text)))?;
+    let Some(Arg::Text(called)) = args.get(at) else { return None };
+    let rest =
+        args.iter().enumerate().filter(|(other, _)| *other != at).map(|(_, arg)| arg.clone()).collect();
+    Some((called.clone(), rest))
 }
 
 /// SQL in the first text of a call (`execute('DROP TABLE x')`), whatever the client is called.
@@ -208,6 +229,7 @@ fn loads(scan: &mut Scan<'_>, report: &mut Report<'_>, name: &str, args: &[Arg])
     }
     match args {
         [Arg::Text(text)] if leaf == "load" && scan.language == "lua" => scan.all(report, &text.clone(), 1),
+        [Arg::Text(path)] if path.ends_with(".json") => report.read_text(path),
         [Arg::Text(path)] if path.starts_with(['/', '.', '~']) => {
             report.runs_file(&Word::literal(path.as_str()))
         }

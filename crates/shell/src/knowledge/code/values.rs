@@ -298,6 +298,11 @@ impl<'r> Reader<'r> {
             let inside = self.bracketed();
             return functions::variable(inside.first());
         }
+        if name == "Dir" && self.peek_sign('[') {
+            self.next();
+            let inside = self.bracketed();
+            return functions::call("Dir.glob", &self.arguments(inside));
+        }
         if let Some(value) = values.variable(name) {
             return value;
         }
