@@ -1,7 +1,7 @@
 //! Pure producers and filters: what `echo`, `printf`, `base64 -d` and the like print, computed where the input is
 //! known. Everything else prints something that is not known, named after what produced it.
 
-mod bytes;
+pub(crate) mod bytes;
 mod filter;
 mod printf;
 mod sed;

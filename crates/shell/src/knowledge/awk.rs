@@ -24,7 +24,7 @@ pub(super) fn program(report: &mut Report<'_>, parsed: &Parsed<'_>) -> After {
     }
     for text in texts {
         match text.text() {
-            Some(text) => scan(report, text),
+            Some(text) => scan(report, &with_variables(parsed, text)),
             None => report.unclear("the awk program cannot be told, and awk can run commands"),
         }
     }
@@ -47,6 +47,36 @@ pub(super) fn program(report: &mut Report<'_>, parsed: &Parsed<'_>) -> After {
         }
     }
     After::Done
+}
+
+/// The program with the variables of `-v` set before it, as awk has them.
+fn with_variables(parsed: &Parsed<'_>, text: &str) -> String {
+    let mut whole = text.to_owned();
+    for value in parsed.values("-v").filter_map(Word::text) {
+        let Some((name, value)) = value.split_once('=') else { continue };
+        // Only what a command or a file name is made of needs to be known.
+        let quoted = format!("\"{}\"", value.replace('\\', "\\\\").replace('"', "\\\""));
+        for call in ["system(", "| ", "|", "> ", ">> ", "|& "] {
+            whole = replace_word(&whole, call, name, &quoted);
+        }
+    }
+    whole
+}
+
+/// `name` behind `before`, where it is a whole word.
+fn replace_word(text: &str, before: &str, name: &str, by: &str) -> String {
+    let wanted = format!("{before}{name}");
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((head, tail)) = rest.split_once(wanted.as_str()) {
+        out.push_str(head);
+        let whole = !tail.starts_with(|c: char| c.is_alphanumeric() || c == '_');
+        out.push_str(before);
+        out.push_str(if whole { by } else { name });
+        rest = tail;
+    }
+    out.push_str(rest);
+    out
 }
 
 /// Tokens before a pipe in which its command is looked for.

@@ -149,6 +149,19 @@ fn vim_command(report: &mut Report<'_>, command: &Word) {
     }
 }
 
+/// `less +COMMAND FILE`: what starts with `!` is for the shell.
+pub(super) fn pager(report: &mut Report<'_>, parsed: &Parsed<'_>) -> After {
+    for operand in &parsed.operands {
+        let start = operand.prefix();
+        if start.starts_with('+')
+            && let Some((before, _)) = start.split_once('!')
+        {
+            report.script(super::args::after(operand, before.len() + 1));
+        }
+    }
+    After::Generic
+}
+
 pub(super) fn emacs(report: &mut Report<'_>, parsed: &Parsed<'_>) -> After {
     for code in parsed.values("--eval") {
         lisp(report, code);
@@ -161,6 +174,26 @@ fn lisp(report: &mut Report<'_>, code: &Word) {
         report.unclear("the code given to emacs cannot be told");
         return;
     };
+    for name in [
+        "delete-directory",
+        "delete-file",
+        "write-region",
+        "append-to-file",
+        "insert-file-contents",
+        "load-file",
+    ] {
+        let Some(path) = text.split_once(name).and_then(|(_, rest)| rest.split('"').nth(1)) else { continue };
+        match name {
+            "delete-directory" => {
+                report.depth = leashd_types::Depth::Recursive;
+                report.delete(&Word::literal(path));
+            }
+            "delete-file" => report.delete(&Word::literal(path)),
+            "insert-file-contents" => report.read_text(path),
+            "load-file" => report.runs_file(&Word::literal(path)),
+            _ => report.write_text(path),
+        }
+    }
     let runs = ["shell-command", "call-process", "start-process", "async-shell-command"];
     match runs.iter().find_map(|name| text.split_once(*name)) {
         Some((_, rest)) => match rest.split('"').nth(1) {

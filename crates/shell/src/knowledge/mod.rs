@@ -3,6 +3,7 @@
 
 mod args;
 mod awk;
+mod build;
 mod code;
 mod custom;
 mod editors;

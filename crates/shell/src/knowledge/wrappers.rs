@@ -219,3 +219,49 @@ fn after_assignments(words: &[Word]) -> &[Word] {
     }
     rest
 }
+
+/// `tmux new -d \; run-shell CODE`: commands of tmux behind each other.
+pub(super) fn tmux(report: &mut Report<'_>, parsed: &Parsed<'_>, words: &[Word]) -> After {
+    let Some(at) = words.iter().position(|word| matches!(word.text(), Some(";" | "\\;"))) else {
+        return if parsed.sub.is_none() && parsed.operands.is_empty() { After::Done } else { After::Generic };
+    };
+    let (first, rest) = words.split_at_checked(at).unwrap_or((words, &[]));
+    for part in [first, rest.get(1..).unwrap_or(&[])].into_iter().filter(|part| !part.is_empty()) {
+        report.command(std::iter::once(Word::literal("tmux")).chain(part.iter().cloned()).collect());
+    }
+    After::Done
+}
+
+/// `expect -c 'spawn CODE'`.
+pub(super) fn spawns(report: &mut Report<'_>, parsed: &Parsed<'_>) -> After {
+    for code in parsed.values("-c") {
+        let Some(text) = code.text() else {
+            report.unclear("what expect would start cannot be told");
+            continue;
+        };
+        for line in text.split([';', '\n']).map(str::trim) {
+            let started = ["spawn ", "exec ", "system "].iter().find_map(|verb| line.strip_prefix(verb));
+            if let Some(command) = started {
+                report.script_text(command.trim_start_matches("-noecho "));
+            }
+        }
+        report.unclear("expect can start programs");
+    }
+    After::Generic
+}
+
+/// `do shell script "CODE"` of AppleScript.
+pub(super) fn apple_script(report: &mut Report<'_>, parsed: &Parsed<'_>) -> After {
+    for code in parsed.values("-e").filter_map(Word::text) {
+        let mut rest = code;
+        while let Some((_, tail)) = rest.split_once("do shell script \"") {
+            let (command, after) = tail.split_once('"').unwrap_or((tail, ""));
+            report.script_text(command);
+            if after.contains("administrator privileges") {
+                report.privilege("osascript");
+            }
+            rest = after;
+        }
+    }
+    After::Generic
+}

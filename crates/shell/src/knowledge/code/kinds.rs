@@ -36,6 +36,8 @@ pub(super) enum Kind {
     Socket,
     Path,
     Variable,
+    /// SQL, where it can be told.
+    Sql,
     Harmless,
 }
 
@@ -80,6 +82,7 @@ fn named(text: &str) -> Option<Kind> {
         "socket" => Kind::Socket,
         "path" => Kind::Path,
         "variable" => Kind::Variable,
+        "sql" => Kind::Sql,
         "harmless" => Kind::Harmless,
         _ => return None,
     })

@@ -199,7 +199,10 @@ fn looks(report: &mut Report<'_>, name: &str, words: &Words<'_>) {
         words.operands.iter().for_each(|file| report.read(file));
     }
     // `git show HEAD:.env` prints a file.
-    if matches!(name, "show" | "cat-file" | "log" | "diff" | "blame" | "archive") {
+    if matches!(
+        name,
+        "show" | "cat-file" | "log" | "diff" | "blame" | "archive" | "grep" | "annotate" | "whatchanged"
+    ) {
         shown_files(report, name, words);
     }
     report.git(GitOperation::Read);
@@ -254,7 +257,13 @@ fn local(report: &mut Report<'_>, name: &str, words: &Words<'_>) {
                 report.runs_file(&template);
             }
         }
-        "add" | "stage" => words.value(&["--pathspec-from-file"]).iter().for_each(|file| report.read(file)),
+        "add" | "stage" => {
+            words.value(&["--pathspec-from-file"]).iter().for_each(|file| report.read(file));
+            if words.has("force", Some('f')) {
+                // What is ignored on purpose would be kept for good.
+                words.operands.iter().for_each(|file| report.read(file));
+            }
+        }
         "mergetool" => report.runs(CodeSource::Project { tool: "git mergetool".to_owned() }),
         _ => {}
     }
@@ -280,11 +289,8 @@ fn lands(report: &mut Report<'_>, name: &str, words: &Words<'_>) {
     };
     let operation = match (undone, staged) {
         (true, _) => {
-            if words.has("abort", None) {
-                GitOperation::Discard
-            } else {
-                GitOperation::Local
-            }
+            // What an interrupted operation was started from is a commit.
+            GitOperation::Local
         }
         (_, true) => GitOperation::Local,
         _ => GitOperation::Commit,
@@ -305,6 +311,9 @@ fn checkout(report: &mut Report<'_>, words: &Words<'_>) {
 }
 
 fn stash(report: &mut Report<'_>, words: &Words<'_>) {
+    if matches!(words.first(), "push" | "save") {
+        words.operands.iter().skip(1).for_each(|path| report.read(path));
+    }
     report.git(match words.first() {
         "list" | "show" => GitOperation::Read,
         "drop" | "clear" => GitOperation::Discard,
