@@ -190,6 +190,24 @@ impl Walker<'_> {
         }
     }
 
+    /// As `run_suspects`, for a value that is data for the most part: only texts that begin like a command.
+    pub(super) fn run_suspected_commands(&mut self, value: &Word, via: &str, span: Span) {
+        let command = |text: &str| {
+            let first = text.split_whitespace().next().map_or("", base_name);
+            crate::knowledge::names().any(|name| name == first)
+        };
+        let holds = |why: &str| value.parts().iter().any(|part| matches!(part, Part::Unknown(other) if other == why));
+        let texts: Vec<String> = self
+            .suspects
+            .iter()
+            .filter(|suspect| holds(&suspect.why) && command(&suspect.text))
+            .map(|suspect| suspect.text.clone())
+            .collect();
+        for text in texts {
+            self.branch(|walker| walker.subshell(|walker| walker.nested_text(&text, via, span)));
+        }
+    }
+
     /// Runs a call whose program is not known as the programs it may well be.
     pub(super) fn run_suspected_programs(&mut self, first: &Word, call: &Call) {
         let holds = |why: &str| matches!(first.parts(), [Part::Unknown(other)] if other == why);
