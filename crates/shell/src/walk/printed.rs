@@ -130,6 +130,18 @@ impl Walker<'_> {
         }
     }
 
+    /// `xargs -a FILE`, where the line has written the file: as if it were the input.
+    pub(super) fn with_items_as_input(&self, call: Call) -> Call {
+        if self.shell.files.is_empty() || call.name().map(base_name) != Some("xargs") {
+            return call;
+        }
+        let at = call.words.iter().position(|word| matches!(word.text(), Some("-a" | "--arg-file")));
+        let path = at.and_then(|at| call.words.get(at + 1)).and_then(|path| self.single_path(path));
+        let (Some(at), Some(data)) = (at, path.and_then(|path| self.written(&path))) else { return call };
+        let words = call.words.iter().take(at).chain(call.words.iter().skip(at + 2)).cloned().collect();
+        Call { words, input: data, ..call }
+    }
+
     /// The call with the paths its arguments may well be, where a search told their name.
     pub(super) fn with_named_paths(&self, call: &Call) -> Option<Call> {
         let path = |word: &Word| match word.parts() {

@@ -20,6 +20,7 @@ const COMPILERS: [&str; 9] = ["cc", "gcc", "g++", "c++", "clang", "clang++", "ru
 
 impl Walker<'_> {
     pub(super) fn program(&mut self, call: Call) -> Outcome {
+        let call = self.with_items_as_input(call);
         if let Some(likely) = self.with_named_paths(&call) {
             self.branch(|walker| walker.described(likely));
         }
@@ -189,7 +190,7 @@ impl Walker<'_> {
     /// Files that a program writes hold something else from now on.
     fn remember_writes(&mut self, name: &str, call: &Call, description: &Description) {
         let base = base_name(name);
-        if matches!(base, "mkdir" | "touch" | "chmod" | "rmdir") {
+        if matches!(base, "mkdir" | "mkfifo" | "touch" | "chmod" | "rmdir") {
             return;
         }
         let operands: Vec<&str> = call
