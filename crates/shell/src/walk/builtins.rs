@@ -83,7 +83,7 @@ impl Walker<'_> {
                 (home.text().map(Directory::known).unwrap_or_default(), true)
             }
             ("cd", Some((_, Some("-")))) => match self.variable("OLDPWD").map(|found| found.value.text()) {
-                Some(Some(path)) => self.directory(&path.to_owned()),
+                Some(Some(path)) => self.directory(path),
                 Some(None) => (Directory::default(), false),
                 None => (self.shell.previous.clone(), false),
             },

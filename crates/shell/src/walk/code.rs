@@ -177,7 +177,9 @@ impl Walker<'_> {
                 self.opaque(index, call.name().map_or("the shell", base_name), &origin::contents(&path));
             }
             // What runs at the same time may write it yet.
-            Stream::File(path) if self.concurrent > 0 && self.sinks.len() < 16 => self.sinks.push(normal(&path)),
+            Stream::File(path) if self.concurrent > 0 && self.sinks.len() < 16 => {
+                self.sinks.push(normal(&path))
+            }
             Stream::File(_) => {}
         }
         let file = CodeSource::File { path: PathText::Exact(absolute.clone()) };
@@ -215,7 +217,9 @@ impl Walker<'_> {
             .take(8)
             .collect();
         for text in texts {
-            self.branch(|walker| walker.subshell(|walker| walker.run_code(&text, "a file of the line", call.span)));
+            self.branch(|walker| {
+                walker.subshell(|walker| walker.run_code(&text, "a file of the line", call.span))
+            });
         }
     }
 

@@ -55,9 +55,32 @@ static ROWS: LazyLock<Vec<Row>> = LazyLock::new(|| {
 
 /// In settings: they name a program, a host, or a place outside.
 const STEERING_SETTINGS: [&str; 26] = [
-    "script-shell", "execute", "exec(", "exec ", "exec{", "exec.", "commandline", "command::new", "process::", "wrapper",
-    "runner", "linker", "rustc =", "rustc=", "registry=", "registry =", "index-url", "proxy", "/tmp", "../", "~/", "system(",
-    "spawn", "[alias", "$(shell", "commands",
+    "script-shell",
+    "execute",
+    "exec(",
+    "exec ",
+    "exec{",
+    "exec.",
+    "commandline",
+    "command::new",
+    "process::",
+    "wrapper",
+    "runner",
+    "linker",
+    "rustc =",
+    "rustc=",
+    "registry=",
+    "registry =",
+    "index-url",
+    "proxy",
+    "/tmp",
+    "../",
+    "~/",
+    "system(",
+    "spawn",
+    "[alias",
+    "$(shell",
+    "commands",
 ];
 
 impl Walker<'_> {
@@ -129,7 +152,10 @@ impl Walker<'_> {
                     // What a tool made of the file that was there (`npm install`, `sed -i`, `jq`) is the project's.
                     self.run_suspected_commands(word, tool, call.span);
                     let why = origin::reason(word);
-                    if origin::is_marked(why) || why.starts_with("what is read from") || word.parts().len() > 1 {
+                    if origin::is_marked(why)
+                        || why.starts_with("what is read from")
+                        || word.parts().len() > 1
+                    {
                         self.add_doubt(index, unread(tool, path));
                     }
                     return;
@@ -210,9 +236,7 @@ fn language(tool: &str, file: &str, named: impl Fn() -> bool) -> Option<Language
 
 fn matches(pattern: &str, file: &str) -> bool {
     match pattern.split_once('*') {
-        Some((start, end)) => {
-            file.len() >= pattern.len() && file.starts_with(start) && file.ends_with(end)
-        }
+        Some((start, end)) => file.len() >= pattern.len() && file.starts_with(start) && file.ends_with(end),
         None => pattern.rsplit('/').next() == Some(file),
     }
 }
@@ -227,9 +251,11 @@ fn imported(interpreter: &str, flag: &'static str, call: &Call, file: &str) -> O
         ("pl" | "pm", "perl") => "perl",
         _ => return None,
     };
-    let word = |text: &str| text.split(|char: char| !char.is_alphanumeric() && char != '_').any(|word| word == stem);
+    let word =
+        |text: &str| text.split(|char: char| !char.is_alphanumeric() && char != '_').any(|word| word == stem);
     let mentioned = call.arguments().iter().filter_map(Word::text).any(word);
-    (mentioned || matches!(stem, "sitecustomize" | "usercustomize")).then_some(Language::Inline(language, flag))
+    (mentioned || matches!(stem, "sitecustomize" | "usercustomize"))
+        .then_some(Language::Inline(language, flag))
 }
 
 /// The shell lines of a makefile or justfile, with holes for what make puts in.

@@ -208,7 +208,8 @@ impl Walker<'_> {
             let first = text.split_whitespace().next().map_or("", base_name);
             crate::knowledge::names().any(|name| name == first)
         };
-        let holds = |why: &str| value.parts().iter().any(|part| matches!(part, Part::Unknown(other) if other == why));
+        let holds =
+            |why: &str| value.parts().iter().any(|part| matches!(part, Part::Unknown(other) if other == why));
         let texts: Vec<String> = self
             .suspects
             .iter()

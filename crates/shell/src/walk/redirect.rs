@@ -222,7 +222,10 @@ impl Walker<'_> {
 
     /// The absolute path of a word, if it is one and only one.
     pub(super) fn single_path(&self, word: &Word) -> Option<String> {
-        join(word.text()?, self.shell.directory.only())
+        match word.text() {
+            Some(text) => join(text, self.shell.directory.only()),
+            None => join(crate::paths::numbered(word)?.text()?, self.shell.directory.only()),
+        }
     }
 
     /// The paths a word may name: one for each directory the command may run in.

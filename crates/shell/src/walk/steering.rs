@@ -63,7 +63,10 @@ impl Walker<'_> {
         }
         let before = call.arguments().len().saturating_sub(inner.len());
         for word in call.arguments().get(..before).unwrap_or(&[]) {
-            let function = word.text().and_then(|text| text.strip_prefix("BASH_FUNC_")).and_then(|text| text.split_once('='));
+            let function = word
+                .text()
+                .and_then(|text| text.strip_prefix("BASH_FUNC_"))
+                .and_then(|text| text.split_once('='));
             if let Some((name, body)) = function {
                 self.steered.push(Effect::Environment { name: format!("BASH_FUNC_{name}") });
                 let text = format!("exported {body}\nexported");
