@@ -17,9 +17,9 @@ const DOWNLOADED: &str = "downloaded by ";
 const DECODED: &str = "decoded by ";
 
 /// Programs that fetch bytes from elsewhere and print them.
-const FETCHERS: [&str; 14] = [
-    "curl", "wget", "http", "https", "xh", "aria2c", "fetch", "lynx", "w3m", "nc", "ncat", "socat", "ssh",
-    "ftp",
+const FETCHERS: [&str; 17] = [
+    "curl", "wget", "http", "https", "xh", "aria2c", "fetch", "lynx", "w3m", "links", "elinks", "dig", "nc",
+    "ncat", "socat", "ssh", "ftp",
 ];
 /// Programs that turn bytes nobody can read into others.
 const DECODERS: [&str; 17] = [
@@ -106,6 +106,7 @@ pub(crate) fn output(program: &str, arguments: &[Word], input: Option<&Word>) ->
     }
     let texts = || arguments.iter().filter_map(Word::text);
     if COUNTERS.contains(&name)
+        && (name != "expr" || texts().all(|text| text.len() < 12 && !text.contains(' ')))
         || name == "grep" && texts().any(is_count_flag)
         || name == "date" && texts().any(|text| text.starts_with('+') && is_date(text))
         || name == "id" && texts().any(|text| matches!(text, "-u" | "-g"))

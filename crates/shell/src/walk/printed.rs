@@ -95,8 +95,12 @@ impl Walker<'_> {
             return;
         }
         let why = why.clone();
-        if let Some(text) = call.input.known() {
-            self.remember_suspect(&why, text);
+        if let Some(text) = call.input.known().filter(|text| text.len() <= TEXT_BYTES).map(str::to_owned) {
+            self.remember_suspect(&why, &text);
+            // What stands in it as a value: JSON, YAML, settings.
+            for text in quoted(&text).chain(text.split_once(": ").map(|(_, value)| value)) {
+                self.remember_suspect(&why, text);
+            }
         }
         let base = call.name().map_or("", base_name);
         for text in call.arguments().iter().filter_map(Word::text) {
@@ -245,9 +249,9 @@ impl Walker<'_> {
 }
 
 /// Programs whose arguments are code or patterns of their own.
-const LANGUAGES: [&str; 22] = [
+const LANGUAGES: [&str; 21] = [
     "awk", "gawk", "mawk", "nawk", "perl", "python", "python3", "ruby", "node", "php", "lua", "jq", "yq",
-    "grep", "egrep", "fgrep", "rg", "sed", "find", "bc", "deno", "bun",
+    "grep", "egrep", "fgrep", "rg", "sed", "bc", "deno", "bun",
 ];
 
 /// The whole of an argument, unless it is code or a pattern, and what stands between quotes in it.
@@ -259,17 +263,22 @@ fn literals(program: &str, argument: &str) -> Vec<String> {
     if program == "sed" {
         found.extend(put_in_place(argument));
     }
-    let mut rest = argument;
-    while let Some((at, quote)) = rest.char_indices().find(|(_, char)| matches!(char, '"' | '\'')) {
-        let Some(inside) = rest.get(at + 1..) else { break };
-        let Some((text, after)) = inside.split_once(quote) else { break };
-        found.push(text.to_owned());
-        rest = after;
-        if found.len() > TEXTS_OF_ONE {
-            break;
-        }
-    }
+    // `+FORMAT`, `--format=FORMAT`
+    let value = argument.strip_prefix('+').or(argument.split_once('=').map(|(_, value)| value));
+    found.extend(value.map(str::to_owned));
+    found.extend(quoted(argument).take(TEXTS_OF_ONE).map(str::to_owned));
     found
+}
+
+/// What stands between quotes.
+fn quoted(text: &str) -> impl Iterator<Item = &str> {
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        let (at, quote) = rest.char_indices().find(|(_, char)| matches!(char, '"' | '\''))?;
+        let (inside, after) = rest.get(at + 1..)?.split_once(quote)?;
+        rest = after;
+        Some(inside)
+    })
 }
 
 /// The replacement of `s/…/…/`.

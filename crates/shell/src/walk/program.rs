@@ -60,6 +60,7 @@ impl Walker<'_> {
         let mut nested = if only_asks(&name, &call) { Vec::new() } else { description.nested };
         nested.extend(self.written_scripts(&call, &description.effects));
         nested.extend(self.written_options(&call));
+        nested.extend(self.written_statements(&call));
         if let Some(code) =
             fold::executed_by_sed(call.arguments(), &call.input).filter(|_| base_name(&name) == "sed")
         {
@@ -297,6 +298,25 @@ impl Walker<'_> {
             }
         }
         Some(Nested::Command { words, via: "curl --config".to_owned() })
+    }
+
+    /// `psql -f FILE`, where the line has written the file: the statements in it.
+    fn written_statements(&self, call: &Call) -> Option<Nested> {
+        let name = call.words.first().filter(|_| call.name().map(base_name) == Some("psql"))?;
+        let mut words = call.arguments().iter();
+        let file = words.find_map(|word| {
+            let text = word.text()?;
+            match text.strip_prefix("--file=").or_else(|| text.strip_prefix("-f")) {
+                Some("") => Some(None),
+                Some(path) => Some(Some(Word::literal(path))),
+                None if text == "--file" => Some(None),
+                None => None,
+            }
+        })?;
+        let path = self.single_path(&file.or_else(|| words.next().cloned())?)?;
+        let statements = Word::literal(self.written(&path)?.known()?);
+        let words = vec![name.clone(), Word::literal("-c"), statements];
+        Some(Nested::Command { words, via: "psql -f".to_owned() })
     }
 
     /// A program whose name is not known: at least asked for, and described as everything it may well be.

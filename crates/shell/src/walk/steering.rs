@@ -52,7 +52,13 @@ impl Walker<'_> {
         }
         effects.push(Effect::Environment { name: name.to_owned() });
         if meaning == Meaning::Command {
-            self.run_code(value, name, span);
+            // `LESSOPEN=|COMMAND`
+            let piped = value
+                .text()
+                .filter(|_| name.starts_with("LESS"))
+                .map(|text| text.trim_start_matches(['|', '-']));
+            let code = piped.map_or_else(|| value.clone(), Word::literal);
+            self.run_code(&code, name, span);
         }
     }
 
