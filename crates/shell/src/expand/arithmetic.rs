@@ -85,7 +85,7 @@ impl Walker<'_> {
 
     /// The value of a variable, which is an expression itself. Of an array every element may be meant.
     fn evaluate_variable(&mut self, name: &str, depth: u32) -> Number {
-        let Some(variable) = self.variable(name) else { return None };
+        let variable = self.variable(name)?;
         let (value, unset) = (variable.value.clone(), variable.unset);
         let elements: Vec<Word> = match &variable.elements {
             Some(elements) => elements.values().filter(|word| !is_plain_number(word)).cloned().collect(),

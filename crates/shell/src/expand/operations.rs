@@ -98,6 +98,8 @@ impl Walker<'_> {
                 self.hidden_code(text, "a prompt expansion");
                 unclear()
             }
+            Each::Transform(b'E') => super::ansi::decode(text).map_or_else(unclear, Word::literal),
+            Each::Transform(b'Q') => Word::literal(format!("'{}'", text.replace('\'', "'\\''"))),
             Each::Transform(_) => unclear(),
         }
     }

@@ -297,13 +297,13 @@ pub(super) fn env(report: &mut Report<'_>, words: &[Word]) -> After {
                 rest = tail;
             }
             "-u" | "--unset" | "-P" => rest = tail.get(1..).unwrap_or(&[]),
-            "-S" | "--split-string" => {
+            "-S" | "-vS" | "-iS" | "-ivS" | "-viS" | "--split-string" => {
                 split_string(report, tail.first().cloned(), tail.get(1..).unwrap_or(&[]));
                 return After::Done;
             }
             _ if start.starts_with("-S")
                 || start.starts_with("--split-string=")
-                || start.starts_with("-vS") =>
+                || ["-vS", "-iS", "-ivS", "-viS"].iter().any(|flags| start.starts_with(flags)) =>
             {
                 let at = start.find(['S', '=']).map_or(0, |at| at + 1);
                 split_string(report, Some(super::args::after(word, at)), tail);

@@ -82,7 +82,11 @@ impl Walker<'_> {
                 let home = self.variable_or_environment("HOME");
                 (home.text().map(Directory::known).unwrap_or_default(), true)
             }
-            ("cd", Some((_, Some("-")))) => (self.shell.previous.clone(), false),
+            ("cd", Some((_, Some("-")))) => match self.variable("OLDPWD").map(|found| found.value.text()) {
+                Some(Some(path)) => self.directory(path),
+                Some(None) => (Directory::default(), false),
+                None => (self.shell.previous.clone(), false),
+            },
             (_, Some((_, Some(path)))) => self.directory(path),
             _ => (Directory::default(), false),
         };
@@ -98,8 +102,14 @@ impl Walker<'_> {
 
     /// The directory that `cd path` leads to, and whether it is sure to exist.
     fn directory(&self, path: &str) -> (Directory, bool) {
-        if self.variable("CDPATH").is_some() && !path.starts_with(['/', '.']) {
-            return (Directory::default(), false);
+        if let Some(found) = self.variable("CDPATH")
+            && !path.starts_with(['/', '.'])
+        {
+            let Some(places) = found.value.text() else { return (Directory::default(), false) };
+            let here = self.shell.directory.only();
+            let reached = places.split(':').filter(|place| !place.is_empty()).chain(["."]);
+            let reached = reached.filter_map(|place| join(&format!("{place}/{path}"), here));
+            return (Directory(reached.take(4).map(|path| Rc::from(normal(&path))).collect()), false);
         }
         let reached: Vec<Rc<str>> = if path.starts_with('/') {
             vec![Rc::from(normal(path))]

@@ -114,7 +114,7 @@ impl Walker<'_> {
         }
         if self.is_sink(path) {
             let text = data.word();
-            return self.branch(|walker| {
+            self.branch(|walker| {
                 walker.subshell(|walker| walker.run_code(&text, ">(…)", walker.span.unwrap_or((0, 0))));
             });
         }
@@ -124,6 +124,9 @@ impl Walker<'_> {
                 Some(before) => before.word(),
                 None => Word::unknown(origin::contents(path)),
             };
+            if matches!(word.parts().last(), Some(Part::Unknown(_))) {
+                word.push(Part::Text("\n".to_owned()));
+            }
         }
         for part in data.word().parts() {
             word.push(part.clone());

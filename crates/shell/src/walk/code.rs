@@ -163,6 +163,7 @@ impl Walker<'_> {
             for path in self.path_texts(path) {
                 self.add_effect(index, Effect::Runs { code: CodeSource::File { path } });
             }
+            self.written_that_match(path, call);
             return None;
         };
         match self.readable_or_input(&absolute, call) {
@@ -174,6 +175,10 @@ impl Walker<'_> {
             }
             Stream::File(path) if self.below_written(&path) => {
                 self.opaque(index, call.name().map_or("the shell", base_name), &origin::contents(&path));
+            }
+            // What runs at the same time may write it yet.
+            Stream::File(path) if self.concurrent > 0 && self.sinks.len() < 16 => {
+                self.sinks.push(normal(&path))
             }
             Stream::File(_) => {}
         }
@@ -187,6 +192,35 @@ impl Walker<'_> {
             }
         }
         None
+    }
+
+    /// Scripts the line has written and that one of which only a pattern is known may be.
+    fn written_that_match(&mut self, path: &Word, call: &Call) {
+        let mut last = Word::default();
+        for part in path.parts() {
+            match part {
+                Part::Text(text) => match text.rsplit_once('/') {
+                    Some((_, after)) => last = Word::literal(after),
+                    None => last.push(part.clone()),
+                },
+                part => last.push(part.clone()),
+            }
+        }
+        let Some(pattern) = crate::expand::pattern::Pattern::new(&last) else { return };
+        let matching = |path: &str| pattern.matches(&base_name(path).chars().collect::<Vec<char>>());
+        let texts: Vec<Word> = self
+            .shell
+            .files
+            .iter()
+            .filter(|(path, _)| matching(path))
+            .filter_map(|(_, data)| data.known().map(Word::literal))
+            .take(8)
+            .collect();
+        for text in texts {
+            self.branch(|walker| {
+                walker.subshell(|walker| walker.run_code(&text, "a file of the line", call.span))
+            });
+        }
     }
 
     fn readable_or_input(&self, path: &str, call: &Call) -> Stream {

@@ -191,6 +191,9 @@ impl Walker<'_> {
         let Some(items) = followed else {
             let value = items.as_ref().and_then(|items| only_glob(items)).unwrap_or_else(|| {
                 let why = items.iter().flatten().find_map(Word::unknown_reason);
+                let number = |word: &Word| word.text().is_some_and(|text| text.parse::<i64>().is_ok());
+                let numbers = items.as_ref().is_some_and(|items| items.iter().all(number));
+                let why = if numbers { Some(super::origin::NUMBER) } else { why };
                 Word::unknown(why.unwrap_or("one of many values"))
             });
             self.repeat(|walker| {

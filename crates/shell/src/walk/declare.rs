@@ -60,8 +60,10 @@ impl Walker<'_> {
                 let value = self.assigned(&word.pieces, documents);
                 match &assignment.subscript {
                     Some(subscript) => {
-                        let keys = self.attributes(&name).keys;
+                        let of_shell = matches!(name.as_str(), "BASH_ALIASES" | "BASH_CMDS");
+                        let keys = if of_shell { Keys::Names } else { self.attributes(&name).keys };
                         let key = self.key(subscript, keys, documents);
+                        self.named_by_array(&name, key.as_ref(), &value);
                         self.set_element(&name, key, value.clone());
                         (name, value)
                     }
@@ -71,6 +73,17 @@ impl Walker<'_> {
                     }
                 }
             }
+        }
+    }
+
+    /// `BASH_ALIASES[NAME]=TEXT` and `BASH_CMDS[NAME]=FILE` are `alias` and `hash -p`.
+    fn named_by_array(&mut self, name: &str, key: Option<&Key>, value: &Word) {
+        let (Some(Key::Name(key)), Some(value)) = (key, value.text()) else { return };
+        let (key, value) = (key.clone(), value.to_owned());
+        match name {
+            "BASH_ALIASES" => drop(self.shell_mut().aliases.insert(key, value)),
+            "BASH_CMDS" => drop(self.shell_mut().hashed.insert(key, value)),
+            _ => {}
         }
     }
 

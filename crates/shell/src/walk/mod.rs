@@ -30,7 +30,7 @@ use crate::{Analysis, Command, Env};
 use capture::Capture;
 use leashd_types::Effect;
 use state::{Directory, Running, Shell, Stream, Variable};
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 
 /// Most reasons kept for the line as a whole.
@@ -57,6 +57,8 @@ pub(crate) struct Walker<'e> {
     named: Vec<(String, String)>,
     /// Process substitutions that run what is written to them.
     sinks: Vec<String>,
+    /// Files opened for writing under numbers of their own.
+    outputs: BTreeMap<u32, String>,
     captures: Vec<Capture>,
     input: Stream,
     /// Variables that `local` hides, with what they were, by running function.
@@ -128,6 +130,7 @@ impl<'e> Walker<'e> {
             suspects: Vec::new(),
             named: Vec::new(),
             sinks: Vec::new(),
+            outputs: BTreeMap::new(),
             captures: Vec::new(),
             input: Stream::Inherited,
             locals: Vec::new(),

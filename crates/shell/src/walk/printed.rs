@@ -95,8 +95,12 @@ impl Walker<'_> {
             return;
         }
         let why = why.clone();
-        if let Some(text) = call.input.known() {
-            self.remember_suspect(&why, text);
+        if let Some(text) = call.input.known().filter(|text| text.len() <= TEXT_BYTES).map(str::to_owned) {
+            self.remember_suspect(&why, &text);
+            // What stands in it as a value: JSON, YAML, settings.
+            for text in quoted(&text).chain(text.split_once(": ").map(|(_, value)| value)) {
+                self.remember_suspect(&why, text);
+            }
         }
         let base = call.name().map_or("", base_name);
         for text in call.arguments().iter().filter_map(Word::text) {
@@ -128,6 +132,18 @@ impl Walker<'_> {
         {
             self.named.push((why.to_owned(), path));
         }
+    }
+
+    /// `xargs -a FILE`, where the line has written the file: as if it were the input.
+    pub(super) fn with_items_as_input(&self, call: Call) -> Call {
+        if self.shell.files.is_empty() || call.name().map(base_name) != Some("xargs") {
+            return call;
+        }
+        let at = call.words.iter().position(|word| matches!(word.text(), Some("-a" | "--arg-file")));
+        let path = at.and_then(|at| call.words.get(at + 1)).and_then(|path| self.single_path(path));
+        let (Some(at), Some(data)) = (at, path.and_then(|path| self.written(&path))) else { return call };
+        let words = call.words.iter().take(at).chain(call.words.iter().skip(at + 2)).cloned().collect();
+        Call { words, input: data, ..call }
     }
 
     /// The call with the paths its arguments may well be, where a search told their name.
@@ -190,6 +206,25 @@ impl Walker<'_> {
         }
     }
 
+    /// As `run_suspects`, for a value that is data for the most part: only texts that begin like a command.
+    pub(super) fn run_suspected_commands(&mut self, value: &Word, via: &str, span: Span) {
+        let command = |text: &str| {
+            let first = text.split_whitespace().next().map_or("", base_name);
+            crate::knowledge::names().any(|name| name == first)
+        };
+        let holds =
+            |why: &str| value.parts().iter().any(|part| matches!(part, Part::Unknown(other) if other == why));
+        let texts: Vec<String> = self
+            .suspects
+            .iter()
+            .filter(|suspect| holds(&suspect.why) && command(&suspect.text))
+            .map(|suspect| suspect.text.clone())
+            .collect();
+        for text in texts {
+            self.branch(|walker| walker.subshell(|walker| walker.nested_text(&text, via, span)));
+        }
+    }
+
     /// Runs a call whose program is not known as the programs it may well be.
     pub(super) fn run_suspected_programs(&mut self, first: &Word, call: &Call) {
         let holds = |why: &str| matches!(first.parts(), [Part::Unknown(other)] if other == why);
@@ -214,9 +249,9 @@ impl Walker<'_> {
 }
 
 /// Programs whose arguments are code or patterns of their own.
-const LANGUAGES: [&str; 22] = [
+const LANGUAGES: [&str; 21] = [
     "awk", "gawk", "mawk", "nawk", "perl", "python", "python3", "ruby", "node", "php", "lua", "jq", "yq",
-    "grep", "egrep", "fgrep", "rg", "sed", "find", "bc", "deno", "bun",
+    "grep", "egrep", "fgrep", "rg", "sed", "bc", "deno", "bun",
 ];
 
 /// The whole of an argument, unless it is code or a pattern, and what stands between quotes in it.
@@ -228,17 +263,22 @@ fn literals(program: &str, argument: &str) -> Vec<String> {
     if program == "sed" {
         found.extend(put_in_place(argument));
     }
-    let mut rest = argument;
-    while let Some((at, quote)) = rest.char_indices().find(|(_, char)| matches!(char, '"' | '\'')) {
-        let Some(inside) = rest.get(at + 1..) else { break };
-        let Some((text, after)) = inside.split_once(quote) else { break };
-        found.push(text.to_owned());
-        rest = after;
-        if found.len() > TEXTS_OF_ONE {
-            break;
-        }
-    }
+    // `+FORMAT`, `--format=FORMAT`
+    let value = argument.strip_prefix('+').or(argument.split_once('=').map(|(_, value)| value));
+    found.extend(value.map(str::to_owned));
+    found.extend(quoted(argument).take(TEXTS_OF_ONE).map(str::to_owned));
     found
+}
+
+/// What stands between quotes.
+fn quoted(text: &str) -> impl Iterator<Item = &str> {
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        let (at, quote) = rest.char_indices().find(|(_, char)| matches!(char, '"' | '\''))?;
+        let (inside, after) = rest.get(at + 1..)?.split_once(quote)?;
+        rest = after;
+        Some(inside)
+    })
 }
 
 /// The replacement of `s/…/…/`.

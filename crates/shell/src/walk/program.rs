@@ -20,6 +20,7 @@ const COMPILERS: [&str; 9] = ["cc", "gcc", "g++", "c++", "clang", "clang++", "ru
 
 impl Walker<'_> {
     pub(super) fn program(&mut self, call: Call) -> Outcome {
+        let call = self.with_items_as_input(call);
         if let Some(likely) = self.with_named_paths(&call) {
             self.branch(|walker| walker.described(likely));
         }
@@ -59,6 +60,7 @@ impl Walker<'_> {
         let mut nested = if only_asks(&name, &call) { Vec::new() } else { description.nested };
         nested.extend(self.written_scripts(&call, &description.effects));
         nested.extend(self.written_options(&call));
+        nested.extend(self.written_statements(&call));
         if let Some(code) =
             fold::executed_by_sed(call.arguments(), &call.input).filter(|_| base_name(&name) == "sed")
         {
@@ -189,7 +191,7 @@ impl Walker<'_> {
     /// Files that a program writes hold something else from now on.
     fn remember_writes(&mut self, name: &str, call: &Call, description: &Description) {
         let base = base_name(name);
-        if matches!(base, "mkdir" | "touch" | "chmod" | "rmdir") {
+        if matches!(base, "mkdir" | "mkfifo" | "touch" | "chmod" | "rmdir") {
             return;
         }
         let operands: Vec<&str> = call
@@ -296,6 +298,25 @@ impl Walker<'_> {
             }
         }
         Some(Nested::Command { words, via: "curl --config".to_owned() })
+    }
+
+    /// `psql -f FILE`, where the line has written the file: the statements in it.
+    fn written_statements(&self, call: &Call) -> Option<Nested> {
+        let name = call.words.first().filter(|_| call.name().map(base_name) == Some("psql"))?;
+        let mut words = call.arguments().iter();
+        let file = words.find_map(|word| {
+            let text = word.text()?;
+            match text.strip_prefix("--file=").or_else(|| text.strip_prefix("-f")) {
+                Some("") => Some(None),
+                Some(path) => Some(Some(Word::literal(path))),
+                None if text == "--file" => Some(None),
+                None => None,
+            }
+        })?;
+        let path = self.single_path(&file.or_else(|| words.next().cloned())?)?;
+        let statements = Word::literal(self.written(&path)?.known()?);
+        let words = vec![name.clone(), Word::literal("-c"), statements];
+        Some(Nested::Command { words, via: "psql -f".to_owned() })
     }
 
     /// A program whose name is not known: at least asked for, and described as everything it may well be.

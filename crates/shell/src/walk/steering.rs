@@ -40,6 +40,9 @@ impl Walker<'_> {
         if meaning == Meaning::Plain || unchanged {
             return;
         }
+        if meaning == Meaning::Changing && matches!(name, "BASH_ENV" | "ENV") {
+            self.hidden_code(value.text().unwrap_or(""), name);
+        }
         if meaning == Meaning::Prompt {
             let text = value.text().unwrap_or("").to_owned();
             if !text.contains('$') && !text.contains('`') && value.text().is_some() {
@@ -49,7 +52,13 @@ impl Walker<'_> {
         }
         effects.push(Effect::Environment { name: name.to_owned() });
         if meaning == Meaning::Command {
-            self.run_code(value, name, span);
+            // `LESSOPEN=|COMMAND`
+            let piped = value
+                .text()
+                .filter(|_| name.starts_with("LESS"))
+                .map(|text| text.trim_start_matches(['|', '-']));
+            let code = piped.map_or_else(|| value.clone(), Word::literal);
+            self.run_code(&code, name, span);
         }
     }
 
@@ -59,6 +68,17 @@ impl Walker<'_> {
             return;
         }
         let before = call.arguments().len().saturating_sub(inner.len());
+        for word in call.arguments().get(..before).unwrap_or(&[]) {
+            let function = word
+                .text()
+                .and_then(|text| text.strip_prefix("BASH_FUNC_"))
+                .and_then(|text| text.split_once('='));
+            if let Some((name, body)) = function {
+                self.steered.push(Effect::Environment { name: format!("BASH_FUNC_{name}") });
+                let text = format!("exported {body}\nexported");
+                self.branch(|walker| walker.subshell(|walker| walker.nested_text(&text, "env", call.span)));
+            }
+        }
         for (name, value) in pairs(call.arguments().get(..before).unwrap_or(&[])) {
             self.steer(&name, &value);
             let mut variable = Variable::scalar(value);
