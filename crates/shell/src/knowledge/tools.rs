@@ -2,9 +2,9 @@
 
 use super::args::Parsed;
 use super::custom::After;
+use super::hosts;
 use super::report::Report;
 use super::spec::Action;
-use super::{Stdin, hosts};
 use crate::Word;
 use leashd_types::{CodeSource, Direction, Host};
 
@@ -106,6 +106,10 @@ pub(super) fn python(report: &mut Report<'_>, parsed: &Parsed<'_>) -> After {
         "http.server" | "SimpleHTTPServer" => {
             report.read_text(".");
             report.network(Host::Named("localhost".to_owned()), Direction::Listen);
+        }
+        "dulwich" => {
+            let words = std::iter::once(Word::literal("git")).chain(args.iter().cloned()).collect();
+            report.command(words);
         }
         "venv" | "virtualenv" => args
             .iter()
