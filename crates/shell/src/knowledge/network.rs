@@ -46,7 +46,7 @@ pub(super) fn curl(report: &mut Report<'_>, parsed: &Parsed<'_>) -> After {
         report.network(hosts::of_authority(address.trim_matches(['[', ']'])), Direction::Send);
     }
     for target in parsed.values("--connect-to") {
-        match target.text().and_then(|text| text.splitn(4, ':').nth(2)) {
+        match target.text().and_then(|text| text.split(':').nth(2)) {
             Some("") => {}
             Some(host) => report.network(hosts::of_authority(host), Direction::Send),
             None => report.network(Host::Unknown("the address cannot be told".to_owned()), Direction::Send),
