@@ -104,7 +104,11 @@ pub(super) fn python(report: &mut Report<'_>, parsed: &Parsed<'_>) -> After {
                 .for_each(|file| report.write(file));
         }
         "http.server" | "SimpleHTTPServer" => {
-            report.read_text(".");
+            let directory = args.windows(2).find_map(|pair| match pair {
+                [flag, directory] if matches!(flag.text(), Some("-d" | "--directory")) => Some(directory),
+                _ => None,
+            });
+            report.read(directory.unwrap_or(&Word::literal(".")));
             report.network(Host::Named("localhost".to_owned()), Direction::Listen);
         }
         "dulwich" => {

@@ -165,7 +165,7 @@ pub(super) fn call(name: &str, arguments: &[Value]) -> Value {
 pub(super) fn method(name: &str, value: Value, arguments: &[Value]) -> Value {
     let first = || arguments.first().cloned().unwrap_or_else(Value::hole).one();
     match leaf(name) {
-        "homedir" => Value::literal(HOME),
+        "homedir" | "home" => Value::literal(HOME),
         "expanduser" | "resolve" | "absolute" | "to_s" | "toString" | "strip" | "trim" | "chomp"
         | "as_posix" | "decode" | "encode" | "read" | "expand_path" | "realpath" | "to_path" | "slice"
         | "values" | "dir" | "flatten" => value,
