@@ -9,6 +9,7 @@ mod names;
 mod others;
 mod reach;
 mod repositories;
+mod texts;
 mod values;
 
 use super::lexer::{self, Token};
@@ -258,7 +259,7 @@ impl<'t> Scan<'t> {
                 }
             }
         };
-        (!values::is_hole(&word)).then_some(word)
+        (!texts::is_hole(&word)).then_some(word)
     }
 
     fn values(&self) -> Values<'_> {
@@ -296,11 +297,11 @@ impl<'t> Scan<'t> {
     fn value(&self, tokens: &[Token]) -> Arg {
         let other = || Arg::Other(words(tokens));
         match self.values().evaluate(tokens) {
-            Value::Many(list) if list.iter().all(values::is_hole) && !list.is_empty() => other(),
+            Value::Many(list) if list.iter().all(texts::is_hole) && !list.is_empty() => other(),
             Value::Many(list) => Arg::List(list),
             Value::One(word) => match word.text() {
                 Some(text) if !tokens.is_empty() => Arg::Text(text.to_owned()),
-                _ if values::is_hole(&word) => other(),
+                _ if texts::is_hole(&word) => other(),
                 _ => Arg::Partly(word),
             },
         }
