@@ -96,6 +96,7 @@ enum Token {
 
 fn scan(report: &mut Report<'_>, text: &str) {
     let tokens = tokens(text, report.argv.home);
+    wired(report, &tokens);
     let mut printing = false;
     let mut parens = 0_i32;
     let mut print_start = 0;
@@ -140,6 +141,28 @@ fn scan(report: &mut Report<'_>, text: &str) {
             Token::Double("|&") => inet(report, &tokens, statement_start, at),
             _ => {}
         }
+    }
+}
+
+/// A connection by its file name. A program that also runs what it computes lets the other end say what.
+fn wired(report: &mut Report<'_>, tokens: &[Token]) {
+    let mut connected = false;
+    for token in tokens {
+        let Token::Text(text) = token else { continue };
+        let place = ["/inet/tcp/", "/inet4/tcp/", "/inet6/tcp/", "/inet/udp/"]
+            .iter()
+            .find_map(|start| text.strip_prefix(start));
+        if let Some((_, place)) = place.and_then(|place| place.split_once('/')) {
+            network(report, place);
+            connected = true;
+        }
+    }
+    let named = |wanted: &str| {
+        tokens.iter().filter(|token| matches!(token, Token::Name(name) if name == wanted)).count()
+    };
+    if connected && (named("system") > 0 || named("getline") > 1) {
+        let origin = "what it would fetch over a network connection".to_owned();
+        report.runs(CodeSource::Piped { interpreter: "awk".to_owned(), origin });
     }
 }
 

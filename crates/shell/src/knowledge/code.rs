@@ -6,8 +6,10 @@ mod calls;
 mod functions;
 mod kinds;
 mod names;
+mod others;
 mod reach;
 mod repositories;
+mod texts;
 mod values;
 
 use super::lexer::{self, Token};
@@ -83,6 +85,17 @@ pub(super) fn scan_with(report: &mut Report<'_>, language: &str, text: &str, ope
     let mut scan = Scan::new(language, text, operands);
     scan.all(report, text, 0);
     repositories::check(report, language, text);
+    // Perl reads the files its argument list names, and the code can name them itself.
+    if language == "perl" && text.contains("<>") {
+        match scan.variables.get("ARGV") {
+            Some(Arg::List(files)) => files.iter().for_each(|file| report.read(file)),
+            Some(Arg::Text(file)) => report.read_text(file),
+            _ => {}
+        }
+    }
+    if language == "other" {
+        others::scan(report, text);
+    }
     if scan.beyond || language == "other" {
         report.runs(CodeSource::Inline { language: language.to_owned(), text: text.to_owned() });
     }
@@ -164,11 +177,15 @@ impl<'t> Scan<'t> {
                 }
                 Token::Name(name) => {
                     bindings::assignment(self, name, before, tail);
-                    let full = self.real_name(name);
+                    let full = self.real_name(name).or_else(|| required(name, done));
                     let name = full.as_deref().unwrap_or(name);
                     if let Some(args) = self.arguments(name, tail) {
                         let receiver = self.receiver(name, done);
                         calls::call(self, report, &calls::Call { name, args: &args, receiver }, depth);
+                        if let Some((looked_up, args)) = self.looked_up(name, &args, tail) {
+                            let call = calls::Call { name: &looked_up, args: &args, receiver: None };
+                            calls::call(self, report, &call, depth);
+                        }
                     } else {
                         let import = matches!(before, Some(Token::Name(word)) if word == "import");
                         if !import {
@@ -189,8 +206,35 @@ impl<'t> Scan<'t> {
         }
     }
 
+    /// `getattr(os, 'system')('…')`, `send(:system, '…')`: a function looked up by its name.
+    fn looked_up(&self, name: &str, args: &[Arg], tail: &[Token]) -> Option<(String, Vec<Arg>)> {
+        let named = |arg: Option<&Arg>| match arg {
+            Some(Arg::Text(text)) => Some(text.clone()),
+            Some(Arg::Other(names)) => names.first().cloned(),
+            _ => None,
+        };
+        match name.rsplit('.').next() {
+            Some("getattr") => {
+                let after = tail.get(closing(tail)..)?;
+                Some((named(args.get(1))?, self.arguments("", after)?))
+            }
+            Some("send" | "public_send" | "__send__") if self.language == "ruby" => {
+                Some((named(args.first())?, args.get(1..).unwrap_or(&[]).to_vec()))
+            }
+            _ => None,
+        }
+        .filter(|(name, _)| kinds::kind(name).is_some())
+    }
+
     /// The function behind an alias.
     fn real_name(&self, name: &str) -> Option<String> {
+        if self.language == "php" && name.starts_with('$') {
+            // `$f = 'system'; $f('…')`
+            return match self.variables.get(name.trim_start_matches('$')) {
+                Some(Arg::Text(text)) if kinds::kind(text).is_some() => Some(text.clone()),
+                _ => None,
+            };
+        }
         if self.aliases.is_empty() {
             return None;
         }
@@ -215,7 +259,7 @@ impl<'t> Scan<'t> {
                 }
             }
         };
-        (!values::is_hole(&word)).then_some(word)
+        (!texts::is_hole(&word)).then_some(word)
     }
 
     fn values(&self) -> Values<'_> {
@@ -224,6 +268,10 @@ impl<'t> Scan<'t> {
 
     /// The arguments if `name` is called here, with or without parentheses.
     fn arguments(&self, name: &str, tail: &[Token]) -> Option<Vec<Arg>> {
+        if self.language == "perl" && name.starts_with(['$', '@']) {
+            // `for my $i (1..3)`: calling what a variable holds is written with an arrow.
+            return None;
+        }
         let tail = tail.get(..WIDEST).unwrap_or(tail);
         if let Some(inside) = sign(tail, '(') {
             let end = closing(tail).saturating_sub(2);
@@ -249,14 +297,27 @@ impl<'t> Scan<'t> {
     fn value(&self, tokens: &[Token]) -> Arg {
         let other = || Arg::Other(words(tokens));
         match self.values().evaluate(tokens) {
-            Value::Many(list) if list.iter().all(values::is_hole) && !list.is_empty() => other(),
+            Value::Many(list) if list.iter().all(texts::is_hole) && !list.is_empty() => other(),
             Value::Many(list) => Arg::List(list),
             Value::One(word) => match word.text() {
                 Some(text) if !tokens.is_empty() => Arg::Text(text.to_owned()),
-                _ if values::is_hole(&word) => other(),
+                _ if texts::is_hole(&word) => other(),
                 _ => Arg::Partly(word),
             },
         }
+    }
+}
+
+/// `require('https').get` is `https.get`.
+fn required(name: &str, done: &[Token]) -> Option<String> {
+    let method = name.strip_prefix('.')?;
+    match done {
+        [.., Token::Name(bring), Token::Sign('('), Token::Text(module), Token::Sign(')')]
+            if matches!(bring.as_str(), "require" | "__import__" | "import_module") =>
+        {
+            Some(format!("{}.{method}", module.trim_start_matches("node:")))
+        }
+        _ => None,
     }
 }
 

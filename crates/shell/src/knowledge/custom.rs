@@ -38,6 +38,13 @@ pub(super) fn run(name: &str, report: &mut Report<'_>, parsed: &Parsed<'_>, word
         "http" => network::httpie(report, parsed),
         "socat" => network::socat(report, parsed),
         "dig" => network::dig(report, parsed),
+        _ => others(name, report, parsed, words),
+    }
+}
+
+/// Wrappers, interpreters and clients of services.
+fn others(name: &str, report: &mut Report<'_>, parsed: &Parsed<'_>, words: &[Word]) -> After {
+    match name {
         "shell" => shells::shell(report, words),
         "env" => environment::env(report, words),
         "export" => environment::export(report, words),

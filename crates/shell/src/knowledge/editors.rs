@@ -100,12 +100,19 @@ fn vim_command(report: &mut Report<'_>, command: &Word) {
             .trim_start_matches("silent!")
             .trim_start_matches("silent")
             .trim();
+        let trimmed = part;
         let part =
             part.trim_start_matches(|c: char| c.is_ascii_digit() || matches!(c, '%' | ',' | '$' | '.'));
+        functions(report, part);
         let (name, rest) = part.split_once(char::is_whitespace).unwrap_or((part, ""));
         if let Some(code) =
             part.strip_prefix("r!").or_else(|| part.strip_prefix("read!")).or_else(|| part.strip_prefix('!'))
         {
+            let filters = trimmed.len() > part.len()
+                && code.split_whitespace().next().is_some_and(|word| word.ends_with("sh"));
+            if filters {
+                report.unclear("an editor hands its text to a shell");
+            }
             // The bar belongs to the command.
             let from = text.find(code).unwrap_or(0);
             report.script_text(text.get(from..).unwrap_or(code).trim());
@@ -145,6 +152,27 @@ fn vim_command(report: &mut Report<'_>, command: &Word) {
                     report.script_text(code.trim());
                 }
             }
+        }
+    }
+}
+
+/// Functions of the editor that reach files.
+fn functions(report: &mut Report<'_>, text: &str) {
+    for name in ["delete(", "writefile(", "readfile(", "rename(", "mkdir("] {
+        let Some((_, rest)) = text.split_once(name) else { continue };
+        let path = rest.split(['"', '\'']).nth(1).unwrap_or_default();
+        match name {
+            "delete(" => {
+                let depth = report.depth;
+                if rest.contains("rf") {
+                    report.depth = leashd_types::Depth::Recursive;
+                }
+                report.delete(&Word::literal(path));
+                report.depth = depth;
+            }
+            "readfile(" => report.read_text(path),
+            "writefile(" => report.write_text(rest.rsplit(['"', '\'']).nth(1).unwrap_or_default()),
+            _ => report.write_text(path),
         }
     }
 }

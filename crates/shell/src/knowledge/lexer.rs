@@ -160,8 +160,8 @@ impl<'t> Lexer<'t> {
             } else {
                 Some(delimited(after, open))
             };
-            let Some(found) = again else { return false };
-            (replacement, after) = found;
+            // Without its second half it goes on to the end.
+            (replacement, after) = again.unwrap_or(("", ""));
         } else if first == '/' && (body.contains('\n') || after.is_empty() && !inner.ends_with('/')) {
             return false;
         }

@@ -46,11 +46,14 @@ pub(super) fn curl(report: &mut Report<'_>, parsed: &Parsed<'_>) -> After {
         report.network(hosts::of_authority(address.trim_matches(['[', ']'])), Direction::Send);
     }
     for target in parsed.values("--connect-to") {
-        match target.text().and_then(|text| text.splitn(4, ':').nth(2)) {
+        match target.text().and_then(|text| text.split(':').nth(2)) {
             Some("") => {}
             Some(host) => report.network(hosts::of_authority(host), Direction::Send),
             None => report.network(Host::Unknown("the address cannot be told".to_owned()), Direction::Send),
         }
+    }
+    if body || !matches!(method.to_ascii_uppercase().as_str(), "GET" | "HEAD") {
+        lands_on_code_host(report, parsed);
     }
     if method.eq_ignore_ascii_case("DELETE") {
         deletes_in_store(report, parsed);
@@ -73,6 +76,20 @@ pub(super) fn curl(report: &mut Report<'_>, parsed: &Parsed<'_>) -> After {
         curl_config(report, text);
     }
     After::Generic
+}
+
+/// Files, references and merges written through the interface of a code host are a push by another way.
+fn lands_on_code_host(report: &mut Report<'_>, parsed: &Parsed<'_>) {
+    let urls = parsed.operands.iter().chain(parsed.values("--url"));
+    let lands = urls.map(Word::prefix).any(|url| {
+        let host = url.contains("api.github.com/repos/")
+            || url.contains("/api/v4/projects/")
+            || url.contains("/api/v1/repos/");
+        host && ["/contents/", "/git/", "/merge", "/repository/"].iter().any(|part| url.contains(part))
+    });
+    if lands {
+        report.git(leashd_types::GitOperation::Push);
+    }
 }
 
 /// A `DELETE` at the port of a data store drops an index, a database or a collection.

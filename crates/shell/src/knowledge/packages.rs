@@ -95,7 +95,8 @@ pub(super) fn install(report: &mut Report<'_>, parsed: &Parsed<'_>) -> After {
 
 /// `npm version` commits and tags unless told otherwise; alone it prints.
 pub(super) fn npm_version(report: &mut Report<'_>, parsed: &Parsed<'_>) -> After {
-    if parsed.operands.is_empty() {
+    // yarn asks for the version, or takes it from an option.
+    if parsed.operands.is_empty() && !report.name.starts_with("yarn") {
         return After::Done;
     }
     report.runs_project(report.name);

@@ -182,8 +182,10 @@ fn substitute<'t>(report: &mut Report<'_>, text: &'t str) -> &'t str {
         match flag {
             'e' => {
                 let shown = replacement.get(..replacement.len().saturating_sub(rest.len() + mark.len_utf8()));
+                // An escaped mark is the mark.
+                let shown = shown.map(|text| text.replace(&format!("\\{mark}"), &mark.to_string()));
                 match shown.filter(|text| !text.contains(['\\', '&']) && !text.is_empty()) {
-                    Some(text) => report.script_text(text),
+                    Some(text) => report.script_text(&text),
                     None => {
                         let taken =
                             pattern.get(..pattern.len().saturating_sub(replacement.len() + mark.len_utf8()));

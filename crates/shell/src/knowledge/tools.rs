@@ -2,9 +2,9 @@
 
 use super::args::Parsed;
 use super::custom::After;
+use super::hosts;
 use super::report::Report;
 use super::spec::Action;
-use super::hosts;
 use crate::Word;
 use leashd_types::{CodeSource, Direction, Host};
 
@@ -104,8 +104,16 @@ pub(super) fn python(report: &mut Report<'_>, parsed: &Parsed<'_>) -> After {
                 .for_each(|file| report.write(file));
         }
         "http.server" | "SimpleHTTPServer" => {
-            report.read_text(".");
+            let directory = args.windows(2).find_map(|pair| match pair {
+                [flag, directory] if matches!(flag.text(), Some("-d" | "--directory")) => Some(directory),
+                _ => None,
+            });
+            report.read(directory.unwrap_or(&Word::literal(".")));
             report.network(Host::Named("localhost".to_owned()), Direction::Listen);
+        }
+        "dulwich" => {
+            let words = std::iter::once(Word::literal("git")).chain(args.iter().cloned()).collect();
+            report.command(words);
         }
         "venv" | "virtualenv" => args
             .iter()

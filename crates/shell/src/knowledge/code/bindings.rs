@@ -39,8 +39,18 @@ pub(super) fn assignment(scan: &mut Scan<'_>, name: &str, before: Option<&Token>
             _ => Arg::Other(Vec::new()),
         };
     }
+    let long = match &value {
+        Arg::Text(text) => text.len() > LONGEST,
+        Arg::List(list) => list.len() > MOST_WORDS,
+        Arg::Partly(_) | Arg::Other(_) => false,
+    };
+    let value = if long { Arg::Other(Vec::new()) } else { value };
     scan.variables.insert(name, value);
 }
+
+/// Bytes and words of a value that are kept; what grows beyond is not followed.
+const LONGEST: usize = 4 * 1024;
+const MOST_WORDS: usize = 256;
 
 /// An expression that is a function and no call of it.
 fn function(expression: &[Token]) -> Option<&str> {
@@ -103,12 +113,12 @@ fn element(value: Value) -> Arg {
         Value::One(word) => word,
         Value::Many(list) => match list.into_iter().next() {
             Some(first) => first,
-            None => values::hole(),
+            None => super::texts::hole(),
         },
     };
     match word.text() {
         Some(text) => Arg::Text(text.to_owned()),
-        None if values::is_hole(&word) => Arg::Other(Vec::new()),
+        None if super::texts::is_hole(&word) => Arg::Other(Vec::new()),
         None => Arg::Partly(word),
     }
 }

@@ -67,7 +67,14 @@ pub(super) fn call(scan: &mut Scan<'_>, report: &mut Report<'_>, call: &Call<'_>
         self::call(scan, report, &Call { name: &called, args: &rest, receiver: None }, depth);
         return;
     }
-    let kind = kind(name);
+    let kind = match kind(name) {
+        None | Some(Kind::Harmless)
+            if scan.language == "perl" && name == "get" && scan.source.contains("LWP") =>
+        {
+            Some(Kind::Fetches)
+        }
+        kind => kind,
+    };
     if kind.is_none_or(|kind| matches!(kind, Kind::Sql | Kind::CommandOfModule | Kind::Command))
         && statement(report, args)
     {
@@ -80,6 +87,10 @@ pub(super) fn call(scan: &mut Scan<'_>, report: &mut Report<'_>, call: &Call<'_>
     };
     match kind {
         Kind::Sql => scan.beyond = true,
+        Kind::Drops => {
+            report.add(leashd_types::Effect::Database { statement: leashd_types::Strength::Destroy })
+        }
+        Kind::Command if name.starts_with("Deno.") => deno_command(scan, report, args),
         Kind::Command => command(scan, report, args, ArgvZero::Absent),
         Kind::CommandArgv0 => command(scan, report, args, ArgvZero::Given),
         Kind::CommandMode => command(scan, report, args.get(1..).unwrap_or(&[]), ArgvZero::Given),
@@ -175,6 +186,8 @@ fn command(scan: &mut Scan<'_>, report: &mut Report<'_>, args: &[Arg], name_at: 
     match command_words(args, name_at) {
         Some(Line::Words(words)) => {
             scan.shell |= words.first().and_then(Word::text).is_some_and(|word| word.ends_with("sh"));
+            // A shell without a script reads what it is handed.
+            scan.evaluates |= scan.shell && words.iter().skip(1).all(|word| word.prefix().starts_with("-s"));
             report.command(words);
         }
         Some(Line::Shell(text)) => {
@@ -182,6 +195,27 @@ fn command(scan: &mut Scan<'_>, report: &mut Report<'_>, args: &[Arg], name_at: 
             report.script_text(&text);
         }
         None => hidden(scan, report, "the code runs a command that cannot be told"),
+    }
+}
+
+/// `new Deno.Command('rm', { args: ['-rf'] })`, `Deno.run({ cmd: ['rm'] })`: the words are in the options.
+fn deno_command(scan: &mut Scan<'_>, report: &mut Report<'_>, args: &[Arg]) {
+    let mut words = Vec::new();
+    for arg in args {
+        match arg {
+            Arg::Text(text) => words.push(Word::literal(text.as_str())),
+            Arg::Other(names) => {
+                let options =
+                    names.iter().skip_while(|name| !matches!(name.as_str(), "args" | "cmd")).skip(1);
+                words.extend(options.map(|name| Word::literal(name.as_str())));
+            }
+            Arg::List(list) => words.extend(list.iter().cloned()),
+            Arg::Partly(word) => words.push(word.clone()),
+        }
+    }
+    match words.is_empty() {
+        true => hidden(scan, report, "the code runs a command that cannot be told"),
+        false => report.command(words),
     }
 }
 

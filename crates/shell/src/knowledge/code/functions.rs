@@ -1,7 +1,8 @@
 //! Functions that make one text of another and change nothing: places by name, joining, decoding. Knows no calls that
 //! do something; those are `calls`.
 
-use super::values::{Value, append, hole, is_hole, join_path};
+use super::texts::{append, hole, is_hole, join_path};
+use super::values::Value;
 use crate::fold::bytes;
 use crate::{Part, Word};
 
@@ -11,6 +12,8 @@ fn leaf(name: &str) -> &str {
 
 /// A text that starts at the home directory, as the shell writes it.
 const HOME: &str = "~";
+/// Bytes a replacement may come to.
+const LONGEST: usize = 64 * 1024;
 
 pub(super) fn is_environment(name: &str) -> bool {
     matches!(
@@ -165,7 +168,7 @@ pub(super) fn call(name: &str, arguments: &[Value]) -> Value {
 pub(super) fn method(name: &str, value: Value, arguments: &[Value]) -> Value {
     let first = || arguments.first().cloned().unwrap_or_else(Value::hole).one();
     match leaf(name) {
-        "homedir" => Value::literal(HOME),
+        "homedir" | "home" => Value::literal(HOME),
         "expanduser" | "resolve" | "absolute" | "to_s" | "toString" | "strip" | "trim" | "chomp"
         | "as_posix" | "decode" | "encode" | "read" | "expand_path" | "realpath" | "to_path" | "slice"
         | "values" | "dir" | "flatten" => value,
@@ -211,7 +214,9 @@ pub(super) fn method(name: &str, value: Value, arguments: &[Value]) -> Value {
         },
         "replace" | "replaceAll" | "gsub" | "sub" => {
             match (value.text(), arguments.iter().map(Value::text).collect::<Vec<_>>().as_slice()) {
-                (Some(text), [Some(from), Some(to)]) if !from.is_empty() => {
+                (Some(text), [Some(from), Some(to)])
+                    if !from.is_empty() && text.len().saturating_mul(to.len().max(1)) <= LONGEST =>
+                {
                     Value::literal(text.replace(from, to))
                 }
                 _ => Value::hole(),

@@ -38,6 +38,8 @@ pub(super) enum Kind {
     Variable,
     /// SQL, where it can be told.
     Sql,
+    /// Drops a database or all of its keys.
+    Drops,
     Harmless,
 }
 
@@ -83,6 +85,7 @@ fn named(text: &str) -> Option<Kind> {
         "path" => Kind::Path,
         "variable" => Kind::Variable,
         "sql" => Kind::Sql,
+        "drops" => Kind::Drops,
         "harmless" => Kind::Harmless,
         _ => return None,
     })

@@ -1,13 +1,16 @@
 //! What an expression of a snippet comes to as far as it is literal: texts put together, the home directory however it
 //! is asked for, words of the command line, decoded text. What is not literal stays a hole with what stands around it.
 
+use super::texts::{append, hole, join_path, push_text};
 use super::{Arg, functions};
+use crate::Word;
 use crate::knowledge::lexer::{self, Token};
-use crate::{Part, Word};
 use std::collections::HashMap;
 
 /// How deep calls and brackets of one expression are followed.
 const DEEPEST: usize = 12;
+/// Texts of one list.
+const MOST_WORDS: usize = 1_024;
 /// Tokens before a method that are looked through for what it is called on.
 const WIDEST: usize = 128;
 
@@ -52,33 +55,6 @@ impl Value {
             },
         }
     }
-}
-
-pub(super) fn hole() -> Word {
-    Word::unknown("the code computes it")
-}
-
-/// Whether nothing at all is known.
-pub(super) fn is_hole(word: &Word) -> bool {
-    word.parts().iter().all(|part| matches!(part, Part::Unknown(_)))
-}
-
-pub(super) fn append(word: &mut Word, more: &Word) {
-    more.parts().iter().for_each(|part| word.push(part.clone()));
-}
-
-/// `a/b`, unless `b` starts at the root.
-pub(super) fn join_path(base: &Word, more: &Word) -> Word {
-    if more.prefix().starts_with(['/', '~']) {
-        return more.clone();
-    }
-    let mut joined = base.clone();
-    let ends = matches!(base.parts().last(), Some(Part::Text(text)) if text.ends_with('/'));
-    if !ends {
-        joined.push(Part::Text("/".to_owned()));
-    }
-    append(&mut joined, more);
-    joined
 }
 
 /// One walk over the tokens of an expression.
@@ -164,12 +140,6 @@ impl Values<'_> {
         };
         append(word, &value);
         taken
-    }
-}
-
-fn push_text(word: &mut Word, text: &str) {
-    if !text.is_empty() {
-        word.push(Part::Text(text.to_owned()));
     }
 }
 
@@ -442,7 +412,7 @@ pub(super) fn at_commas(tokens: &[Token]) -> impl Iterator<Item = &[Token]> {
 fn sum(left: Value, right: Value) -> Value {
     match (left, right) {
         (Value::Many(mut left), Value::Many(right)) => {
-            left.extend(right);
+            left.extend(right.into_iter().take(MOST_WORDS.saturating_sub(left.len())));
             Value::Many(left)
         }
         (left, right) => {

@@ -12,7 +12,7 @@ const LOOKS: &str = " status blame annotate describe rev-parse rev-list ls-files
     shortlog whatchanged check-ignore check-attr check-mailmap check-ref-format cherry count-objects diff-files diff-index \
     diff-tree for-each-ref fsck get-tar-commit-id help merge-tree range-diff show-branch show-index show-ref var \
     verify-commit verify-pack verify-tag version patch-id stripspace column fmt-merge-msg interpret-trailers mailinfo \
-    unpack-file diagnose bugreport log diff show grep archive difftool instaweb gui gitk web--browse request-pull write-tree \
+    unpack-file diagnose bugreport log diff show grep archive difftool instaweb gitk web--browse request-pull write-tree \
     hash-object mktree mktag pack-objects prune-packed index-pack upload-pack upload-archive daemon http-backend fast-export \
     format-patch bundle ";
 /// Subcommands that change the index, the working tree or the object store.
@@ -127,7 +127,8 @@ fn with_others(report: &mut Report<'_>, name: &str, words: &Words<'_>) -> bool {
         "subtree" => match words.first() {
             "push" => {
                 report.configured("the git remote", Direction::Send);
-                operation(report, GitOperation::Push, Force::Normal, None);
+                let force = if words.has("force", Some('f')) { Force::Forced } else { Force::Normal };
+                operation(report, GitOperation::Push, force, None);
             }
             "split" => report.git(GitOperation::Local),
             _ => report.git(GitOperation::Commit),
@@ -144,8 +145,11 @@ fn with_others(report: &mut Report<'_>, name: &str, words: &Words<'_>) -> bool {
 fn makes_history(report: &mut Report<'_>, name: &str, words: &Words<'_>) {
     let reads = name == "symbolic-ref" && words.operands.len() < 2 && !words.has("delete", Some('d'));
     let plain = name.starts_with("merge-") && name != "merge-recursive";
+    let removes = matches!(name, "update-ref" | "symbolic-ref") && words.has("delete", Some('d'));
     report.git(if reads {
         GitOperation::Read
+    } else if removes {
+        GitOperation::Rewrite
     } else if plain {
         GitOperation::Local
     } else {
