@@ -181,7 +181,7 @@ fn code_text(code: &CodeSource) -> String {
     match code {
         CodeSource::Inline { language, text: _ } => format!("{language} code given on the command line"),
         CodeSource::File { path } => path_text(path),
-        CodeSource::Project { tool } => format!("what the project defines for {tool}"),
+        CodeSource::Project { tool, .. } => format!("what the project defines for {tool}"),
         CodeSource::Package { name } => format!("the package {name} from its registry"),
         CodeSource::Piped { interpreter, origin } => format!("{origin} in {interpreter}"),
         CodeSource::Unknown { why } => format!("code that cannot be told ({why})"),

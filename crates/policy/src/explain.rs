@@ -140,7 +140,9 @@ fn code(code: &CodeSource) -> String {
     match code {
         CodeSource::Inline { language, .. } => format!("runs {language} code given on the command line"),
         CodeSource::File { path: which } => format!("runs {}", path(which)),
-        CodeSource::Project { tool } => format!("runs what the project defines for {tool}"),
+        CodeSource::Project { tool, at } => {
+            format!("runs what the project at {} defines for {tool}", path(at))
+        }
         CodeSource::Package { name } => format!("runs the package {name} from a registry"),
         CodeSource::Piped { interpreter, origin } => format!("lets {interpreter} run {origin}"),
         CodeSource::Unknown { why } => format!("runs code that cannot be told ({why})"),

@@ -198,12 +198,8 @@ fn place_of(real: &ResolvedPath, kind: PathKind, facts: &Facts) -> Where {
     if facts.approved.iter().any(|root| real.is_inside(root)) {
         return Where::Inside;
     }
-    // The directory itself is not a scratch file: removing it removes everybody's.
-    if facts.temporary.iter().any(|root| real.is_inside(root) && real != root) {
+    if facts.temporary.iter().any(|root| real.is_inside(root)) {
         return Where::Temporary;
-    }
-    if facts.temporary.contains(real) {
-        return Where::System;
     }
     // The public half of a key pair is made to be shown.
     let public = path.extension().is_some_and(|ending| ending == "pub")

@@ -59,6 +59,23 @@ pub struct Command {
     pub effects: Vec<Effect>,
     /// What cannot be told about it. Not empty: at least ask.
     pub unclear: Vec<String>,
+    pub runs_in: RunsIn,
+}
+
+/// The directory a command runs in.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum RunsIn {
+    /// Where the line starts.
+    #[default]
+    Start,
+    At(String),
+    /// It may be any of several, or a `cd` went nobody knows where.
+    Unknown,
+}
+
+/// Every program name the effects table knows.
+pub fn programs() -> impl Iterator<Item = &'static str> {
+    knowledge::names()
 }
 
 /// Reads a shell line as bash would execute it.

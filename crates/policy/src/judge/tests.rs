@@ -199,7 +199,7 @@ fn any_effect() -> impl Strategy<Value = Effect> {
         }),
         strengths.prop_map(|statement| Effect::Database { statement }),
         Just(Effect::Network { host: Host::Named("x.example".to_owned()), direction: Direction::Send }),
-        Just(Effect::Runs { code: CodeSource::Project { tool: "make".to_owned() } }),
+        Just(Effect::Runs { code: CodeSource::Project { tool: "make".to_owned(), at: exact("/p") } }),
         Just(Effect::UnknownProgram { name: "x".to_owned() }),
         Just(Effect::Environment { name: "PATH".to_owned() }),
     ]

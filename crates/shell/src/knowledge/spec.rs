@@ -101,6 +101,10 @@ pub(super) enum Action {
     Script(&'static str),
     /// A file or module whose code is loaded.
     Load,
+    /// A file or directory of the project, whose code runs.
+    Part,
+    /// The directory of the project, in place of the one the command runs in.
+    Project,
     Sql,
     /// Options end here; the words after are somebody else's.
     Stop,

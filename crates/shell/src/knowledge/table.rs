@@ -215,6 +215,8 @@ fn parse_action(token: &'static str) -> Result<Action, String> {
         "sh" => Action::Shell,
         "cmd-or-sh" => Action::CommandOrShell,
         "load" => Action::Load,
+        "part" => Action::Part,
+        "project" => Action::Project,
         "sql" => Action::Sql,
         "stop" => Action::Stop,
         "recursive" => Action::Recursive,

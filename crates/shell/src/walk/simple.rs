@@ -126,6 +126,7 @@ impl Walker<'_> {
                 span: self.span.unwrap_or(span),
                 effects,
                 unclear,
+                ..Command::default()
             });
         }
         if certain { Outcome::succeeds(&self.shell) } else { self.here() }
@@ -264,6 +265,7 @@ impl Walker<'_> {
             span: self.span.unwrap_or(call.span),
             effects,
             unclear,
+            ..Command::default()
         })
     }
 }

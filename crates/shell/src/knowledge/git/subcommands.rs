@@ -5,7 +5,7 @@ use super::words::Words;
 use super::{config, operation, remote};
 use crate::Word;
 use crate::knowledge::report::Report;
-use leashd_types::{CodeSource, Direction, Force, GitOperation};
+use leashd_types::{Direction, Force, GitOperation};
 
 /// Subcommands that only look, unless an option says otherwise.
 const LOOKS: &str = " status blame annotate describe rev-parse rev-list ls-files ls-tree cat-file merge-base name-rev \
@@ -255,7 +255,7 @@ fn local(report: &mut Report<'_>, name: &str, words: &Words<'_>) {
             }
         }
         "add" | "stage" => words.value(&["--pathspec-from-file"]).iter().for_each(|file| report.read(file)),
-        "mergetool" => report.runs(CodeSource::Project { tool: "git mergetool".to_owned() }),
+        "mergetool" => report.runs_project("git mergetool"),
         _ => {}
     }
     report.git(operation);
