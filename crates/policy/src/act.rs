@@ -6,7 +6,7 @@ use crate::matching::base_name;
 use crate::plan::{Plan, Reading};
 use crate::seen::{Bare, Manner, Reads, Seen, see};
 use leashd_shell::{Command, Part, Word};
-use leashd_types::{CodeSource, Effect, Facts, PathKind, ToolCall};
+use leashd_types::{CodeSource, Effect, Facts, PathKind, PathText, ToolCall};
 use std::collections::BTreeSet;
 use std::path::Path;
 
@@ -23,6 +23,8 @@ pub(crate) struct Act<'a> {
     pub(crate) seen: Vec<Seen<'a>>,
     /// All classes of all effects.
     pub(crate) classes: Classes,
+    /// Files that hold credentials by name, named by a word whose meaning is not known.
+    pub(crate) mentions: Vec<&'a PathText>,
     unclear: &'a [String],
 }
 
@@ -98,6 +100,11 @@ pub(crate) fn acts<'a>(call: &'a ToolCall, plan: &'a Plan, facts: &'a Facts) -> 
                     act("Bash", line, Some(command), seen, &command.unclear)
                 })
                 .collect();
+            for mention in plan.mentions() {
+                if let Some(act) = acts.get_mut(mention.command) {
+                    act.mentions.push(&mention.path);
+                }
+            }
             found::resolve(&mut acts, facts);
             not_there(&mut acts);
             acts
@@ -164,7 +171,7 @@ fn act<'a>(
     unclear: &'a [String],
 ) -> Act<'a> {
     let classes = seen.iter().fold(Classes::EMPTY, |all, seen| all | seen.classes);
-    Act { tool, line, command, seen, classes, unclear }
+    Act { tool, line, command, seen, classes, mentions: Vec::new(), unclear }
 }
 
 fn see_all<'a>(effects: &'a [Effect], facts: &'a Facts, manner: Manner) -> Vec<Seen<'a>> {

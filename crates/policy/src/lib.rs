@@ -18,6 +18,7 @@ mod lint;
 mod load;
 mod lock;
 mod matching;
+mod mention;
 mod moved;
 mod opinion;
 mod pattern;

@@ -199,10 +199,24 @@ fn looks(report: &mut Report<'_>, name: &str, words: &Words<'_>) {
         words.operands.iter().for_each(|file| report.read(file));
     }
     // `git show HEAD:.env` prints a file.
-    if matches!(name, "show" | "cat-file" | "log" | "diff" | "blame" | "archive") {
+    let patches = || {
+        words.flags().any(|flag| {
+            flag == "--patch"
+                || flag.starts_with("-L")
+                || is_cluster_of(flag, 'p')
+                || is_cluster_of(flag, 'u')
+        })
+    };
+    if matches!(name, "show" | "cat-file" | "diff" | "blame" | "archive" | "grep")
+        || name == "log" && patches()
+    {
         shown_files(report, name, words);
     }
     report.git(GitOperation::Read);
+}
+
+fn is_cluster_of(flag: &str, letter: char) -> bool {
+    flag.strip_prefix('-').is_some_and(|letters| !letters.starts_with('-') && letters.contains(letter))
 }
 
 fn shown_files(report: &mut Report<'_>, name: &str, words: &Words<'_>) {
