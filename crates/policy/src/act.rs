@@ -41,6 +41,11 @@ impl<'a> Act<'a> {
         self.unclear
     }
 
+    /// True if a word of the command is not known.
+    pub(crate) fn is_half_known(&self) -> bool {
+        self.command.is_some_and(|command| command.words.iter().any(|word| word.unknown_reason().is_some()))
+    }
+
     /// The base name of the program, where it is known.
     pub(crate) fn program(&self) -> Option<&'a str> {
         self.command.and_then(|command| command.words.first()).and_then(Word::text).map(base_name)
@@ -132,7 +137,7 @@ const MAKERS: &[Class] = &[
     Class::UnknownProgram,
 ];
 
-/// A file that is not there is the project's own only if the line makes it first: otherwise nobody knows what will
+/// A program that is not there is the project's own only if the line makes it first: otherwise nobody knows what will
 /// lie there when it runs.
 fn not_there(acts: &mut [Act<'_>]) {
     let makers = Classes::of(MAKERS);
@@ -148,6 +153,9 @@ fn not_there(acts: &mut [Act<'_>]) {
                 let missing = matches!(seen.effect, Effect::Runs { code: CodeSource::File { .. } })
                     && seen.path.is_some_and(|path| path.kind == PathKind::Missing);
                 let real = seen.path.and_then(|path| path.real);
+                if real.is_some_and(|real| is_source(real.as_path())) {
+                    continue;
+                }
                 let ours = real.is_some_and(|real| real.as_path().ancestors().any(|at| written.contains(at)));
                 if missing && !ours {
                     seen.classes = seen.classes.without(Class::ContainedCode);
@@ -161,6 +169,16 @@ fn not_there(acts: &mut [Act<'_>]) {
         );
         made |= act.classes.meets(makers);
     }
+}
+
+/// A source of a language whose interpreter is named on the line. Where it is missing, nothing runs; a program that is
+/// named by its path alone could be anything by then.
+fn is_source(path: &Path) -> bool {
+    const ENDINGS: &[&str] =
+        &["py", "js", "mjs", "cjs", "ts", "mts", "tsx", "rb", "php", "jar", "lua", "go", "rs", "R"];
+    let ending = path.extension().and_then(|ending| ending.to_str());
+    let activates = path.ends_with("bin/activate") || path.ends_with("artisan");
+    activates || ending.is_some_and(|ending| ENDINGS.contains(&ending))
 }
 
 fn act<'a>(
@@ -180,7 +198,7 @@ fn see_all<'a>(effects: &'a [Effect], facts: &'a Facts, manner: Manner) -> Vec<S
 
 /// Programs that show names, sizes and times, never what is in a file.
 const LISTERS: &[&str] =
-    &["ls", "dir", "vdir", "exa", "eza", "lsd", "stat", "du", "readlink", "realpath", "test", "["];
+    &["ls", "dir", "vdir", "exa", "eza", "lsd", "stat", "du", "df", "readlink", "realpath", "test", "["];
 
 fn manner(command: &Command) -> Manner {
     let mut words = command.words.iter();

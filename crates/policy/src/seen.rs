@@ -64,7 +64,7 @@ pub(crate) fn host_of(effect: &Effect) -> Option<&Host> {
 pub(crate) fn see<'a>(effect: &'a Effect, facts: &'a Facts, manner: Manner) -> Seen<'a> {
     let mut path = path_of(effect).map(|path| locate(path, facts));
     if let (Effect::Read { .. }, Reads::Names, Some(path)) = (effect, manner.reads, path.as_mut())
-        && (path.place == Where::Unknown || path.kind == PathKind::Device)
+        && (path.place == Where::Unknown || path.kind == PathKind::Device || path.asked.starts_with("/dev/"))
     {
         // The names of files nobody named before, or of devices, tell nothing.
         path.place = Where::HarmlessDevice;
@@ -209,7 +209,7 @@ fn is_loopback_address(name: &str) -> bool {
     name.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
-fn runs(code: &CodeSource, path: Option<&Located<'_>>, facts: &Facts) -> Classes {
+pub(crate) fn runs(code: &CodeSource, path: Option<&Located<'_>>, facts: &Facts) -> Classes {
     let classes = Classes::of(&[Class::Runs]);
     let contained = facts.containment == Containment::Proven;
     let (class, own) = match code {

@@ -269,7 +269,10 @@ fn is_credential(text: &str, name: &str, in_home: Option<&str>) -> bool {
     }
     // Certificates of authorities lie there by the hundred and are public.
     let public = PUBLIC_CERTIFICATES.iter().any(|known| below(text, known).is_some());
-    if !public && SECRET_ENDINGS.iter().any(|ending| lower.ends_with(ending) && lower.len() > ending.len()) {
+    if !public
+        && !is_certificate(&lower)
+        && SECRET_ENDINGS.iter().any(|ending| lower.ends_with(ending) && lower.len() > ending.len())
+    {
         return true;
     }
     if in_home.is_some_and(|inner| SECRETS_OF_HOME.iter().any(|known| below_name(inner, known))) {
@@ -284,6 +287,26 @@ fn is_credential(text: &str, name: &str, in_home: Option<&str>) -> bool {
     in_secret_directory()
         || SECRETS_OF_SYSTEM.iter().any(|known| below(text, known).is_some())
         || is_process_secret(text)
+}
+
+/// `cert.pem`, `fullchain.pem`, `ca-bundle.pem`: certificates are made to be shown, unless the key is in the same file.
+fn is_certificate(name: &str) -> bool {
+    const PUBLIC: &[&str] = &[
+        "cert",
+        "certs",
+        "certificate",
+        "ca",
+        "cacert",
+        "cacerts",
+        "chain",
+        "fullchain",
+        "bundle",
+        "pub",
+        "public",
+    ];
+    let Some(stem) = name.strip_suffix(".pem") else { return false };
+    let mut parts = stem.split(|c: char| !c.is_ascii_alphabetic());
+    !stem.contains("key") && !stem.contains("priv") && parts.any(|part| PUBLIC.contains(&part))
 }
 
 /// Environment and memory of processes.

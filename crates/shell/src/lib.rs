@@ -57,6 +57,8 @@ pub struct Command {
     pub span: (usize, usize),
     /// Everything it does, redirections and assignments included; nested commands have their own entry.
     pub effects: Vec<Effect>,
+    /// How many of the effects, from the first, come from redirections and assignments: the words do not show them.
+    pub redirected: usize,
     /// What cannot be told about it. Not empty: at least ask.
     pub unclear: Vec<String>,
     pub runs_in: RunsIn,

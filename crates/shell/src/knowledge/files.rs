@@ -16,11 +16,15 @@ pub(super) fn chmod(report: &mut Report<'_>, parsed: &Parsed<'_>) -> After {
         report.depth = Depth::Recursive;
     }
     let reference = parsed.value("--reference");
+    // `chmod -w file`: the mode looks like an option.
+    let by_option = parsed
+        .unknown_flags
+        .iter()
+        .any(|flag| matches!(flag.as_str(), "-r" | "-w" | "-x" | "-X" | "-s" | "-t"));
     let (mode, files) = match (reference, parsed.operands.split_first()) {
-        (None, Some((mode, files))) => (Some(mode), files),
+        (None, Some((mode, files))) if !by_option => (Some(mode), files),
         _ => (None, parsed.operands.as_slice()),
     };
-    // `chmod -w file`: the mode looks like an option.
     let opens = match mode {
         Some(mode) => match mode.text() {
             Some(text) if opens_to_all(text) => Opens::ToEveryone,
@@ -40,6 +44,20 @@ pub(super) fn chmod(report: &mut Report<'_>, parsed: &Parsed<'_>) -> After {
     for file in files {
         report.permissions(file, opens);
     }
+    After::Done
+}
+
+/// What a symbolic link says starts at the directory the link lies in.
+pub(super) fn link(report: &mut Report<'_>, parsed: &Parsed<'_>) -> After {
+    let [source, place] = parsed.operands.as_slice() else { return After::Generic };
+    let (Some(said), Some((directory, _))) = (source.text(), place.prefix().rsplit_once('/')) else {
+        return After::Generic;
+    };
+    if !parsed.has("-s") || parsed.has("-t") || said.starts_with(['/', '~']) || place.text().is_none() {
+        return After::Generic;
+    }
+    report.read_text(&format!("{directory}/{said}"));
+    report.write(place);
     After::Done
 }
 

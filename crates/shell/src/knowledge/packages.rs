@@ -81,7 +81,20 @@ pub(super) fn install(report: &mut Report<'_>, parsed: &Parsed<'_>) -> After {
 
 /// `npm version` commits and tags unless told otherwise; alone it prints.
 pub(super) fn npm_version(report: &mut Report<'_>, parsed: &Parsed<'_>) -> After {
-    if parsed.operands.is_empty() {
+    // yarn takes the step as an option.
+    let steps = [
+        "--new-version",
+        "--major",
+        "--minor",
+        "--patch",
+        "--premajor",
+        "--preminor",
+        "--prepatch",
+        "--prerelease",
+    ];
+    let by_option =
+        steps.iter().any(|step| parsed.has(step) || parsed.unknown_flags.iter().any(|flag| flag == step));
+    if parsed.operands.is_empty() && !by_option {
         return After::Done;
     }
     report.runs_project(report.name);

@@ -124,6 +124,7 @@ impl Walker<'_> {
                 assignments: assigned,
                 via: self.via.clone(),
                 span: self.span.unwrap_or(span),
+                redirected: effects.len(),
                 effects,
                 unclear,
                 ..Command::default()
@@ -263,6 +264,7 @@ impl Walker<'_> {
             assignments: call.assignments.clone(),
             via: self.via.clone(),
             span: self.span.unwrap_or(call.span),
+            redirected: call.effects.len(),
             effects,
             unclear,
             ..Command::default()

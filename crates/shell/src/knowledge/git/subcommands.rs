@@ -12,14 +12,14 @@ const LOOKS: &str = " status blame annotate describe rev-parse rev-list ls-files
     shortlog whatchanged check-ignore check-attr check-mailmap check-ref-format cherry count-objects diff-files diff-index \
     diff-tree for-each-ref fsck get-tar-commit-id help merge-tree range-diff show-branch show-index show-ref var \
     verify-commit verify-pack verify-tag version patch-id stripspace column fmt-merge-msg interpret-trailers mailinfo \
-    unpack-file diagnose bugreport log diff show grep archive difftool instaweb gui gitk web--browse request-pull write-tree \
+    unpack-file diagnose bugreport log diff show grep archive difftool instaweb gitk web--browse request-pull write-tree \
     hash-object mktree mktag pack-objects prune-packed index-pack upload-pack upload-archive daemon http-backend fast-export \
     format-patch bundle ";
 /// Subcommands that change the index, the working tree or the object store.
 const LOCAL: &str = " add stage mv init notes rerere sparse-checkout update-index read-tree checkout-index apply mergetool \
     maintenance commit-graph multi-pack-index pack-refs repack unpack-objects tag replace ";
 /// Plumbing and helpers that make history.
-const MAKES_HISTORY: &str = " commit-tree update-ref citool symbolic-ref merge-file merge-index merge-one-file quiltimport \
+const MAKES_HISTORY: &str = " commit-tree update-ref citool gui symbolic-ref merge-file merge-index merge-one-file quiltimport \
     fast-import cvsimport p4 merge-recursive merge-resolve merge-octopus merge-ours merge-subtree flow town ";
 
 pub(super) fn run(report: &mut Report<'_>, name: &str, args: &[Word]) {
@@ -64,7 +64,10 @@ fn here(report: &mut Report<'_>, name: &str, args: &[Word], words: &Words<'_>) -
             let force = if words.has("force", Some('f')) { Force::Forced } else { Force::Normal };
             match words.has("dry-run", Some('n')) {
                 true => report.git(Read),
-                false => operation(report, Discard, force, None),
+                false => {
+                    words.operands.iter().for_each(|path| report.write(path));
+                    operation(report, Discard, force, None);
+                }
             }
             return true;
         }
@@ -126,8 +129,11 @@ fn with_others(report: &mut Report<'_>, name: &str, words: &Words<'_>) -> bool {
         "svn" => svn(report, words),
         "subtree" => match words.first() {
             "push" => {
+                let forced = words.has("force", Some('f'))
+                    || words.operands.iter().any(|word| word.prefix().starts_with('+'));
+                let force = if forced { Force::Forced } else { report.force };
                 report.configured("the git remote", Direction::Send);
-                operation(report, GitOperation::Push, Force::Normal, None);
+                operation(report, GitOperation::Push, force, None);
             }
             "split" => report.git(GitOperation::Local),
             _ => report.git(GitOperation::Commit),
@@ -144,6 +150,10 @@ fn with_others(report: &mut Report<'_>, name: &str, words: &Words<'_>) -> bool {
 fn makes_history(report: &mut Report<'_>, name: &str, words: &Words<'_>) {
     let reads = name == "symbolic-ref" && words.operands.len() < 2 && !words.has("delete", Some('d'));
     let plain = name.starts_with("merge-") && name != "merge-recursive";
+    if words.has("delete", Some('d')) && matches!(name, "update-ref" | "symbolic-ref") {
+        // What nothing names any more is lost.
+        report.git(GitOperation::Discard);
+    }
     report.git(if reads {
         GitOperation::Read
     } else if plain {
@@ -222,6 +232,8 @@ fn is_cluster_of(flag: &str, letter: char) -> bool {
 fn shown_files(report: &mut Report<'_>, name: &str, words: &Words<'_>) {
     for operand in &words.operands {
         if let Some((revision, path)) = operand.prefix().split_once(':')
+            // `:/text` looks for a commit by its message.
+            && !(revision.is_empty() && path.starts_with('/'))
             && (!path.is_empty() && !revision.contains('/') || !path.is_empty() && name == "show")
         {
             let start = operand.prefix().len() - path.len();
@@ -293,13 +305,8 @@ fn lands(report: &mut Report<'_>, name: &str, words: &Words<'_>) {
         _ => false,
     };
     let operation = match (undone, staged) {
-        (true, _) => {
-            if words.has("abort", None) {
-                GitOperation::Discard
-            } else {
-                GitOperation::Local
-            }
-        }
+        // Giving up brings back what was there before.
+        (true, _) => GitOperation::Local,
         (_, true) => GitOperation::Local,
         _ => GitOperation::Commit,
     };
@@ -319,6 +326,11 @@ fn checkout(report: &mut Report<'_>, words: &Words<'_>) {
 }
 
 fn stash(report: &mut Report<'_>, words: &Words<'_>) {
+    if words.pathspec() && matches!(words.first(), "" | "push" | "--") {
+        // They are put away.
+        let paths = words.all.iter().skip_while(|word| word.text() != Some("--")).skip(1);
+        paths.for_each(|path| report.write(path));
+    }
     report.git(match words.first() {
         "list" | "show" => GitOperation::Read,
         "drop" | "clear" => GitOperation::Discard,
