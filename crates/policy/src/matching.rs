@@ -2,9 +2,10 @@
 //! rule that allows fits only if it names everything that is there.
 
 use crate::act::Act;
+use crate::names::{base_name, star_fits};
 use crate::pattern::{Found, Pattern};
 use crate::places::Where;
-use crate::rules::{Rule, star_fits};
+use crate::rules::Rule;
 use crate::seen::{Seen, host_of, is_loopback};
 use leashd_shell::Word;
 use leashd_types::{Decision, Effect, Host};
@@ -208,10 +209,6 @@ pub(crate) fn names(pattern: &[String], words: &[Word]) -> bool {
 /// `install|ci|test`: one of them, each with `*` for any run of characters.
 fn one_fits(alternatives: &str, text: &str) -> bool {
     alternatives.split('|').any(|one| star_fits(one, text))
-}
-
-pub(crate) fn base_name(program: &str) -> &str {
-    program.rsplit('/').next().unwrap_or(program)
 }
 
 /// Options before the subcommand whose value is a word of its own.

@@ -2,7 +2,7 @@
 //! the flags and operands of a program mean; where it is wrong or does not know, a file that is named on the line is
 //! taken to be read. Knows which words are no file names: texts, search patterns, names that are only listed.
 
-use crate::matching::base_name;
+use crate::names::base_name;
 use crate::places::question;
 use crate::seen::path_of;
 use crate::sensitive::{Nature, looks_secret, of_glob, of_text};

@@ -4,7 +4,7 @@ use crate::mention::{Mention, mentions};
 use crate::moved;
 use crate::places::question;
 use crate::seen::path_of;
-use crate::tools;
+use crate::tools::{self, PathArgument};
 use leashd_shell::{Analysis, Env, Word, analyze};
 use leashd_types::{Effect, Facts, PathText, Questions, ToolCall};
 
@@ -15,15 +15,6 @@ pub struct Plan {
     paths: Vec<PathArgument>,
     mentions: Vec<Mention>,
     reading: Reading,
-}
-
-/// A path argument of a file tool. The gate sends the canonical path back to the agent in its place.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PathArgument {
-    /// Key in the tool's input (`file_path`).
-    pub key: String,
-    /// The absolute path as asked in `Questions::paths`.
-    pub path: String,
 }
 
 /// What a call says it would do.
