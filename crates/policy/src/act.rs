@@ -2,10 +2,11 @@
 
 use crate::class::Classes;
 use crate::names::base_name;
+use crate::opinion::Opinion;
 use crate::plan::{Plan, Reading};
 use crate::seen::{Bare, Manner, Reads, Seen, see};
 use leashd_shell::{Command, Part, Word};
-use leashd_types::{Effect, Facts, PathText, ToolCall};
+use leashd_types::{Effect, Facts, PathText, Stage, ToolCall};
 
 /// Stands for what is not known in a text that patterns are tried against.
 const UNKNOWN: char = '\u{fffd}';
@@ -55,6 +56,14 @@ impl<'a> Act<'a> {
 
     pub(crate) fn effects(&self) -> impl Iterator<Item = &'a Effect> + '_ {
         self.seen.iter().map(|seen| seen.effect)
+    }
+
+    /// The effects as people see them: a file that was only named is shown as read where that decided.
+    pub(crate) fn shown_effects(&self, decided: &Opinion) -> Vec<Effect> {
+        let named = decided.stage == Stage::Floor && decided.rule.name == "credentials";
+        let read =
+            self.mentions.iter().filter(|_| named).map(|path| Effect::Read { path: PathText::clone(path) });
+        self.effects().cloned().chain(read).collect()
     }
 
     /// The words after expansion, laid side by side as a legacy pattern expects them.

@@ -86,7 +86,7 @@ pub(crate) fn effect(effect: &Effect) -> String {
         Effect::Write { path: which } => format!("writes {}", path(which)),
         Effect::Delete { path: which, depth, force } => {
             let how = match (depth, force) {
-                (Depth::Recursive, Force::Forced) => "deletes without asking everything in",
+                (Depth::Recursive, Force::Forced) => "force-deletes everything in",
                 (Depth::Recursive, Force::Normal) => "deletes everything in",
                 (Depth::Single, _) => "deletes",
             };
@@ -141,7 +141,7 @@ fn code(code: &CodeSource) -> String {
         CodeSource::Inline { language, .. } => format!("runs {language} code given on the command line"),
         CodeSource::File { path: which } => format!("runs {}", path(which)),
         CodeSource::Project { tool, at } => {
-            format!("runs what the project at {} defines for {tool}", path(at))
+            format!("runs what {} defines for {tool}", path(at))
         }
         CodeSource::Package { name } => format!("runs the package {name} from a registry"),
         CodeSource::Piped { interpreter, origin } => format!("lets {interpreter} run {origin}"),

@@ -28,7 +28,7 @@ pub fn judge(rules: &Rules, call: &ToolCall, plan: &Plan, facts: &Facts) -> Verd
             reports.push(CommandReport {
                 text: explain::command(command),
                 via: command.via.clone(),
-                effects: command.effects.clone(),
+                effects: act.shown_effects(&judged.opinion),
                 unclear: command.unclear.clone(),
                 decision: judged.opinion.decision,
                 rule: judged.opinion.rule.clone(),
