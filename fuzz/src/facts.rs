@@ -64,6 +64,7 @@ fn facts() -> Facts {
         git_grants: GitGrants::default(),
         paths: BTreeMap::new(),
         files: BTreeMap::new(),
+        globs: BTreeMap::new(),
     }
 }
 

@@ -157,6 +157,7 @@ fn snapshot(project: &Path, home: &Path) -> Snapshot {
         git_grants: GitGrants::default(),
         paths: BTreeMap::new(),
         files: BTreeMap::new(),
+        globs: BTreeMap::new(),
     };
     let rules = Arc::new(Rules::load(&sources).unwrap());
     let interactive = Interactive::Somebody;

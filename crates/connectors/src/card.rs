@@ -2,8 +2,8 @@
 //! quoted. One card for all screens; how it is drawn is the screen's business.
 
 use leashd_types::{
-    Ask, AskKind, CodeSource, Depth, Effect, Force, GitOperation, Host, PathText, Question, ToolCall,
-    Verdict, visible,
+    Ask, AskKind, CodeSource, Depth, Direction, Effect, Force, GitOperation, Host, PathText, Question,
+    ToolCall, Verdict, visible,
 };
 
 /// Lines of a command, a file or a diff shown on a card; what is cut is counted.
@@ -142,7 +142,11 @@ pub(crate) fn effect_line(effect: &Effect) -> String {
             Depth::Single => format!("DELETE {}", path_text(path)),
         },
         Effect::Permissions { path, .. } => format!("CHANGE PERMISSIONS of {}", path_text(path)),
-        Effect::Network { host, direction } => format!("CONNECT {} ({direction:?})", host_text(host)),
+        Effect::Network { host, direction } => match direction {
+            Direction::Fetch => format!("FETCH from {}", host_text(host)),
+            Direction::Send => format!("SEND to {}", host_text(host)),
+            Direction::Listen => format!("LISTEN on {}", host_text(host)),
+        },
         Effect::Runs { code } => format!("RUN {}", code_text(code)),
         Effect::Privilege { via } => format!("BECOME another user through {via}"),
         Effect::Git { operation, force, target } => {
@@ -151,14 +155,19 @@ pub(crate) fn effect_line(effect: &Effect) -> String {
             format!("GIT {}{forced}{target}", format!("{operation:?}").to_uppercase())
         }
         Effect::Publishes { what } => format!("PUBLISH {what}"),
-        Effect::Database { statement } => format!("DATABASE {statement:?}"),
-        Effect::Service { name, action } => format!("SERVICE {name} {action:?}"),
-        Effect::System { change } => format!("SYSTEM {change:?}"),
+        Effect::Database { statement } => format!("DATABASE {}", lower(statement)),
+        Effect::Service { name, action } => format!("SERVICE {name} {}", lower(action)),
+        Effect::System { change } => format!("SYSTEM {}", lower(change)),
         Effect::Secret { what } => format!("REVEAL {what}"),
         Effect::Environment { name } => format!("SET {name}, which changes what later commands run"),
         Effect::UnknownProgram { name } => format!("RUN {name}, a program leashd does not know"),
     };
     clip(&visible(&line))
+}
+
+/// The name of one of our own closed sets, as a word in a sentence.
+fn lower(name: &impl std::fmt::Debug) -> String {
+    format!("{name:?}").to_lowercase()
 }
 
 fn path_text(path: &PathText) -> String {
@@ -181,7 +190,7 @@ fn code_text(code: &CodeSource) -> String {
     match code {
         CodeSource::Inline { language, text: _ } => format!("{language} code given on the command line"),
         CodeSource::File { path } => path_text(path),
-        CodeSource::Project { tool } => format!("what the project defines for {tool}"),
+        CodeSource::Project { tool, at } => format!("what {} defines for {tool}", path_text(at)),
         CodeSource::Package { name } => format!("the package {name} from its registry"),
         CodeSource::Piped { interpreter, origin } => format!("{origin} in {interpreter}"),
         CodeSource::Unknown { why } => format!("code that cannot be told ({why})"),

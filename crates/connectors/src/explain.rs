@@ -26,11 +26,7 @@ pub fn explain(verdict: &Verdict) -> Vec<String> {
     }
     if let Some(nearest) = &verdict.nearest_allow {
         lines.push(String::new());
-        lines.push(format!(
-            "nearest allow: {}; it does not apply: {}",
-            nearest.rule,
-            visible(&nearest.failed)
-        ));
+        lines.push(format!("nearest allow: {} – {}", nearest.rule, visible(&nearest.failed)));
     }
     lines
 }

@@ -42,6 +42,7 @@ fn snapshot(project: &Path) -> Snapshot {
             git_grants: GitGrants::default(),
             paths: BTreeMap::new(),
             files: BTreeMap::new(),
+            globs: BTreeMap::new(),
         },
         grants: Vec::new(),
         generation: 1,

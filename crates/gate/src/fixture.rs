@@ -45,6 +45,7 @@ pub(crate) fn facts(project: &Path) -> Facts {
         git_grants: GitGrants::default(),
         paths: BTreeMap::new(),
         files: BTreeMap::new(),
+        globs: BTreeMap::new(),
     }
 }
 

@@ -235,6 +235,7 @@ pub(crate) fn facts(settings: &Settings, directory: &Path, approved: &[PathBuf])
         git_grants: GitGrants::default(),
         paths: BTreeMap::new(),
         files: BTreeMap::new(),
+        globs: BTreeMap::new(),
     })
 }
 

@@ -1,14 +1,12 @@
 //! One thing a call would do: a command of a shell line, or the call itself for every other tool.
 
-use crate::class::{Class, Classes};
-use crate::found;
-use crate::matching::base_name;
+use crate::class::Classes;
+use crate::names::base_name;
+use crate::opinion::Opinion;
 use crate::plan::{Plan, Reading};
 use crate::seen::{Bare, Manner, Reads, Seen, see};
 use leashd_shell::{Command, Part, Word};
-use leashd_types::{CodeSource, Effect, Facts, PathKind, ToolCall};
-use std::collections::BTreeSet;
-use std::path::Path;
+use leashd_types::{Effect, Facts, PathText, Stage, ToolCall};
 
 /// Stands for what is not known in a text that patterns are tried against.
 const UNKNOWN: char = '\u{fffd}';
@@ -23,6 +21,8 @@ pub(crate) struct Act<'a> {
     pub(crate) seen: Vec<Seen<'a>>,
     /// All classes of all effects.
     pub(crate) classes: Classes,
+    /// Files that hold credentials by name, named by a word whose meaning is not known.
+    pub(crate) mentions: Vec<&'a PathText>,
     unclear: &'a [String],
 }
 
@@ -39,6 +39,11 @@ impl<'a> Act<'a> {
         self.unclear
     }
 
+    /// True if a word of the command is not known.
+    pub(crate) fn is_half_known(&self) -> bool {
+        self.command.is_some_and(|command| command.words.iter().any(|word| word.unknown_reason().is_some()))
+    }
+
     /// The base name of the program, where it is known.
     pub(crate) fn program(&self) -> Option<&'a str> {
         self.command.and_then(|command| command.words.first()).and_then(Word::text).map(base_name)
@@ -51,6 +56,14 @@ impl<'a> Act<'a> {
 
     pub(crate) fn effects(&self) -> impl Iterator<Item = &'a Effect> + '_ {
         self.seen.iter().map(|seen| seen.effect)
+    }
+
+    /// The effects as people see them: a file that was only named is shown as read where that decided.
+    pub(crate) fn shown_effects(&self, decided: &Opinion) -> Vec<Effect> {
+        let named = decided.stage == Stage::Floor && decided.rule.name == "credentials";
+        let read =
+            self.mentions.iter().filter(|_| named).map(|path| Effect::Read { path: PathText::clone(path) });
+        self.effects().cloned().chain(read).collect()
     }
 
     /// The words after expansion, laid side by side as a legacy pattern expects them.
@@ -98,8 +111,11 @@ pub(crate) fn acts<'a>(call: &'a ToolCall, plan: &'a Plan, facts: &'a Facts) -> 
                     act("Bash", line, Some(command), seen, &command.unclear)
                 })
                 .collect();
-            found::resolve(&mut acts, facts);
-            not_there(&mut acts);
+            for mention in plan.mentions() {
+                if let Some(act) = acts.get_mut(mention.command) {
+                    act.mentions.push(&mention.path);
+                }
+            }
             acts
         }
         Reading::Tool { effects, unclear } => {
@@ -114,48 +130,6 @@ pub(crate) fn acts<'a>(call: &'a ToolCall, plan: &'a Plan, facts: &'a Facts) -> 
     }
 }
 
-/// What may bring files into the project that were not there before.
-const MAKERS: &[Class] = &[
-    Class::ContainedCode,
-    Class::PackageCode,
-    Class::GitLocal,
-    Class::GitDiscard,
-    Class::GitCommit,
-    Class::GitFetch,
-    Class::UnknownProgram,
-];
-
-/// A file that is not there is the project's own only if the line makes it first: otherwise nobody knows what will
-/// lie there when it runs.
-fn not_there(acts: &mut [Act<'_>]) {
-    let makers = Classes::of(MAKERS);
-    let mut made = false;
-    let mut written: BTreeSet<&Path> = BTreeSet::new();
-    for act in acts {
-        let project = act
-            .seen
-            .iter()
-            .any(|seen| matches!(seen.effect, Effect::Runs { code: CodeSource::Project { .. } }));
-        if !made && !project {
-            for seen in &mut act.seen {
-                let missing = matches!(seen.effect, Effect::Runs { code: CodeSource::File { .. } })
-                    && seen.path.is_some_and(|path| path.kind == PathKind::Missing);
-                let real = seen.path.and_then(|path| path.real);
-                let ours = real.is_some_and(|real| real.as_path().ancestors().any(|at| written.contains(at)));
-                if missing && !ours {
-                    seen.classes = seen.classes.without(Class::ContainedCode);
-                }
-            }
-            act.classes = act.seen.iter().fold(Classes::EMPTY, |all, seen| all | seen.classes);
-        }
-        let changed = act.seen.iter().filter(|seen| matches!(seen.effect, Effect::Write { .. }));
-        written.extend(
-            changed.filter_map(|seen| seen.path.and_then(|path| path.real)).map(|real| real.as_path()),
-        );
-        made |= act.classes.meets(makers);
-    }
-}
-
 fn act<'a>(
     tool: &'a str,
     line: &'a str,
@@ -164,7 +138,7 @@ fn act<'a>(
     unclear: &'a [String],
 ) -> Act<'a> {
     let classes = seen.iter().fold(Classes::EMPTY, |all, seen| all | seen.classes);
-    Act { tool, line, command, seen, classes, unclear }
+    Act { tool, line, command, seen, classes, mentions: Vec::new(), unclear }
 }
 
 fn see_all<'a>(effects: &'a [Effect], facts: &'a Facts, manner: Manner) -> Vec<Seen<'a>> {
@@ -173,7 +147,7 @@ fn see_all<'a>(effects: &'a [Effect], facts: &'a Facts, manner: Manner) -> Vec<S
 
 /// Programs that show names, sizes and times, never what is in a file.
 const LISTERS: &[&str] =
-    &["ls", "dir", "vdir", "exa", "eza", "lsd", "stat", "du", "readlink", "realpath", "test", "["];
+    &["ls", "dir", "vdir", "exa", "eza", "lsd", "stat", "du", "df", "readlink", "realpath", "test", "["];
 
 fn manner(command: &Command) -> Manner {
     let mut words = command.words.iter();

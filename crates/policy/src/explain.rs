@@ -86,7 +86,7 @@ pub(crate) fn effect(effect: &Effect) -> String {
         Effect::Write { path: which } => format!("writes {}", path(which)),
         Effect::Delete { path: which, depth, force } => {
             let how = match (depth, force) {
-                (Depth::Recursive, Force::Forced) => "deletes without asking everything in",
+                (Depth::Recursive, Force::Forced) => "force-deletes everything in",
                 (Depth::Recursive, Force::Normal) => "deletes everything in",
                 (Depth::Single, _) => "deletes",
             };
@@ -140,7 +140,9 @@ fn code(code: &CodeSource) -> String {
     match code {
         CodeSource::Inline { language, .. } => format!("runs {language} code given on the command line"),
         CodeSource::File { path: which } => format!("runs {}", path(which)),
-        CodeSource::Project { tool } => format!("runs what the project defines for {tool}"),
+        CodeSource::Project { tool, at } => {
+            format!("runs what {} defines for {tool}", path(at))
+        }
         CodeSource::Package { name } => format!("runs the package {name} from a registry"),
         CodeSource::Piped { interpreter, origin } => format!("lets {interpreter} run {origin}"),
         CodeSource::Unknown { why } => format!("runs code that cannot be told ({why})"),

@@ -2,15 +2,19 @@
 //! is reading the project, as `grep -r` does; changing what a search outside found is changing the outside.
 
 use crate::act::Act;
+use crate::class::Classes;
 use crate::places::Where;
-use crate::seen::Seen;
+use crate::seen::{Seen, runs};
 use crate::sensitive::names_credential;
 use leashd_shell::{Part, Word};
 use leashd_types::{Effect, Facts};
 use std::collections::BTreeMap;
 
 /// Programs that print the names of files they find.
-const SEARCHERS: &[&str] = &["find", "fd", "fdfind", "git", "rg", "grep", "ls"];
+const SEARCHERS: &[&str] = &["find", "fd", "fdfind", "git", "rg", "grep", "ls", MAKER];
+
+/// It prints the name of what it has just made: nobody else has put anything there.
+const MAKER: &str = "mktemp";
 
 /// What is known of the files one program found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,8 +51,12 @@ pub(crate) fn resolve(acts: &mut [Act<'_>], facts: &Facts) {
             let known = if reads { inside && clean } else { search.names && (clean || !inside) };
             if known {
                 path.place = search.place;
+                if let Effect::Runs { code } = seen.effect {
+                    seen.classes = runs(code, Some(path), facts);
+                }
             }
         }
+        act.classes = act.seen.iter().fold(Classes::EMPTY, |all, seen| all | seen.classes);
     }
 }
 
@@ -101,6 +109,7 @@ fn prints_names(program: &str, act: &Act<'_>) -> bool {
     match program {
         "find" => !has(&["-printf", "-fprintf", "-exec", "-execdir", "-ok", "-okdir", "-ls"]),
         "fd" | "fdfind" => !has(&["-x", "-X", "--exec", "--exec-batch", "--format", "-l"]),
+        MAKER => true,
         "ls" => !short(&['l', 's', 'i']),
         "rg" | "grep" => {
             short(&['l', 'L']) || has(&["--files", "--files-with-matches", "--files-without-match"])
@@ -116,8 +125,11 @@ fn prints_names(program: &str, act: &Act<'_>) -> bool {
 
 /// True if the name found is a word of its own: with something before or behind it, it is another name.
 fn stands_alone(words: &[Word], why: &str) -> bool {
-    words
-        .iter()
-        .filter(|word| word.unknown_reason() == Some(why))
-        .all(|word| matches!(word.parts(), [Part::Unknown(_)]))
+    words.iter().filter(|word| word.unknown_reason() == Some(why)).all(|word| match word.parts() {
+        [Part::Unknown(_)] => true,
+        [Part::Unknown(why), Part::Text(inner)] if why.ends_with(MAKER) => {
+            inner.starts_with('/') && inner.split('/').all(|part| part != "..")
+        }
+        _ => false,
+    })
 }

@@ -11,14 +11,14 @@ use crate::opinion::Opinion;
 use crate::plan::{Plan, Reading};
 use crate::rules::Rules;
 use crate::sensitive::Nature;
-use crate::{boundary, lock, tools};
+use crate::{boundary, found, lock, missing, tools};
 use leashd_types::{
     Band, CommandReport, Decision, Effect, Facts, GitOperation, Mode, NearestAllow, Stage, ToolCall, Verdict,
 };
 
 /// Judges a call by its plan, the rules and the facts.
 pub fn judge(rules: &Rules, call: &ToolCall, plan: &Plan, facts: &Facts) -> Verdict {
-    let acts = acts(call, plan, facts);
+    let acts = settled(call, plan, facts);
     let line = Line::read(&acts);
     let mut reports = Vec::new();
     let mut overall: Option<Judged> = None;
@@ -28,7 +28,7 @@ pub fn judge(rules: &Rules, call: &ToolCall, plan: &Plan, facts: &Facts) -> Verd
             reports.push(CommandReport {
                 text: explain::command(command),
                 via: command.via.clone(),
-                effects: command.effects.clone(),
+                effects: act.shown_effects(&judged.opinion),
                 unclear: command.unclear.clone(),
                 decision: judged.opinion.decision,
                 rule: judged.opinion.rule.clone(),
@@ -55,6 +55,14 @@ pub fn judge(rules: &Rules, call: &ToolCall, plan: &Plan, facts: &Facts) -> Verd
         effects: acts.iter().flat_map(Act::effects).cloned().collect(),
         nearest_allow,
     }
+}
+
+/// Everything a call would do, each thing in the light of the others.
+pub(crate) fn settled<'a>(call: &'a ToolCall, plan: &'a Plan, facts: &'a Facts) -> Vec<Act<'a>> {
+    let mut acts = acts(call, plan, facts);
+    found::resolve(&mut acts, facts);
+    missing::settle(&mut acts);
+    acts
 }
 
 /// The opinion that holds for one act.

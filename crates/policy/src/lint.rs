@@ -13,9 +13,10 @@ mod tests;
 
 pub use coverage::{Given, UnknownProgram, known_programs, unknown_programs};
 
+use crate::load::LoadError;
 use crate::load::Source;
 use crate::rules::Layer;
-use crate::written::{ReadError, Written, WrittenRule};
+use crate::written::{Written, WrittenRule};
 use leashd_types::{Decision, RuleRef};
 use serde::Serialize;
 use std::fmt;
@@ -90,7 +91,7 @@ impl Report {
 ///
 /// # Errors
 /// When a file does not load.
-pub fn lint(sources: &[Source<'_>]) -> Result<Report, ReadError> {
+pub fn lint(sources: &[Source<'_>]) -> Result<Report, LoadError> {
     let files = sources.iter().map(Written::read).collect::<Result<Vec<_>, _>>()?;
     let mut report = Report::default();
     for layer in [Layer::Project, Layer::User, Layer::Builtin] {

@@ -6,7 +6,7 @@ use crate::class::Class;
 use crate::opinion::Opinion;
 use crate::seen::Seen;
 use crate::sensitive::Nature;
-use leashd_types::{Attendance, CodeSource, Effect, Facts, GitOperation, PathText, Strength};
+use leashd_types::{Attendance, CodeSource, Direction, Effect, Facts, GitOperation, PathText, Strength};
 
 /// Words that move history or publish it, whichever program they are given to.
 const VERBS: &[&str] = &[
@@ -24,6 +24,19 @@ const VERBS: &[&str] = &[
     "fast-import",
     "citool",
     "gui",
+];
+
+/// Libraries that do what git does.
+const LIBRARIES: &[&str] = &[
+    "pygit2",
+    "dulwich",
+    "GitPython",
+    "gitpython",
+    "simple-git",
+    "isomorphic-git",
+    "nodegit",
+    "rugged",
+    "go-git",
 ];
 
 /// Settings of git that neither run anything nor redirect a push.
@@ -60,6 +73,14 @@ fn effect(seen: &Seen<'_>, act: &Act<'_>, facts: &Facts) -> Option<Opinion> {
         Effect::Service { name, action } if *action != Strength::Query && !grants.push => {
             lands_on_host(name, act).then(|| locked("this lands changes on the code host"))
         }
+        Effect::Network { direction: Direction::Send, .. } if !grants.push && writes_contents(act) => {
+            Some(locked("this lands changes on the code host"))
+        }
+        Effect::Runs { code: CodeSource::Package { name } }
+            if LIBRARIES.contains(&name.as_str()) && says_verb(act) =>
+        {
+            Some(locked("this commits or pushes without git"))
+        }
         Effect::Runs { code: CodeSource::Inline { text, .. } } if speaks_git(text) => {
             Some(locked("this code speaks of git and of committing or pushing"))
         }
@@ -78,6 +99,29 @@ fn lands_on_host(service: &str, act: &Act<'_>) -> bool {
     host && (merges || api)
 }
 
+/// A request to the interface of a code host that makes commits, moves branches or merges.
+fn writes_contents(act: &Act<'_>) -> bool {
+    const HOSTS: &[&str] = &["api.github.com", "gitlab.", "/api/v4/", "api.bitbucket.org", "/api/v1/repos/"];
+    const LANDS: &[&str] = &[
+        "/contents",
+        "/git/",
+        "/merge",
+        "/graphql",
+        "/repository/files",
+        "/repository/commits",
+        "/repository/branches",
+        "/src",
+        "/branches",
+    ];
+    act.arguments().any(|word| {
+        HOSTS.iter().any(|host| word.contains(host)) && LANDS.iter().any(|path| word.contains(path))
+    })
+}
+
+fn says_verb(act: &Act<'_>) -> bool {
+    act.arguments().any(|word| VERBS.contains(&word))
+}
+
 fn only_harmless_settings(act: &Act<'_>) -> bool {
     let mut settings = act
         .arguments()
@@ -93,7 +137,7 @@ fn speaks_git(text: &str) -> bool {
         text.split(|c: char| !c.is_ascii_alphanumeric() && c != '-' && c != '_')
             .any(|word| wanted.contains(&word))
     };
-    has(&["git", "pygit2", "dulwich", "GitPython", "simple-git", "isomorphic-git", "hg"]) && has(VERBS)
+    (has(&["git", "hg"]) || has(LIBRARIES)) && has(VERBS)
 }
 
 /// The directory of the run, and the inside of `.git`.

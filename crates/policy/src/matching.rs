@@ -2,11 +2,13 @@
 //! rule that allows fits only if it names everything that is there.
 
 use crate::act::Act;
+use crate::names::{base_name, star_fits};
 use crate::pattern::{Found, Pattern};
-use crate::rules::{Rule, star_fits};
+use crate::places::Where;
+use crate::rules::Rule;
 use crate::seen::{Seen, host_of, is_loopback};
 use leashd_shell::Word;
-use leashd_types::{Decision, Host};
+use leashd_types::{Decision, Effect, Host};
 use std::cell::OnceCell;
 
 /// Whether a rule fits, and if not, what stood in the way.
@@ -53,16 +55,20 @@ fn fit_allow(rule: &Rule, act: &Act<'_>) -> Fit {
     if act.is_unclear() {
         return Fit::Unclear;
     }
-    match act.seen.iter().position(|seen| !covers(rule, act, seen)) {
+    match act.seen.iter().enumerate().position(|(at, seen)| !covers(rule, act, at, seen)) {
         Some(uncovered) => Fit::Uncovered(uncovered),
         None => Fit::Fits,
     }
 }
 
-fn covers(rule: &Rule, act: &Act<'_>, seen: &Seen<'_>) -> bool {
+fn covers(rule: &Rule, act: &Act<'_>, at: usize, seen: &Seen<'_>) -> bool {
     if rule.effects.is_empty() {
-        // Assignments before a command are not part of its words: a pattern that matched did not see them.
-        if act.is_shell() && matches!(seen.effect, leashd_types::Effect::Environment { .. }) {
+        // Redirections and assignments are not part of the words: a pattern that matched did not see them.
+        let unseen = act.command.is_some_and(|command| at < command.redirected);
+        let harmless =
+            matches!(seen.effect, Effect::Read { .. }) || seen.place() == Some(Where::HarmlessDevice);
+        let environment = act.is_shell() && matches!(seen.effect, Effect::Environment { .. });
+        if environment || rule.reads_commands() && unseen && !harmless {
             return false;
         }
     } else if !rule.effects.meets(seen.classes) {
@@ -203,10 +209,6 @@ pub(crate) fn names(pattern: &[String], words: &[Word]) -> bool {
 /// `install|ci|test`: one of them, each with `*` for any run of characters.
 fn one_fits(alternatives: &str, text: &str) -> bool {
     alternatives.split('|').any(|one| star_fits(one, text))
-}
-
-pub(crate) fn base_name(program: &str) -> &str {
-    program.rsplit('/').next().unwrap_or(program)
 }
 
 /// Options before the subcommand whose value is a word of its own.

@@ -13,7 +13,7 @@ pub(crate) fn mark(analysis: &mut Analysis, cwd: &str, facts: &Facts) {
     roots.extend(facts.approved.iter().filter_map(|root| root.as_path().to_str()).map(str::to_owned));
     for command in &mut analysis.commands {
         let name = command.words.first().and_then(Word::text).unwrap_or_default();
-        if crate::matching::base_name(name) == "mv" {
+        if crate::names::base_name(name) == "mv" {
             let lost = lost(command, &roots);
             command.effects.extend(lost);
         }

@@ -2,8 +2,8 @@
 //! needs, or outside. Works on facts; a path nobody resolved counts as outside.
 
 use crate::rules::Places;
-use leashd_types::{Facts, PathFact, PathKind, PathText, Recovery, ResolvedPath};
-use std::path::Path;
+use leashd_types::{Facts, Matches, PathFact, PathKind, PathText, Recovery, ResolvedPath, glob_may_match};
+use std::path::{Path, PathBuf};
 
 /// System locations a tool may read in the course of ordinary work. Trees: the path and everything below.
 const READABLE: &[&str] = &[
@@ -100,6 +100,8 @@ pub(crate) struct Located<'a> {
     pub(crate) asked: &'a str,
     /// The glob after that directory.
     pub(crate) pattern: Option<&'a str>,
+    /// What the pattern matches, where that was found out.
+    pub(crate) matches: Option<&'a [PathBuf]>,
     pub(crate) real: Option<&'a ResolvedPath>,
     pub(crate) kind: PathKind,
     pub(crate) recovery: Recovery,
@@ -165,6 +167,7 @@ pub(crate) fn locate<'a>(path: &'a PathText, facts: &'a Facts) -> Located<'a> {
             return Located {
                 asked: why,
                 pattern: None,
+                matches: None,
                 real: None,
                 kind: PathKind::Other,
                 recovery: Recovery::Unknown,
@@ -172,17 +175,29 @@ pub(crate) fn locate<'a>(path: &'a PathText, facts: &'a Facts) -> Located<'a> {
             };
         }
     };
+    let matches = match pattern.and_then(|_| facts.globs.get(path)) {
+        Some(Matches::These(found)) => Some(found.as_slice()),
+        Some(Matches::Unknown(_)) | None => None,
+    };
     match facts.paths.get(asked) {
         Some(PathFact::Resolved { real, kind, recovery }) => {
             let place = place_of(real, *kind, facts);
             // What a glob names is not what its directory is.
             let recovery = if pattern.is_some() { Recovery::Unknown } else { *recovery };
-            Located { asked, pattern, real: Some(real), kind: *kind, recovery, place }
+            Located { asked, pattern, matches, real: Some(real), kind: *kind, recovery, place }
         }
         Some(PathFact::Unresolvable(_)) | None => {
             let place =
                 if is_harmless_device(Path::new(asked)) { Where::HarmlessDevice } else { Where::Unresolved };
-            Located { asked, pattern, real: None, kind: PathKind::Other, recovery: Recovery::Unknown, place }
+            Located {
+                asked,
+                pattern,
+                matches,
+                real: None,
+                kind: PathKind::Other,
+                recovery: Recovery::Unknown,
+                place,
+            }
         }
     }
 }
@@ -198,12 +213,8 @@ fn place_of(real: &ResolvedPath, kind: PathKind, facts: &Facts) -> Where {
     if facts.approved.iter().any(|root| real.is_inside(root)) {
         return Where::Inside;
     }
-    // The directory itself is not a scratch file: removing it removes everybody's.
-    if facts.temporary.iter().any(|root| real.is_inside(root) && real != root) {
+    if facts.temporary.iter().any(|root| real.is_inside(root)) {
         return Where::Temporary;
-    }
-    if facts.temporary.contains(real) {
-        return Where::System;
     }
     // The public half of a key pair is made to be shown.
     let public = path.extension().is_some_and(|ending| ending == "pub")
@@ -226,97 +237,10 @@ fn first_component(pattern: &str) -> &str {
     pattern.split('/').next().unwrap_or(pattern)
 }
 
-/// Whether a shell glob could match a name. Says yes when it is not sure: bracket expressions are read loosely,
-/// and hidden files count as matched.
-pub(crate) fn glob_may_match(pattern: &str, name: &str) -> bool {
-    let pattern: Vec<char> = pattern.chars().collect();
-    let name: Vec<char> = name.chars().collect();
-    may_match(&pattern, &name)
-}
-
-fn may_match(mut pattern: &[char], mut name: &[char]) -> bool {
-    let mut retry: Option<(&[char], &[char])> = None;
-    loop {
-        let step = match (pattern, name) {
-            ([], []) => return true,
-            (['*', rest @ ..], _) => {
-                retry = Some((rest, name));
-                Some((rest, name))
-            }
-            (['?', rest @ ..], [_, name_rest @ ..]) => Some((rest, name_rest)),
-            // Any bracket expression matches any one character; an unclosed one matches the rest.
-            (['[', rest @ ..], [_, name_rest @ ..]) => match rest.iter().skip(1).position(|c| *c == ']') {
-                Some(end) => rest.get(end + 2..).map(|after| (after, name_rest)),
-                None => return true,
-            },
-            (['\\', wanted, rest @ ..], [found, name_rest @ ..]) if wanted.eq_ignore_ascii_case(found) => {
-                Some((rest, name_rest))
-            }
-            // Braces and extended globs are read as "anything".
-            (['{' | '(' | '@' | '+' | '!', ..], _) => return true,
-            ([wanted, rest @ ..], [found, name_rest @ ..]) if wanted.eq_ignore_ascii_case(found) => {
-                Some((rest, name_rest))
-            }
-            _ => None,
-        };
-        match (step, retry) {
-            (Some((next_pattern, next_name)), _) => {
-                pattern = next_pattern;
-                name = next_name;
-            }
-            (None, Some((after_star, [_, from @ ..]))) => {
-                retry = Some((after_star, from));
-                pattern = after_star;
-                name = from;
-            }
-            (None, _) => return false,
-        }
-    }
-}
-
-/// True if a glob matches everything of a directory (`*`, `.*`, `.[!.]*`, `**`).
-pub(crate) fn matches_everything(pattern: &str) -> bool {
-    let wild = |part: &str| {
-        part.contains('*')
-            && part.chars().all(|c| matches!(c, '*' | '?' | '.' | '[' | ']' | '!' | '^' | '{' | '}' | ','))
-    };
-    let mut parts = pattern.split('/').filter(|part| !part.is_empty()).peekable();
-    parts.peek().is_some() && parts.all(wild)
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{glob_may_match, matches_everything, under_any};
+    use super::under_any;
     use std::path::Path;
-
-    #[test]
-    fn globs_are_read_like_the_shell_does_or_more_widely() {
-        let yes = [
-            (".en?", ".env"),
-            ("*", "a"),
-            (".ssh*", ".ssh"),
-            ("id_[rd]sa", "id_rsa"),
-            ("{a,b}", "b"),
-            ("*.pem", "x.pem"),
-        ];
-        let no = [("*.rs", ".env"), (".en", ".env"), ("?", "ab"), ("src*", "lib")];
-        for (pattern, name) in yes {
-            assert!(glob_may_match(pattern, name), "{pattern} should match {name}");
-        }
-        for (pattern, name) in no {
-            assert!(!glob_may_match(pattern, name), "{pattern} should not match {name}");
-        }
-    }
-
-    #[test]
-    fn everything_is_everything() {
-        for pattern in ["*", ".*", ".[!.]*", "**", "*/"] {
-            assert!(matches_everything(pattern), "{pattern}");
-        }
-        for pattern in ["*.o", "a*", "", "src/*", "**/*.py", "*/x"] {
-            assert!(!matches_everything(pattern), "{pattern}");
-        }
-    }
 
     #[test]
     fn trees_end_at_component_borders() {

@@ -1,27 +1,20 @@
 //! Reads a call: what it would do and what has to be known to judge it. Pure; the answers come back as facts.
 
+use crate::mention::{Mention, mentions};
 use crate::moved;
 use crate::places::question;
 use crate::seen::path_of;
-use crate::tools;
-use leashd_shell::{Analysis, Env, analyze};
-use leashd_types::{Effect, Facts, Questions, ToolCall};
+use crate::tools::{self, PathArgument};
+use leashd_shell::{Analysis, Env, Word, analyze};
+use leashd_types::{Effect, Facts, PathText, Questions, ToolCall};
 
 /// A call, read: what it would do and what has to be known to judge it.
 #[derive(Clone, Debug)]
 pub struct Plan {
     questions: Questions,
     paths: Vec<PathArgument>,
+    mentions: Vec<Mention>,
     reading: Reading,
-}
-
-/// A path argument of a file tool. The gate sends the canonical path back to the agent in its place.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PathArgument {
-    /// Key in the tool's input (`file_path`).
-    pub key: String,
-    /// The absolute path as asked in `Questions::paths`.
-    pub path: String,
 }
 
 /// What a call says it would do.
@@ -55,12 +48,16 @@ impl Plan {
         &self.reading
     }
 
+    pub(crate) fn mentions(&self) -> &[Mention] {
+        &self.mentions
+    }
+
     /// A plan for a line that was read elsewhere: tests build analyses by hand.
     #[cfg(test)]
     pub(crate) fn of_analysis(analysis: Analysis) -> Self {
         let mut questions = Questions::default();
         ask_for(&mut questions, analysis.commands.iter().flat_map(|command| &command.effects));
-        Self { questions, paths: Vec::new(), reading: Reading::Shell(analysis) }
+        Self { questions, paths: Vec::new(), mentions: Vec::new(), reading: Reading::Shell(analysis) }
     }
 }
 
@@ -74,6 +71,7 @@ pub fn plan(call: &ToolCall, facts: &Facts) -> Plan {
             return Plan {
                 questions,
                 paths: Vec::new(),
+                mentions: Vec::new(),
                 reading: Reading::Tool { effects: Vec::new(), unclear },
             };
         };
@@ -84,23 +82,47 @@ pub fn plan(call: &ToolCall, facts: &Facts) -> Plan {
         ask_for(&mut questions, analysis.commands.iter().flat_map(|command| &command.effects));
         questions.files.extend(analysis.scripts.iter().cloned());
         questions.paths.extend(analysis.scripts.iter().cloned());
-        return Plan { questions, paths: Vec::new(), reading: Reading::Shell(analysis) };
+        let mentions = mentions(&analysis, &cwd, facts);
+        mentions.iter().for_each(|mention| ask_about(&mut questions, &mention.path));
+        if matches_hidden(&analysis) {
+            // What is there does not say what the pattern will match: its name has to decide.
+            questions.globs.clear();
+        }
+        return Plan { questions, paths: Vec::new(), mentions, reading: Reading::Shell(analysis) };
     }
     let described = tools::describe(call, facts);
     ask_for(&mut questions, described.effects.iter());
     questions.paths.extend(described.paths.iter().map(|argument| argument.path.clone()));
     let reading = Reading::Tool { effects: described.effects, unclear: described.unclear };
-    Plan { questions, paths: described.paths, reading }
+    Plan { questions, paths: described.paths, mentions: Vec::new(), reading }
 }
 
 fn ask_for<'a>(questions: &mut Questions, effects: impl Iterator<Item = &'a Effect>) {
     for effect in effects {
-        let Some(asked) = path_of(effect).and_then(question) else { continue };
-        if matches!(effect, Effect::Delete { .. }) {
+        let Some(path) = path_of(effect) else { continue };
+        if let (Effect::Delete { .. }, Some(asked)) = (effect, question(path)) {
             questions.recoveries.insert(asked.to_owned());
         }
-        if !questions.paths.contains(asked) {
-            questions.paths.insert(asked.to_owned());
-        }
+        ask_about(questions, path);
     }
+}
+
+fn ask_about(questions: &mut Questions, path: &PathText) {
+    let Some(asked) = question(path) else { return };
+    if !questions.paths.contains(asked) {
+        questions.paths.insert(asked.to_owned());
+    }
+    if matches!(path, PathText::Glob { .. }) && !questions.globs.contains(path) {
+        questions.globs.insert(path.clone());
+    }
+}
+
+/// True if the line changes what patterns match (`shopt -s dotglob`).
+fn matches_hidden(analysis: &Analysis) -> bool {
+    analysis.commands.iter().any(|command| {
+        let name = command.words.first().and_then(Word::text).unwrap_or_default();
+        let sets = command.assignments.iter().any(|(name, _)| name == "GLOBIGNORE");
+        sets || matches!(name, "shopt" | "setopt" | "set" | "emulate")
+            && command.words.iter().any(|word| word.prefix().to_ascii_lowercase().contains("glob"))
+    })
 }

@@ -2,7 +2,7 @@
 //! command stands in `matching`, how rules decide together in `judge`.
 
 use crate::class::Classes;
-use crate::load::Loaded;
+use crate::names::star_fits;
 use crate::pattern::Pattern;
 use leashd_types::{Band, Decision, RuleRef};
 
@@ -35,11 +35,20 @@ pub(crate) struct Rule {
     pub(crate) misses: Vec<Example>,
 }
 
+/// Where something stands in a text.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Spot {
+    pub(crate) line: u32,
+    pub(crate) column: u32,
+    /// Characters to underline; at least one is.
+    pub(crate) length: u32,
+}
+
 /// An example of a rule and where it stands.
 #[derive(Clone, Debug)]
 pub(crate) struct Example {
     pub(crate) text: String,
-    pub(crate) spot: crate::load::Spot,
+    pub(crate) spot: Spot,
 }
 
 impl Rule {
@@ -81,37 +90,6 @@ impl ToolPattern {
     }
 }
 
-/// Matches `text` against `pattern`, where `*` stands for any run of characters. Linear in practice: it backtracks
-/// only to the last star.
-pub(crate) fn star_fits(pattern: &str, text: &str) -> bool {
-    if !pattern.contains('*') {
-        return pattern == text;
-    }
-    let (mut pattern, mut text) = (pattern.as_bytes(), text.as_bytes());
-    let mut retry: Option<(&[u8], &[u8])> = None;
-    loop {
-        match (pattern.split_first(), text.split_first()) {
-            (Some((b'*', rest)), _) => {
-                retry = Some((rest, text));
-                pattern = rest;
-            }
-            (Some((wanted, pattern_rest)), Some((found, text_rest))) if wanted == found => {
-                pattern = pattern_rest;
-                text = text_rest;
-            }
-            (None, None) => return true,
-            _ => match retry {
-                Some((after_star, [_, from @ ..])) => {
-                    retry = Some((after_star, from));
-                    pattern = after_star;
-                    text = from;
-                }
-                _ => return false,
-            },
-        }
-    }
-}
-
 /// Where a path lies, as a rule says it. A set.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Places(u8);
@@ -147,6 +125,14 @@ impl Places {
 #[derive(Debug, Default)]
 pub(crate) struct LayerRules {
     pub(crate) rules: Vec<Rule>,
+}
+
+/// One file, read.
+#[derive(Debug)]
+pub(crate) struct Loaded {
+    pub(crate) rules: Vec<Rule>,
+    pub(crate) default_action: Option<Decision>,
+    pub(crate) approval_timeout_seconds: Option<u32>,
 }
 
 /// Rules of all layers, loaded and checked.

@@ -36,7 +36,9 @@ pub(crate) fn path_of(effect: &Effect) -> Option<&PathText> {
         | Effect::Write { path }
         | Effect::Delete { path, .. }
         | Effect::Permissions { path, .. }
-        | Effect::Runs { code: CodeSource::File { path } } => Some(path),
+        | Effect::Runs { code: CodeSource::File { path } | CodeSource::Project { at: path, .. } } => {
+            Some(path)
+        }
         Effect::Runs { .. }
         | Effect::Network { .. }
         | Effect::Privilege { .. }
@@ -62,17 +64,18 @@ pub(crate) fn host_of(effect: &Effect) -> Option<&Host> {
 pub(crate) fn see<'a>(effect: &'a Effect, facts: &'a Facts, manner: Manner) -> Seen<'a> {
     let mut path = path_of(effect).map(|path| locate(path, facts));
     if let (Effect::Read { .. }, Reads::Names, Some(path)) = (effect, manner.reads, path.as_mut())
-        && (matches!(path_of(effect), Some(PathText::Unknown(_))) || path.kind == PathKind::Device)
+        && (matches!(path_of(effect), Some(PathText::Unknown(_)))
+            || path.kind == PathKind::Device
+            || path.asked.starts_with("/dev/"))
     {
         // The names of files nobody named before, or of devices, tell nothing.
         path.place = Where::HarmlessDevice;
     }
-    if let (Effect::Write { .. }, Some(path)) = (effect, path.as_mut())
-        && path.pattern.is_none()
+    if let (Effect::Delete { .. } | Effect::Permissions { .. }, Some(path)) = (effect, path.as_mut())
         && path.real.is_some_and(|real| facts.temporary.contains(real))
     {
-        // Something new in a directory made for it; taking the directory away is another matter.
-        path.place = Where::Temporary;
+        // The directory itself is not a scratch file: removing it removes everybody's.
+        path.place = Where::System;
     }
     let nature = match (effect, path.as_ref()) {
         (Effect::Read { .. }, Some(_)) if manner.reads == Reads::Names => Nature::Ordinary,
@@ -208,7 +211,7 @@ fn is_loopback_address(name: &str) -> bool {
     name.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
-fn runs(code: &CodeSource, path: Option<&Located<'_>>, facts: &Facts) -> Classes {
+pub(crate) fn runs(code: &CodeSource, path: Option<&Located<'_>>, facts: &Facts) -> Classes {
     let classes = Classes::of(&[Class::Runs]);
     let contained = facts.containment == Containment::Proven;
     let (class, own) = match code {
@@ -226,7 +229,11 @@ fn runs(code: &CodeSource, path: Option<&Located<'_>>, facts: &Facts) -> Classes
                 path.is_some_and(|path| path.kind == PathKind::Directory && path.place == Where::Inside);
             (if project { Class::ProjectCode } else { Class::FileCode }, own)
         }
-        CodeSource::Project { .. } => (Class::ProjectCode, true),
+        // A project elsewhere is code of others like any file there.
+        CodeSource::Project { .. } => match path.map(|path| path.place) {
+            Some(Where::Inside) => (Class::ProjectCode, true),
+            _ => (Class::FileCode, false),
+        },
         CodeSource::Package { .. } => (Class::PackageCode, false),
         CodeSource::Piped { .. } => (Class::PipedCode, false),
         CodeSource::Unknown { .. } => (Class::UnknownCode, false),

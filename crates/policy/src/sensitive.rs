@@ -1,9 +1,9 @@
 //! Paths that are not ordinary files: credentials, what runs by itself later, and leashd's own. Decided by where a
 //! path is and what it is called, on the real path as well as on the one asked for.
 
-use crate::places::{Located, glob_may_match, matches_everything};
-use leashd_types::Facts;
-use std::path::{Component, Path};
+use crate::places::Located;
+use leashd_types::{Facts, glob_may_match, matches_everything};
+use std::path::{Component, Path, PathBuf};
 
 /// Names that hold a secret wherever they lie.
 const SECRET_NAMES: &[&str] = &[
@@ -185,8 +185,27 @@ pub(crate) enum Nature {
     Automation,
 }
 
-/// Says what a located path is. The stricter of the path as asked and as it really is.
+/// Says what a located path is. The stricter of the path as asked and as it really is; for a pattern also of what it
+/// matches.
 pub(crate) fn nature(path: &Located<'_>, facts: &Facts) -> Nature {
+    let by_name = nature_by_name(path, facts);
+    let Some(matches) = path.matches else { return by_name };
+    let found = strictest(matches.iter().map(PathBuf::as_path), facts);
+    let names_secrets = matches!(by_name, Nature::Credential | Nature::PerhapsCredential);
+    let decided = names_secrets && !is_in_secret_place(path, facts);
+    if found == Nature::Credential || by_name == Nature::Ordinary || decided { found } else { by_name }
+}
+
+/// A pattern that takes in names of secrets takes in others as well, and what is there decides; one that names the
+/// ending of key files, or lies where everything is secret, is meant to reach them.
+fn is_in_secret_place(path: &Located<'_>, facts: &Facts) -> bool {
+    let ending = path.pattern.unwrap_or_default().to_ascii_lowercase();
+    let directory = path.real.map_or(path.asked, |real| real.as_path().to_str().unwrap_or(path.asked));
+    SECRET_ENDINGS.iter().any(|known| ending.ends_with(known))
+        || of_text(directory, facts) == Nature::Credential
+}
+
+fn nature_by_name(path: &Located<'_>, facts: &Facts) -> Nature {
     let real = path.real.map_or(Nature::Ordinary, |real| named(real.as_path(), path.pattern, facts));
     if real != Nature::Ordinary {
         return real;
@@ -196,6 +215,19 @@ pub(crate) fn nature(path: &Located<'_>, facts: &Facts) -> Nature {
         return Nature::Ordinary;
     }
     named(asked, path.pattern, facts)
+}
+
+/// A secret among them before anything else.
+fn strictest<'a>(paths: impl Iterator<Item = &'a Path>, facts: &Facts) -> Nature {
+    let mut found = Nature::Ordinary;
+    for path in paths {
+        match path.to_str().map_or(Nature::Ordinary, |text| of_text(text, facts)) {
+            Nature::Credential => return Nature::Credential,
+            nature if found == Nature::Ordinary => found = nature,
+            _ => {}
+        }
+    }
+    found
 }
 
 fn named(path: &Path, pattern: Option<&str>, facts: &Facts) -> Nature {
@@ -208,7 +240,7 @@ fn named(path: &Path, pattern: Option<&str>, facts: &Facts) -> Nature {
     if natures[0] == Nature::Ordinary { natures[1] } else { natures[0] }
 }
 
-fn of_text(text: &str, facts: &Facts) -> Nature {
+pub(crate) fn of_text(text: &str, facts: &Facts) -> Nature {
     let name = text.rsplit('/').next().unwrap_or(text);
     let home = facts.home.as_path().to_str().unwrap_or("/nonexistent");
     let in_home = below(text, home).or_else(|| other_home(text));
@@ -237,7 +269,10 @@ fn is_credential(text: &str, name: &str, in_home: Option<&str>) -> bool {
     }
     // Certificates of authorities lie there by the hundred and are public.
     let public = PUBLIC_CERTIFICATES.iter().any(|known| below(text, known).is_some());
-    if !public && SECRET_ENDINGS.iter().any(|ending| lower.ends_with(ending) && lower.len() > ending.len()) {
+    if !public
+        && !is_certificate(&lower)
+        && SECRET_ENDINGS.iter().any(|ending| lower.ends_with(ending) && lower.len() > ending.len())
+    {
         return true;
     }
     if in_home.is_some_and(|inner| SECRETS_OF_HOME.iter().any(|known| below_name(inner, known))) {
@@ -252,6 +287,26 @@ fn is_credential(text: &str, name: &str, in_home: Option<&str>) -> bool {
     in_secret_directory()
         || SECRETS_OF_SYSTEM.iter().any(|known| below(text, known).is_some())
         || is_process_secret(text)
+}
+
+/// `cert.pem`, `fullchain.pem`, `ca-bundle.pem`: certificates are made to be shown, unless the key is in the same file.
+fn is_certificate(name: &str) -> bool {
+    const PUBLIC: &[&str] = &[
+        "cert",
+        "certs",
+        "certificate",
+        "ca",
+        "cacert",
+        "cacerts",
+        "chain",
+        "fullchain",
+        "bundle",
+        "pub",
+        "public",
+    ];
+    let Some(stem) = name.strip_suffix(".pem") else { return false };
+    let mut parts = stem.split(|c: char| !c.is_ascii_alphabetic());
+    !stem.contains("key") && !stem.contains("priv") && parts.any(|part| PUBLIC.contains(&part))
 }
 
 /// Environment and memory of processes.
@@ -356,7 +411,7 @@ fn is_automation(parts: &[&str]) -> bool {
 }
 
 /// What a glob could reach: the names above, held against its components.
-fn of_glob(directory: &str, pattern: &str, facts: &Facts) -> Nature {
+pub(crate) fn of_glob(directory: &str, pattern: &str, facts: &Facts) -> Nature {
     let mut parts: Vec<&str> = pattern.split('/').filter(|part| !part.is_empty()).collect();
     // `**/x` is `x` at any depth.
     while parts.first() == Some(&"**") {
@@ -396,6 +451,24 @@ pub(crate) fn could_name_credential(pieces: &str, facts: &Facts) -> bool {
     // Nothing known but the directory could be any file of it: only what every file there is counts.
     let sample = pieces.replace('*', "x");
     of_text(&sample, facts) == Nature::Credential || of_glob(directory, pattern, facts) == Nature::Credential
+}
+
+/// Whether a word is worth a closer look: cheap, and says yes to every path that could be a secret by name.
+pub(crate) fn looks_secret(word: &str) -> bool {
+    if !word.contains(['.', '/', '_']) {
+        return false;
+    }
+    if word.contains("/.") || word.starts_with('.') && !word.starts_with("./") && !word.starts_with("../") {
+        return true;
+    }
+    if ["/etc/", "/run/", "/proc/", "Library/"].iter().any(|start| word.contains(start)) {
+        return true;
+    }
+    let name = word.rsplit('/').next().unwrap_or(word).to_ascii_lowercase();
+    // A lone word of letters (`credentials`) is as likely a topic or a branch.
+    let lone = word.contains('/') || name.contains('.') || name.contains("id_") || name == "authorized_keys";
+    lone && (SECRET_NAMES.contains(&name.as_str())
+        || SECRET_ENDINGS.iter().any(|ending| name.ends_with(ending)))
 }
 
 /// A word, pattern or not, that names a credential wherever it is used.

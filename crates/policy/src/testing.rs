@@ -52,6 +52,7 @@ pub(crate) fn facts() -> Facts {
         git_grants: GitGrants::default(),
         paths,
         files: BTreeMap::new(),
+        globs: BTreeMap::new(),
     }
 }
 

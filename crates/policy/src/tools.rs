@@ -1,8 +1,16 @@
 //! The agent's tools other than the shell: which arguments are paths and hosts, and what the tool does with them.
 
-use crate::plan::PathArgument;
 use leashd_types::{Direction, Effect, Facts, Host, PathText, ToolCall};
 use std::path::Path;
+
+/// A path argument of a file tool. The gate sends the canonical path back to the agent in its place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PathArgument {
+    /// Key in the tool's input (`file_path`).
+    pub key: String,
+    /// The absolute path as asked in `Questions::paths`.
+    pub path: String,
+}
 
 /// What a tool does with a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

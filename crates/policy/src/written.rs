@@ -1,26 +1,15 @@
 //! A policy file as it is written: the words each rule uses and where it stands. For showing, linting and comparing
 //! files. Knows no meaning; what a rule fits is decided elsewhere, on rules as loaded.
 
-use crate::load::{LoadError, MAX_BYTES, Source};
-use crate::rules::{Layer, Rules, star_fits};
+use crate::load::{LoadError, RawRule, RawSettings, Source, Texts, action, as_written};
+use crate::names::star_fits;
+use crate::rules::Layer;
 use leashd_types::{Decision, RuleRef};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_saphyr::Spanned;
 
-/// YAML nodes and bytes of one file: what the loader itself takes.
-const MAX_NODES: usize = 4_000_000;
 /// Characters of a list in a summary.
 const SUMMARY_CHARS: usize = 100;
-
-/// Why a file could not be read.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum ReadError {
-    #[error(transparent)]
-    Load(#[from] LoadError),
-    #[error("{file} loads, but cannot be shown as written: {why}")]
-    Shape { file: String, why: String },
-}
 
 /// One file.
 #[derive(Clone, Debug)]
@@ -74,30 +63,11 @@ impl Written {
     /// Reads a file that has to load.
     ///
     /// # Errors
-    /// What the loader finds, or what keeps the file from being read a second time.
-    pub fn read(source: &Source<'_>) -> Result<Self, ReadError> {
-        Rules::load(std::slice::from_ref(source))?;
-        let options = serde_saphyr::options! {
-            with_snippet: false,
-            budget: serde_saphyr::budget! {
-                max_nodes: MAX_NODES,
-                max_events: MAX_NODES,
-                max_total_scalar_bytes: MAX_BYTES,
-            },
-        };
-        let shape = |why: String| ReadError::Shape { file: source.name.to_owned(), why };
-        let file: FileText = serde_saphyr::from_str_with_options(source.text, options)
-            .map_err(|error| shape(error.to_string()))?;
-        let rules = file
-            .rules
-            .unwrap_or_default()
-            .into_iter()
-            .map(|rule| {
-                let line = line_of(&rule);
-                rule_of(rule.value, source.name, line)
-            })
-            .collect::<Result<_, _>>()
-            .map_err(shape)?;
+    /// What the loader finds.
+    pub fn read(source: &Source<'_>) -> Result<Self, LoadError> {
+        let file = as_written(source)?;
+        let rules =
+            file.rules.unwrap_or_default().into_iter().map(|rule| rule_of(rule, source.name)).collect();
         let settings = file.settings.map(|settings| settings_of(settings, source.name)).unwrap_or_default();
         Ok(Self { layer: source.layer, source: source.name.to_owned(), rules, settings })
     }
@@ -148,69 +118,22 @@ fn shortened(text: &str) -> String {
     }
 }
 
-#[derive(Deserialize)]
-struct FileText {
-    rules: Option<Vec<Spanned<RuleText>>>,
-    settings: Option<SettingsText>,
-}
-
-#[derive(Deserialize)]
-struct RuleText {
-    name: String,
-    action: String,
-    tool: Option<Texts>,
-    tools: Option<Texts>,
-    commands: Option<Texts>,
-    flags: Option<Texts>,
-    command_patterns: Option<Texts>,
-    path_patterns: Option<Texts>,
-    effects: Option<Texts>,
-    #[serde(rename = "where")]
-    places: Option<Texts>,
-    hosts: Option<Texts>,
-    reason: Option<String>,
-    description: Option<String>,
-    matches: Option<Texts>,
-    misses: Option<Texts>,
-}
-
-#[derive(Deserialize)]
-struct SettingsText {
-    default_action: Option<Spanned<String>>,
-    approval_timeout_seconds: Option<Spanned<u32>>,
-}
-
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Texts {
-    One(String),
-    Many(Vec<String>),
-}
-
 fn texts(given: Option<Texts>) -> Vec<String> {
-    match given {
-        None => Vec::new(),
-        Some(Texts::One(text)) => vec![text],
-        Some(Texts::Many(texts)) => texts,
-    }
+    given.map(|texts| texts.0.into_iter().map(|text| text.value).collect()).unwrap_or_default()
 }
 
 fn line_of<T>(value: &Spanned<T>) -> u32 {
     u32::try_from(value.referenced.line()).unwrap_or(u32::MAX)
 }
 
-fn rule_of(rule: RuleText, source: &str, line: u32) -> Result<WrittenRule, String> {
-    let action = match rule.action.as_str() {
-        "allow" => Decision::Allow,
-        "require_approval" => Decision::Ask,
-        "deny" => Decision::Deny,
-        other => return Err(format!("`{other}` is not an action")),
-    };
+fn rule_of(raw: Spanned<RawRule>, source: &str) -> WrittenRule {
+    let line = line_of(&raw);
+    let rule = raw.value;
     let mut tools = texts(rule.tool);
     tools.extend(texts(rule.tools));
-    Ok(WrittenRule {
+    WrittenRule {
         rule: RuleRef { name: rule.name, source: source.to_owned(), line },
-        action,
+        action: action(&rule.action.value),
         tools,
         commands: texts(rule.commands),
         flags: texts(rule.flags),
@@ -222,10 +145,10 @@ fn rule_of(rule: RuleText, source: &str, line: u32) -> Result<WrittenRule, Strin
         reason: rule.reason.or(rule.description),
         matches: texts(rule.matches),
         misses: texts(rule.misses),
-    })
+    }
 }
 
-fn settings_of(settings: SettingsText, source: &str) -> Vec<WrittenSetting> {
+fn settings_of(settings: RawSettings, source: &str) -> Vec<WrittenSetting> {
     let one = |name, value, line| WrittenSetting { name, value, source: source.to_owned(), line };
     let default = settings.default_action.map(|text| {
         let line = line_of(&text);

@@ -57,8 +57,27 @@ pub struct Command {
     pub span: (usize, usize),
     /// Everything it does, redirections and assignments included; nested commands have their own entry.
     pub effects: Vec<Effect>,
+    /// How many of the effects, from the first, come from redirections and assignments: the words do not show them.
+    pub redirected: usize,
     /// What cannot be told about it. Not empty: at least ask.
     pub unclear: Vec<String>,
+    pub runs_in: RunsIn,
+}
+
+/// The directory a command runs in.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum RunsIn {
+    /// Where the line starts.
+    #[default]
+    Start,
+    At(String),
+    /// It may be any of several, or a `cd` went nobody knows where.
+    Unknown,
+}
+
+/// Every program name the effects table knows.
+pub fn programs() -> impl Iterator<Item = &'static str> {
+    knowledge::names()
 }
 
 /// Reads a shell line as bash would execute it.

@@ -137,8 +137,9 @@ pub enum CodeSource {
     Inline { language: String, text: String },
     /// A file handed to an interpreter, or executed.
     File { path: PathText },
-    /// What the project defines for a tool to run: make targets, package scripts, build scripts, tests.
-    Project { tool: String },
+    /// What the project defines for a tool to run: make targets, package scripts, build scripts, tests. `at` is the
+    /// project's directory, or a file of it that the tool was told to use.
+    Project { tool: String, at: PathText },
     /// Fetched from a package registry and run (`npx some-package`).
     Package { name: String },
     /// Bytes from a pipe or substitution that cannot be folded; `origin` says what produced them.

@@ -1,7 +1,7 @@
 //! What the judge needs to know about the world, asked and answered as plain values. Policy asks (`Questions`), the
 //! sandbox answers (`Facts`); neither touches the other.
 
-use crate::Mode;
+use crate::{Mode, PathText};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -41,6 +41,8 @@ pub struct Questions {
     pub recoveries: BTreeSet<String>,
     /// Absolute paths of script files whose text decides (`bash x.sh`).
     pub files: BTreeSet<String>,
+    /// Patterns that have to be matched against what is there.
+    pub globs: BTreeSet<PathText>,
 }
 
 impl Questions {
@@ -51,12 +53,13 @@ impl Questions {
             paths: self.paths.iter().filter(|path| !facts.paths.contains_key(*path)).cloned().collect(),
             recoveries: self.recoveries.clone(),
             files: self.files.iter().filter(|path| !facts.files.contains_key(*path)).cloned().collect(),
+            globs: self.globs.iter().filter(|glob| !facts.globs.contains_key(*glob)).cloned().collect(),
         }
     }
 
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.paths.is_empty() && self.files.is_empty()
+        self.paths.is_empty() && self.files.is_empty() && self.globs.is_empty()
     }
 }
 
@@ -81,6 +84,17 @@ pub struct Facts {
     pub paths: BTreeMap<String, PathFact>,
     /// Answers to `Questions::files`, by the path as asked.
     pub files: BTreeMap<String, FileText>,
+    /// Answers to `Questions::globs`.
+    pub globs: BTreeMap<PathText, Matches>,
+}
+
+/// What a pattern matches.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Matches {
+    /// Every match by its own name and, where it is a link to a file, by that file's.
+    These(Vec<PathBuf>),
+    /// It could not be told, or there were too many: the text says why.
+    Unknown(String),
 }
 
 /// One resolved path.

@@ -10,6 +10,7 @@ mod digest;
 mod effect;
 mod event;
 mod facts;
+mod glob;
 mod ids;
 mod money;
 mod time;
@@ -29,9 +30,10 @@ pub use effect::{
 };
 pub use event::{AskOutcome, EVENT_VERSION, Event, ToolSummary};
 pub use facts::{
-    Attendance, Containment, Facts, FileText, GitGrants, PathFact, PathKind, Protected, Protection,
+    Attendance, Containment, Facts, FileText, GitGrants, Matches, PathFact, PathKind, Protected, Protection,
     Questions, Recovery, ResolvedPath,
 };
+pub use glob::{glob_may_match, matches_everything};
 pub use ids::{AskId, CallId, RunId, SessionId, SubagentId, TurnId, UserId};
 pub use money::Money;
 pub use time::Timestamp;

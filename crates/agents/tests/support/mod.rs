@@ -66,6 +66,7 @@ impl Warden {
             git_grants: GitGrants::default(),
             paths: std::collections::BTreeMap::new(),
             files: std::collections::BTreeMap::new(),
+            globs: std::collections::BTreeMap::new(),
         };
         let rules = Rules::load(&[Source::user("asks", ASKS)]).unwrap();
         let snapshot = Snapshot {

@@ -7,7 +7,7 @@ use crate::class::Class;
 use crate::opinion::Opinion;
 use crate::seen::Seen;
 use leashd_shell::Part;
-use leashd_types::{CodeSource, Effect, PathText};
+use leashd_types::{CodeSource, Effect, PathText, SystemChange};
 
 /// What commands of the whole line do together.
 #[derive(Debug, Default)]
@@ -23,6 +23,8 @@ pub(crate) struct Line<'a> {
     hands_on_secret: bool,
     /// A search for what is called like a secret.
     looks_for_secrets: bool,
+    /// A search for the process of leashd.
+    looks_for_leashd: bool,
 }
 
 impl<'a> Line<'a> {
@@ -40,6 +42,9 @@ impl<'a> Line<'a> {
                 }
             }
             line.hands_on_secret |= holds_secret(act);
+            line.looks_for_leashd |=
+                matches!(act.program(), Some("pgrep" | "pidof" | "ps" | "grep" | "rg" | "lsof"))
+                    && names_leashd(act);
             line.looks_for_secrets |= act.is_shell() && act.classes.has(Class::Read) && names_secret(act);
         }
         line
@@ -127,8 +132,18 @@ pub(super) fn check(seen: &Seen<'_>, act: &Act<'_>, line: &Line<'_>) -> Option<O
             (secret && leaves)
                 .then(|| Opinion::floor("secrets", "secrets would leave this machine".to_owned()))
         }
+        Effect::System { change: SystemChange::Kill | SystemChange::Services } => {
+            let found = line.looks_for_leashd && act.is_half_known();
+            (names_leashd(act) || found).then(|| {
+                Opinion::floor("leashd-command", "this stops leashd, which only a person may do".to_owned())
+            })
+        }
         _ => None,
     }
+}
+
+fn names_leashd(act: &Act<'_>) -> bool {
+    act.arguments().any(|word| word.contains("leashd"))
 }
 
 fn mentions(text: &str, programs: &[&str]) -> bool {

@@ -2,11 +2,11 @@
 
 use crate::act::Act;
 use crate::opinion::Opinion;
-use crate::places::{Located, Where, matches_everything};
+use crate::places::{Located, Where, locate};
 use crate::seen::Seen;
-use crate::sensitive::{Nature, could_name_credential, is_history};
+use crate::sensitive::{Nature, could_name_credential, is_history, nature};
 use leashd_shell::{Part, REPOSITORY_ROOT};
-use leashd_types::{Depth, Effect, Facts, Opens, PathKind, Protection};
+use leashd_types::{Depth, Effect, Facts, Opens, PathKind, Protection, matches_everything};
 use std::path::Path;
 
 pub(super) fn check(seen: &Seen<'_>, act: &Act<'_>, facts: &Facts) -> Option<Opinion> {
@@ -160,6 +160,16 @@ fn outside_tree(seen: &Seen<'_>, path: &Located<'_>, act: &Act<'_>) -> Option<Op
     (outside && act.is_shell()).then(|| {
         Opinion::floor("delete-outside", format!("{} lies outside the approved directories", path.shown()))
     })
+}
+
+/// A credential that is there, named by a word of which nobody knows what the program makes of it.
+pub(super) fn mentioned(act: &Act<'_>, facts: &Facts) -> Option<Opinion> {
+    let path = act.mentions.iter().map(|path| locate(path, facts)).find(|path| {
+        let there = path.kind != PathKind::Missing && path.matches.is_none_or(|found| !found.is_empty());
+        there && nature(path, facts) == Nature::Credential
+    })?;
+    let reason = format!("{} holds credentials and must not be read", path.shown());
+    Some(Opinion::floor("credentials", reason))
 }
 
 /// A word of which only pieces are known, where the pieces say that it is a credential.

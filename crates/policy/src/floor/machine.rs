@@ -52,7 +52,7 @@ pub(super) fn is_environment(what: &str) -> bool {
 }
 
 fn leashd(act: &Act<'_>) -> Option<Opinion> {
-    let ours = act.program() == Some("leashd");
+    let ours = matches!(act.program(), Some("leashd" | "leopold"));
     let says = act.arguments().find(|word| !word.starts_with('-'));
     let persons = says.is_none_or(|word| PERSONS_ONLY.contains(&word));
     (ours && persons)

@@ -24,6 +24,7 @@ pub(crate) fn check(act: &Act<'_>, line: &Line<'_>, facts: &Facts) -> Option<Opi
                 .or_else(|| code::check(seen, act, line))
         })
         .or_else(|| machine::commands(act))
+        .or_else(|| files::mentioned(act, facts))
         .or_else(|| files::half_known(act, facts))
 }
 

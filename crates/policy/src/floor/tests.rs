@@ -1,7 +1,7 @@
 //! The floor's own cases: what must be stopped, and the neighbours that must not.
 
-use crate::act::acts;
 use crate::floor::{Line, check as floor};
+use crate::judge::settled;
 use crate::plan::Plan;
 use crate::testing::{call, command, delete, exact, facts, read, write};
 use leashd_shell::Analysis;
@@ -12,7 +12,7 @@ fn broken(words: &str, effects: Vec<Effect>) -> Option<String> {
     let call = call(words);
     let plan = Plan::of_analysis(Analysis { commands: vec![command(words, effects)], ..Analysis::default() });
     let facts = facts();
-    let acts = acts(&call, &plan, &facts);
+    let acts = settled(&call, &plan, &facts);
     let line = Line::read(&acts);
     acts.iter().find_map(|act| floor(act, &line, &facts)).map(|opinion| opinion.rule.name)
 }

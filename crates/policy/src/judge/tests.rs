@@ -2,7 +2,7 @@
 
 use super::judge;
 use crate::Source;
-use crate::plan::Plan;
+use crate::plan::{Plan, plan};
 use crate::testing::{
     PATHS, builtin, call, command, delete, exact, facts, loaded, read, rules_of, verdict, write,
 };
@@ -156,6 +156,27 @@ settings: {default_action: require_approval}
     assert_eq!(decide("other nevvver"), Decision::Deny);
 }
 
+/// What a redirection writes is not in the words that a pattern or a list of commands was written for.
+#[test]
+fn an_allow_by_words_does_not_cover_what_is_redirected() {
+    let text = "rules:\n  - {name: log, tool: Bash, command_patterns: '^git log', action: allow}\n  - {name: test, commands: [npm test], action: allow}\nsettings: {default_action: require_approval}\n";
+    let rules = rules_of(&[Source::user("legacy.yaml", text)]);
+    let cases = [
+        ("git log", Decision::Allow),
+        ("git log 2>/dev/null", Decision::Allow),
+        ("git log < a.txt", Decision::Allow),
+        ("git log > a.txt", Decision::Ask),
+        ("npm test >> a.txt", Decision::Ask),
+        ("npm test 2>&1", Decision::Allow),
+        ("GIT_SSH_COMMAND=x git log", Decision::Ask),
+        ("git log $(touch a.txt)", Decision::Ask),
+    ];
+    for (line, decision) in cases {
+        let (call, facts) = (call(line), facts());
+        assert_eq!(judge(&rules, &call, &plan(&call, &facts), &facts).decision, decision, "{line}");
+    }
+}
+
 #[test]
 fn the_nearest_allow_says_what_stood_in_the_way() {
     let fetch = Effect::Network { host: Host::Named("x.example".to_owned()), direction: Direction::Fetch };
@@ -202,7 +223,7 @@ fn any_effect() -> impl Strategy<Value = Effect> {
         }),
         strengths.prop_map(|statement| Effect::Database { statement }),
         Just(Effect::Network { host: Host::Named("x.example".to_owned()), direction: Direction::Send }),
-        Just(Effect::Runs { code: CodeSource::Project { tool: "make".to_owned() } }),
+        Just(Effect::Runs { code: CodeSource::Project { tool: "make".to_owned(), at: exact("/p") } }),
         Just(Effect::UnknownProgram { name: "x".to_owned() }),
         Just(Effect::Environment { name: "PATH".to_owned() }),
     ]

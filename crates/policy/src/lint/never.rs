@@ -3,7 +3,7 @@
 use super::coverage::is_known;
 use super::{Finding, Kind, finding};
 use crate::class::Class;
-use crate::rules::star_fits;
+use crate::names::star_fits;
 use crate::written::WrittenRule;
 use leashd_types::Decision;
 use regex_syntax::hir::literal::Extractor;

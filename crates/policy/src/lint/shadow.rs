@@ -3,7 +3,7 @@
 
 use super::{Finding, Kind, finding};
 use crate::class::Class;
-use crate::rules::star_fits;
+use crate::names::star_fits;
 use crate::written::WrittenRule;
 use leashd_types::Decision;
 

@@ -1,10 +1,12 @@
 //! From the shape of a file to rules with a meaning: actions, classes of effects, places, patterns.
 
-use super::report::{LoadError, Spot, at, nearest};
+use super::report::{LoadError, at, nearest};
 use super::schema::{RawFile, RawRule, Texts};
-use super::{Loaded, MAX_RULES, Source, patterns};
+use super::{MAX_RULES, Source, patterns};
 use crate::class::{Class, Classes};
 use crate::pattern::Pattern;
+use crate::rules::Loaded;
+use crate::rules::Spot;
 use crate::rules::{Example, Places, Rule, ToolPattern};
 use leashd_types::{Band, Decision, RuleRef};
 use serde_saphyr::Spanned;
@@ -13,6 +15,11 @@ const ACTIONS: [(&str, Decision); 3] =
     [("allow", Decision::Allow), ("require_approval", Decision::Ask), ("deny", Decision::Deny)];
 const BANDS: [(&str, Band); 4] =
     [("low", Band::Low), ("medium", Band::Medium), ("high", Band::High), ("critical", Band::Critical)];
+/// The action of a rule that loaded; what is no action denies.
+pub(crate) fn action(word: &str) -> Decision {
+    ACTIONS.iter().find(|(name, _)| *name == word).map_or(Decision::Deny, |(_, decision)| *decision)
+}
+
 /// Longest approval window: one day.
 const MAX_TIMEOUT_SECONDS: i64 = 86_400;
 

@@ -5,7 +5,7 @@
 
 use super::Source;
 use super::report::{LoadError, at};
-use crate::act::acts;
+use crate::judge::settled;
 use crate::matching::{Fit, Texts, fit};
 use crate::plan::{Plan, plan};
 use crate::rules::{Example, Rule};
@@ -67,7 +67,7 @@ fn holds(rule: &Rule, example: &Example, wanted: Wanted) -> Result<(), Why> {
     let call = call_of(&example.text, rule);
     let mut facts = facts();
     let plan = answered(&call, &mut facts);
-    let acts = acts(&call, &plan, &facts);
+    let acts = settled(&call, &plan, &facts);
     let fits = |act| fit(rule, act, &Texts::default()) == Fit::Fits;
     // A line is allowed only if every command of it is.
     let matched = if rule.action == Decision::Allow {
@@ -143,6 +143,7 @@ fn facts() -> Facts {
         git_grants: GitGrants::default(),
         paths: BTreeMap::new(),
         files: BTreeMap::new(),
+        globs: BTreeMap::new(),
     }
 }
 

@@ -8,13 +8,13 @@ mod patterns;
 mod report;
 mod schema;
 
-pub(crate) use report::Spot;
+pub(crate) use check::action;
 pub use report::{LoadError, Place};
 
 use crate::builtin;
-use crate::rules::{Layer, LayerRules, Rule, Rules};
-use leashd_types::{Decision, Digest};
-use schema::RawFile;
+use crate::rules::{Layer, LayerRules, Loaded, Rule, Rules};
+use leashd_types::Digest;
+pub(crate) use schema::{RawFile, RawRule, RawSettings, Texts};
 
 /// Largest policy file, in bytes.
 pub const MAX_BYTES: usize = 10 * 1024 * 1024;
@@ -76,12 +76,13 @@ impl Rules {
     }
 }
 
-/// One file, read.
-#[derive(Debug)]
-pub(crate) struct Loaded {
-    pub(crate) rules: Vec<Rule>,
-    pub(crate) default_action: Option<Decision>,
-    pub(crate) approval_timeout_seconds: Option<u32>,
+/// One file in its own words, after it was found to load.
+///
+/// # Errors
+/// What keeps the file from loading.
+pub(crate) fn as_written(source: &Source<'_>) -> Result<RawFile, LoadError> {
+    load_one(source)?;
+    schema::parse(source.name, source.text)
 }
 
 fn load_one(source: &Source<'_>) -> Result<Loaded, LoadError> {

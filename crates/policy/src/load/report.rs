@@ -1,5 +1,6 @@
 //! What is shown when a policy file does not load: the message, the place, the line with a caret, a hint.
 
+use crate::rules::Spot;
 use std::fmt::Write as _;
 
 /// Longest piece of a source line that is shown, in characters.
@@ -30,15 +31,6 @@ pub struct Place {
     pub message: String,
     pub hint: Option<String>,
     rendered: String,
-}
-
-/// Where something stands in a text.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Spot {
-    pub(crate) line: u32,
-    pub(crate) column: u32,
-    /// Characters to underline; at least one is.
-    pub(crate) length: u32,
 }
 
 impl Spot {

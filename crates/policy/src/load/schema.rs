@@ -1,6 +1,7 @@
 //! The shape of a policy file as written: keys, lists, and where each value stands. Knows no meaning.
 
-use super::report::{LoadError, Spot, at, nearest};
+use super::report::{LoadError, at, nearest};
+use crate::rules::Spot;
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, SeqAccess, Visitor};
 use serde_saphyr::{Error, Location, Spanned};
@@ -15,7 +16,7 @@ const MAX_REPLAYED: usize = 200_000;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct RawFile {
+pub(crate) struct RawFile {
     #[serde(rename = "version")]
     _version: Option<IgnoredAny>,
     #[serde(rename = "name")]
@@ -23,42 +24,42 @@ pub(super) struct RawFile {
     #[serde(rename = "description")]
     _description: Option<String>,
     #[serde(default)]
-    pub(super) rules: Option<Vec<Spanned<RawRule>>>,
-    pub(super) settings: Option<RawSettings>,
+    pub(crate) rules: Option<Vec<Spanned<RawRule>>>,
+    pub(crate) settings: Option<RawSettings>,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct RawRule {
-    pub(super) name: String,
-    pub(super) tool: Option<Texts>,
-    pub(super) tools: Option<Texts>,
-    pub(super) command_patterns: Option<Texts>,
-    pub(super) path_patterns: Option<Texts>,
-    pub(super) commands: Option<Texts>,
-    pub(super) flags: Option<Texts>,
-    pub(super) effects: Option<Texts>,
+pub(crate) struct RawRule {
+    pub(crate) name: String,
+    pub(crate) tool: Option<Texts>,
+    pub(crate) tools: Option<Texts>,
+    pub(crate) command_patterns: Option<Texts>,
+    pub(crate) path_patterns: Option<Texts>,
+    pub(crate) commands: Option<Texts>,
+    pub(crate) flags: Option<Texts>,
+    pub(crate) effects: Option<Texts>,
     #[serde(rename = "where")]
-    pub(super) places: Option<Texts>,
-    pub(super) hosts: Option<Texts>,
-    pub(super) action: Spanned<String>,
-    pub(super) reason: Option<String>,
-    pub(super) description: Option<String>,
-    pub(super) risk_level: Option<Spanned<String>>,
-    pub(super) matches: Option<Texts>,
-    pub(super) misses: Option<Texts>,
+    pub(crate) places: Option<Texts>,
+    pub(crate) hosts: Option<Texts>,
+    pub(crate) action: Spanned<String>,
+    pub(crate) reason: Option<String>,
+    pub(crate) description: Option<String>,
+    pub(crate) risk_level: Option<Spanned<String>>,
+    pub(crate) matches: Option<Texts>,
+    pub(crate) misses: Option<Texts>,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct RawSettings {
-    pub(super) default_action: Option<Spanned<String>>,
-    pub(super) approval_timeout_seconds: Option<Spanned<i64>>,
+pub(crate) struct RawSettings {
+    pub(crate) default_action: Option<Spanned<String>>,
+    pub(crate) approval_timeout_seconds: Option<Spanned<i64>>,
 }
 
 /// One text or a list of texts, each with its place.
 #[derive(Debug, Default)]
-pub(super) struct Texts(pub(super) Vec<Spanned<String>>);
+pub(crate) struct Texts(pub(crate) Vec<Spanned<String>>);
 
 impl<'de> Deserialize<'de> for Texts {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

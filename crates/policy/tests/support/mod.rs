@@ -3,8 +3,9 @@
 
 use leashd_policy::{Rules, Source, judge, plan};
 use leashd_types::{
-    AgentKind, Attendance, CallId, Containment, Decision, Facts, FileText, GitGrants, Mode, PathFact,
-    PathKind, Protected, Protection, Recovery, ResolvedPath, SessionId, ToolCall, Verdict,
+    AgentKind, Attendance, CallId, Containment, Decision, Facts, FileText, GitGrants, Matches, Mode,
+    PathFact, PathKind, PathText, Protected, Protection, Recovery, ResolvedPath, SessionId, ToolCall,
+    Verdict, glob_may_match,
 };
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -49,6 +50,7 @@ pub(crate) fn facts() -> Facts {
         git_grants: GitGrants::default(),
         paths: BTreeMap::new(),
         files: BTreeMap::new(),
+        globs: BTreeMap::new(),
     }
 }
 
@@ -95,6 +97,10 @@ pub(crate) fn answered(call: &ToolCall, facts: &Facts) -> Facts {
         for path in open.paths {
             facts.paths.insert(path.clone(), path_fact(&path));
         }
+        for glob in open.globs {
+            let matches = matches(&glob);
+            facts.globs.insert(glob, matches);
+        }
         for file in open.files {
             facts.files.insert(file.clone(), file_text(&file));
         }
@@ -132,6 +138,36 @@ fn path_fact(asked: &str) -> PathFact {
         _ => Recovery::Unknown,
     };
     PathFact::Resolved { real: resolved(real), kind, recovery }
+}
+
+/// What lies in the project itself; other directories are not listed.
+const NAMES: [&str; 14] = [
+    ".env",
+    ".git",
+    ".gitignore",
+    ".netrc",
+    "Cargo.toml",
+    "Makefile",
+    "README.md",
+    "app.log",
+    "canary",
+    "node_modules",
+    "package.json",
+    "scripts",
+    "src",
+    "target",
+];
+
+fn matches(glob: &PathText) -> Matches {
+    match glob {
+        PathText::Glob { directory, pattern } if directory == PROJECT && !pattern.contains('/') => {
+            let hidden = pattern.chars().any(|c| c.is_alphanumeric() || c == '.');
+            let names = NAMES.iter().filter(|name| hidden || !name.starts_with('.'));
+            let found = names.filter(|name| glob_may_match(pattern, name));
+            Matches::These(found.map(|name| Path::new(PROJECT).join(name)).collect())
+        }
+        _ => Matches::Unknown("not listed".to_owned()),
+    }
 }
 
 fn file_text(asked: &str) -> FileText {

@@ -1,5 +1,6 @@
 //! Answers what the judge has to know about the file system. Knows no rules.
 
+mod globs;
 #[cfg(test)]
 mod tests;
 
@@ -35,6 +36,10 @@ pub fn gather(questions: &Questions, facts: &mut Facts) {
     for path in &questions.files {
         let text = text_of(Path::new(path), facts.cwd.as_path());
         facts.files.insert(path.clone(), text);
+    }
+    for glob in &questions.globs {
+        let matches = globs::expand(glob, facts.cwd.as_path());
+        facts.globs.insert(glob.clone(), matches);
     }
 }
 

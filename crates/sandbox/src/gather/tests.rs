@@ -2,8 +2,8 @@
 
 use super::{TEXT_LIMIT, gather};
 use leashd_types::{
-    Attendance, Containment, Facts, FileText, GitGrants, Mode, PathFact, PathKind, Questions, Recovery,
-    ResolvedPath,
+    Attendance, Containment, Facts, FileText, GitGrants, Matches, Mode, PathFact, PathKind, PathText,
+    Questions, Recovery, ResolvedPath,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -25,12 +25,13 @@ fn facts(cwd: &Path) -> Facts {
         git_grants: GitGrants::default(),
         paths: BTreeMap::new(),
         files: BTreeMap::new(),
+        globs: BTreeMap::new(),
     }
 }
 
 fn questions(paths: &[&str], files: &[&str]) -> Questions {
     let set = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<BTreeSet<_>>();
-    Questions { paths: set(paths), recoveries: set(paths), files: set(files) }
+    Questions { paths: set(paths), recoveries: set(paths), files: set(files), globs: BTreeSet::new() }
 }
 
 fn tree() -> (TempDir, PathBuf) {
@@ -112,4 +113,41 @@ fn paths() {
     fs::remove_file(top.join("script")).unwrap();
     gather(&asked, &mut facts);
     assert_eq!(facts.paths[&absolute], resolved("script", PathKind::Missing, Recovery::Unknown));
+}
+
+#[test]
+fn patterns() {
+    let (_keep, top) = tree();
+    fs::create_dir_all(top.join("sub/.hidden")).unwrap();
+    for name in ["sub/a.toml", "sub/.env", "sub/.hidden/b.toml", "c.toml"] {
+        fs::write(top.join(name), "").unwrap();
+    }
+    symlink("sub/.env", top.join("notes.txt")).unwrap();
+    symlink("sub", top.join("other")).unwrap();
+    let cases: [(&str, &[&str]); 10] = [
+        ("sub/*env", &["sub/.env"]),
+        ("*.toml", &["c.toml"]),
+        ("*/*.toml", &["other/a.toml", "sub/a.toml"]),
+        ("**/*.toml", &["c.toml", "other/a.toml", "sub/a.toml"]),
+        ("sub/*", &["sub/a.toml"]),
+        ("sub/.e*", &["sub/.env"]),
+        ("sub/[.]env", &["sub/.env"]),
+        ("*.txt", &["notes.txt", "sub/.env"]),
+        ("nothing*", &[]),
+        ("sub/../c.*", &["c.toml"]),
+    ];
+    let directory = top.to_str().unwrap().to_owned();
+    let glob = |pattern: &str| PathText::Glob { directory: directory.clone(), pattern: pattern.to_owned() };
+    let asked =
+        Questions { globs: cases.iter().map(|(pattern, _)| glob(pattern)).collect(), ..Questions::default() };
+    let mut facts = facts(&top);
+    assert_eq!(asked.unanswered(&facts), asked);
+    gather(&asked, &mut facts);
+    for (pattern, expected) in cases {
+        let expected = expected.iter().map(|name| top.join(name)).collect();
+        assert_eq!(facts.globs[&glob(pattern)], Matches::These(expected), "{pattern}");
+    }
+    let many = PathText::Glob { directory: "/proc".to_owned(), pattern: "**/*".to_owned() };
+    gather(&Questions { globs: [many.clone()].into(), ..Questions::default() }, &mut facts);
+    assert!(matches!(facts.globs[&many], Matches::Unknown(_)));
 }

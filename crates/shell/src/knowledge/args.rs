@@ -29,6 +29,12 @@ impl Parsed<'_> {
         self.hits.iter().any(|hit| hit.flag.names.contains(&name))
     }
 
+    /// What an option says about where the project lies.
+    pub(super) fn place(&self) -> Option<&Word> {
+        let places = |hit: &&Hit<'_>| hit.flag.actions.iter().any(|action| matches!(action, Action::Project));
+        self.hits.iter().rfind(places).and_then(|hit| hit.value.as_ref())
+    }
+
     /// The last value of an option, as with most programs.
     pub(super) fn value<'p>(&'p self, name: &'p str) -> Option<&'p Word> {
         self.values(name).last()

@@ -28,6 +28,7 @@ pub(super) fn run(name: &str, report: &mut Report<'_>, parsed: &Parsed<'_>, word
         "dd" => files::dd(report, words),
         "tar" => files::tar(report, words, parsed),
         "crontab" => files::crontab(report, parsed),
+        "link" => files::link(report, parsed),
         "unlink-source" => files::remove_source(report, parsed),
         "curl" => network::curl(report, parsed),
         "wget" => network::wget(report, parsed),

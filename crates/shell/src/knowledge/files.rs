@@ -25,7 +25,6 @@ pub(super) fn chmod(report: &mut Report<'_>, parsed: &Parsed<'_>) -> After {
         (None, Some((mode, files))) => (Some(mode), files),
         _ => (None, parsed.operands.as_slice()),
     };
-    // `chmod -w file`: the mode looks like an option.
     let opens = match mode {
         Some(mode) => match mode.text() {
             Some(text) if opens_to_all(text) => Opens::ToEveryone,
@@ -45,6 +44,20 @@ pub(super) fn chmod(report: &mut Report<'_>, parsed: &Parsed<'_>) -> After {
     for file in files {
         report.permissions(file, opens);
     }
+    After::Done
+}
+
+/// What a symbolic link says starts at the directory the link lies in.
+pub(super) fn link(report: &mut Report<'_>, parsed: &Parsed<'_>) -> After {
+    let [source, place] = parsed.operands.as_slice() else { return After::Generic };
+    let (Some(said), Some((directory, _))) = (source.text(), place.prefix().rsplit_once('/')) else {
+        return After::Generic;
+    };
+    if !parsed.has("-s") || parsed.has("-t") || said.starts_with(['/', '~']) || place.text().is_none() {
+        return After::Generic;
+    }
+    report.read_text(&format!("{directory}/{said}"));
+    report.write(place);
     After::Done
 }
 

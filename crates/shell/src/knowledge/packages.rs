@@ -95,8 +95,20 @@ pub(super) fn install(report: &mut Report<'_>, parsed: &Parsed<'_>) -> After {
 
 /// `npm version` commits and tags unless told otherwise; alone it prints.
 pub(super) fn npm_version(report: &mut Report<'_>, parsed: &Parsed<'_>) -> After {
-    // yarn asks for the version, or takes it from an option.
-    if parsed.operands.is_empty() && !report.name.starts_with("yarn") {
+    // yarn asks for the step, or takes it as an option.
+    let steps = [
+        "--new-version",
+        "--major",
+        "--minor",
+        "--patch",
+        "--premajor",
+        "--preminor",
+        "--prepatch",
+        "--prerelease",
+    ];
+    let by_option =
+        steps.iter().any(|step| parsed.has(step) || parsed.unknown_flags.iter().any(|flag| flag == step));
+    if parsed.operands.is_empty() && !by_option && !report.name.starts_with("yarn") {
         return After::Done;
     }
     report.runs_project(report.name);

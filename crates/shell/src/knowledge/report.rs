@@ -12,6 +12,8 @@ use leashd_types::{
 const NEAR: usize = 32;
 /// Commands one command may start; more make it unclear.
 const MOST_NESTED: usize = 256;
+/// `runs:project`: which project that is depends on the command.
+const PROJECT: &str = "project";
 
 pub(super) struct Report<'a> {
     pub(super) argv: &'a Argv<'a>,
@@ -22,6 +24,8 @@ pub(super) struct Report<'a> {
     pub(super) direction: Direction,
     pub(super) help: bool,
     pub(super) dry: bool,
+    /// Where the project lies whose code runs, if a flag says so.
+    pub(super) project: Option<PathText>,
     pub(super) out: Description,
 }
 
@@ -35,6 +39,7 @@ impl<'a> Report<'a> {
             direction: Direction::Fetch,
             help: false,
             dry: false,
+            project: None,
             out: Description::default(),
         }
     }
@@ -139,7 +144,16 @@ impl<'a> Report<'a> {
     }
 
     pub(super) fn runs_project(&mut self, tool: &str) {
-        self.runs(CodeSource::Project { tool: tool.to_owned() });
+        let at = self.project.clone().unwrap_or_else(|| self.path(&Word::default()));
+        self.runs(CodeSource::Project { tool: tool.to_owned(), at });
+    }
+
+    /// A file or directory of a project, named to a tool that runs it. A plain name lies where the tool runs.
+    pub(super) fn runs_part(&mut self, word: &Word) {
+        if word.text().is_none_or(|text| text.contains('/') || text.starts_with('~')) {
+            let (tool, at) = (self.name.to_owned(), self.path(word));
+            self.runs(CodeSource::Project { tool, at });
+        }
     }
 
     pub(super) fn runs_file(&mut self, word: &Word) {
@@ -220,6 +234,7 @@ impl<'a> Report<'a> {
             "r" => self.read_text(rest),
             "w" => self.write_text(rest),
             "d" => self.delete(&Word::literal(rest)),
+            "runs" if rest == PROJECT => self.runs_project(self.name),
             _ => match fixed_effect(kind, rest, self.name) {
                 Some(effect) => self.add(effect),
                 None => self.unclear(format!("the effects table says `{token}`, which means nothing")),
@@ -229,6 +244,12 @@ impl<'a> Report<'a> {
 
     /// What is left after `--help` or a dry run.
     pub(super) fn finish(mut self) -> Description {
+        if let Some(at) = self.project.take()
+            && !self.out.nested.is_empty()
+        {
+            // What it starts runs over there, too.
+            self.runs(CodeSource::Project { tool: self.name.to_owned(), at });
+        }
         if self.help {
             self.out.effects.retain(|effect| matches!(effect, Effect::Runs { code } if !is_project(code)));
             self.out.unclear.clear();
@@ -305,7 +326,9 @@ fn absolute(text: &str, cwd: Option<&str>, home: &str) -> Option<String> {
 
 pub(super) fn is_fixed(token: &str) -> bool {
     let (kind, rest) = token.split_once(':').unwrap_or((token, ""));
-    (matches!(kind, "r" | "w" | "d") && !rest.is_empty()) || fixed_effect(kind, rest, "").is_some()
+    (matches!(kind, "r" | "w" | "d") && !rest.is_empty())
+        || (kind, rest) == ("runs", PROJECT)
+        || fixed_effect(kind, rest, "").is_some()
 }
 
 fn fixed_effect(kind: &str, rest: &str, program: &str) -> Option<Effect> {
@@ -342,7 +365,6 @@ fn fixed_host(text: &str) -> Host {
 fn fixed_code(kind: &str, rest: &str, program: &str) -> Option<CodeSource> {
     let text = if rest.is_empty() { program.to_owned() } else { rest.replace('_', " ") };
     Some(match kind {
-        "project" => CodeSource::Project { tool: text },
         "package" => CodeSource::Package { name: text },
         "unknown" => CodeSource::Unknown { why: text },
         _ => return None,

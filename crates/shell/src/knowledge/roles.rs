@@ -11,6 +11,7 @@ use leashd_types::{Depth, Direction, Force, Opens, SystemChange};
 /// Reads the words after the program's name against its entry.
 pub(super) fn apply(report: &mut Report<'_>, spec: &Spec, words: &[Word]) {
     let parsed = args::parse(spec, words);
+    report.project = parsed.place().map(|word| report.path(word));
     if let Some(custom) = parsed.sub.and_then(|sub| sub.custom).or(spec.custom)
         && super::custom::run(custom, report, &parsed, words) == super::custom::After::Done
     {
@@ -125,6 +126,7 @@ pub(super) fn act(report: &mut Report<'_>, action: &Action, word: &Word, rest: &
         | Action::Dry
         | Action::Help
         | Action::Sends
+        | Action::Project
         | Action::Operands(_) => {}
         Action::Read => report.read(word),
         Action::Write => write(report, word),
@@ -150,6 +152,7 @@ pub(super) fn act(report: &mut Report<'_>, action: &Action, word: &Word, rest: &
         Action::Load => load(report, word),
         Action::Module => module(report, word),
         Action::Setting => setting(report, word),
+        Action::Part => report.runs_part(word),
         Action::Sql => sql::statement(report, word),
         Action::Effect(token) => report.fixed(token),
         Action::Unclear(why) => report.unclear(why.replace('_', " ")),

@@ -105,6 +105,10 @@ pub(super) enum Action {
     Module,
     /// `NAME=VALUE` whose value, if it is a path, is code that is loaded.
     Setting,
+    /// A file or directory of the project, whose code runs.
+    Part,
+    /// The directory of the project, in place of the one the command runs in.
+    Project,
     Sql,
     /// Options end here; the words after are somebody else's.
     Stop,

@@ -217,6 +217,8 @@ fn parse_action(token: &'static str) -> Result<Action, String> {
         "load" => Action::Load,
         "module" => Action::Module,
         "setting" => Action::Setting,
+        "part" => Action::Part,
+        "project" => Action::Project,
         "sql" => Action::Sql,
         "stop" => Action::Stop,
         "recursive" => Action::Recursive,

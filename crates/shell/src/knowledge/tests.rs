@@ -244,7 +244,8 @@ fn effect(effect: &Effect) -> String {
         Effect::Runs { code } => match code {
             CodeSource::Inline { language, .. } => format!("runs {language}"),
             CodeSource::File { path: at } => format!("runs-file {}", path(at)),
-            CodeSource::Project { tool } => format!("runs-project {tool}"),
+            CodeSource::Project { tool, at } if path(at) == "/p" => format!("runs-project {tool}"),
+            CodeSource::Project { tool, at } => format!("runs-project {tool} at {}", path(at)),
             CodeSource::Package { name } => format!("runs-package {name}"),
             CodeSource::Piped { interpreter, .. } => format!("runs-piped {interpreter}"),
             CodeSource::Unknown { .. } => "runs-unknown".to_owned(),

@@ -26,7 +26,7 @@ use crate::limits::{
 use crate::parser;
 use crate::syntax::Span;
 use crate::word::{Part, Word};
-use crate::{Analysis, Command, Env};
+use crate::{Analysis, Command, Env, RunsIn};
 use capture::Capture;
 use leashd_types::Effect;
 use state::{Directory, Running, Shell, Stream, Variable};
@@ -319,6 +319,12 @@ impl<'e> Walker<'e> {
             }
         }
         if self.spend_command() {
+            let runs_in = match self.shell.directory.only() {
+                Some(directory) if directory == self.env.cwd => RunsIn::Start,
+                Some(directory) => RunsIn::At(directory.to_owned()),
+                None => RunsIn::Unknown,
+            };
+            let command = Command { runs_in, ..command };
             self.analysis.commands.push(command);
         }
         self.analysis.commands.len().saturating_sub(1)

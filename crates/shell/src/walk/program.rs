@@ -150,10 +150,7 @@ impl Walker<'_> {
             _ => Stdin::Opaque(&opaque),
         };
         let describe = |cwd: Option<&str>| {
-            let mut description =
-                knowledge::describe(&Argv { words: &call.words, cwd, home: self.env.home, stdin });
-            self.name_project(cwd, &mut description);
-            description
+            knowledge::describe(&Argv { words: &call.words, cwd, home: self.env.home, stdin })
         };
         let mut directories = self.shell.directory.0.iter();
         let mut description = describe(directories.next().map(AsRef::as_ref));
@@ -172,20 +169,6 @@ impl Walker<'_> {
             }
         }
         description
-    }
-
-    /// What a tool runs is what the project it is called in defines: after a `cd` that is another one.
-    fn name_project(&self, cwd: Option<&str>, description: &mut Description) {
-        let is_project =
-            |effect: &Effect| matches!(effect, Effect::Runs { code: CodeSource::Project { .. } });
-        if cwd == Some(self.env.cwd) || !description.effects.iter().any(is_project) {
-            return;
-        }
-        let path = match cwd {
-            Some(directory) => PathText::Exact(directory.to_owned()),
-            None => PathText::Unknown("the directory the command runs in is not known".to_owned()),
-        };
-        description.effects.push(Effect::Runs { code: CodeSource::File { path } });
     }
 
     /// Files that a program writes hold something else from now on.

@@ -124,8 +124,10 @@ impl Walker<'_> {
                 assignments: assigned,
                 via: self.via.clone(),
                 span: self.span.unwrap_or(span),
+                redirected: effects.len(),
                 effects,
                 unclear,
+                ..Command::default()
             });
         }
         if certain { Outcome::succeeds(&self.shell) } else { self.here() }
@@ -262,8 +264,10 @@ impl Walker<'_> {
             assignments: call.assignments.clone(),
             via: self.via.clone(),
             span: self.span.unwrap_or(call.span),
+            redirected: call.effects.len(),
             effects,
             unclear,
+            ..Command::default()
         })
     }
 }

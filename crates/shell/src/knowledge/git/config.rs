@@ -99,15 +99,19 @@ pub(super) fn given(report: &mut Report<'_>, setting: &Word, aliases: &mut Vec<(
             aliases.push((name, value));
         }
         Kind::Plain => {
-            if key.eq_ignore_ascii_case("protocol.ext.allow") {
+            let key = key.to_ascii_lowercase();
+            if key == "protocol.ext.allow" {
                 report.unclear("git is told to let addresses run commands");
             }
-            // What a push sends without being told otherwise.
-            let lower = key.to_ascii_lowercase();
-            let forced = lower.ends_with(".push") && value.prefix().starts_with('+')
-                || lower.ends_with(".mirror") && value.text() != Some("false");
-            if lower.starts_with("remote.") && forced {
-                aliases.push(("push".to_owned(), Word::literal("push --force")));
+            let remote = key.starts_with("remote.");
+            let overwrites = remote
+                && key.ends_with(".push")
+                && value.text().is_none_or(|spec| spec.starts_with(['+', ':']))
+                || remote
+                    && key.ends_with(".mirror")
+                    && value.text().is_none_or(|on| !matches!(on, "false" | "no" | "0" | "off"));
+            if overwrites {
+                report.force = Force::Forced;
             }
         }
         kind => code(report, key, kind, &value),

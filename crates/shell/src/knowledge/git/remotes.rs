@@ -92,6 +92,7 @@ pub(super) fn push(report: &mut Report<'_>, name: &str, words: &Words<'_>) {
             None => report.unclear("what is pushed cannot be told"),
         }
     }
+    forced |= report.force == Force::Forced;
     let everything = words.has("all", None) || words.has("branches", None) || words.has("mirror", None);
     remote(report, words.operands.first().copied(), Direction::Send);
     let force = if forced { Force::Forced } else { Force::Normal };

@@ -5,7 +5,7 @@ use super::words::Words;
 use super::{config, operation, remote};
 use crate::Word;
 use crate::knowledge::report::Report;
-use leashd_types::{CodeSource, Direction, Force, GitOperation};
+use leashd_types::{Direction, Force, GitOperation};
 
 /// Subcommands that only look, unless an option says otherwise.
 const LOOKS: &str = " status blame annotate describe rev-parse rev-list ls-files ls-tree cat-file merge-base name-rev \
@@ -19,7 +19,7 @@ const LOOKS: &str = " status blame annotate describe rev-parse rev-list ls-files
 const LOCAL: &str = " add stage mv init notes rerere sparse-checkout update-index read-tree checkout-index apply mergetool \
     maintenance commit-graph multi-pack-index pack-refs repack unpack-objects tag replace ";
 /// Plumbing and helpers that make history.
-const MAKES_HISTORY: &str = " commit-tree update-ref citool symbolic-ref merge-file merge-index merge-one-file quiltimport \
+const MAKES_HISTORY: &str = " commit-tree update-ref citool gui symbolic-ref merge-file merge-index merge-one-file quiltimport \
     fast-import cvsimport p4 merge-recursive merge-resolve merge-octopus merge-ours merge-subtree flow town ";
 
 pub(super) fn run(report: &mut Report<'_>, name: &str, args: &[Word]) {
@@ -64,7 +64,10 @@ fn here(report: &mut Report<'_>, name: &str, args: &[Word], words: &Words<'_>) -
             let force = if words.has("force", Some('f')) { Force::Forced } else { Force::Normal };
             match words.has("dry-run", Some('n')) {
                 true => report.git(Read),
-                false => operation(report, Discard, force, None),
+                false => {
+                    words.operands.iter().for_each(|path| report.write(path));
+                    operation(report, Discard, force, None);
+                }
             }
             return true;
         }
@@ -126,8 +129,10 @@ fn with_others(report: &mut Report<'_>, name: &str, words: &Words<'_>) -> bool {
         "svn" => svn(report, words),
         "subtree" => match words.first() {
             "push" => {
+                let forced = words.has("force", Some('f'))
+                    || words.operands.iter().any(|word| word.prefix().starts_with('+'));
+                let force = if forced { Force::Forced } else { report.force };
                 report.configured("the git remote", Direction::Send);
-                let force = if words.has("force", Some('f')) { Force::Forced } else { Force::Normal };
                 operation(report, GitOperation::Push, force, None);
             }
             "split" => report.git(GitOperation::Local),
@@ -145,11 +150,12 @@ fn with_others(report: &mut Report<'_>, name: &str, words: &Words<'_>) -> bool {
 fn makes_history(report: &mut Report<'_>, name: &str, words: &Words<'_>) {
     let reads = name == "symbolic-ref" && words.operands.len() < 2 && !words.has("delete", Some('d'));
     let plain = name.starts_with("merge-") && name != "merge-recursive";
-    let removes = matches!(name, "update-ref" | "symbolic-ref") && words.has("delete", Some('d'));
+    if words.has("delete", Some('d')) && matches!(name, "update-ref" | "symbolic-ref") {
+        // What nothing names any more is lost.
+        report.git(GitOperation::Discard);
+    }
     report.git(if reads {
         GitOperation::Read
-    } else if removes {
-        GitOperation::Rewrite
     } else if plain {
         GitOperation::Local
     } else {
@@ -203,18 +209,30 @@ fn looks(report: &mut Report<'_>, name: &str, words: &Words<'_>) {
         words.operands.iter().for_each(|file| report.read(file));
     }
     // `git show HEAD:.env` prints a file.
-    if matches!(
-        name,
-        "show" | "cat-file" | "log" | "diff" | "blame" | "archive" | "grep" | "annotate" | "whatchanged"
-    ) {
+    let patches = || {
+        words.flags().any(|flag| {
+            flag == "--patch"
+                || flag.starts_with("-L")
+                || is_cluster_of(flag, 'p')
+                || is_cluster_of(flag, 'u')
+        })
+    };
+    let prints = ["show", "cat-file", "diff", "blame", "archive", "grep", "annotate", "whatchanged"];
+    if prints.contains(&name) || name == "log" && patches() {
         shown_files(report, name, words);
     }
     report.git(GitOperation::Read);
 }
 
+fn is_cluster_of(flag: &str, letter: char) -> bool {
+    flag.strip_prefix('-').is_some_and(|letters| !letters.starts_with('-') && letters.contains(letter))
+}
+
 fn shown_files(report: &mut Report<'_>, name: &str, words: &Words<'_>) {
     for operand in &words.operands {
         if let Some((revision, path)) = operand.prefix().split_once(':')
+            // `:/text` looks for a commit by its message.
+            && !(revision.is_empty() && path.starts_with('/'))
             && (!path.is_empty() && !revision.contains('/') || !path.is_empty() && name == "show")
         {
             let start = operand.prefix().len() - path.len();
@@ -268,7 +286,7 @@ fn local(report: &mut Report<'_>, name: &str, words: &Words<'_>) {
                 words.operands.iter().for_each(|file| report.read(file));
             }
         }
-        "mergetool" => report.runs(CodeSource::Project { tool: "git mergetool".to_owned() }),
+        "mergetool" => report.runs_project("git mergetool"),
         _ => {}
     }
     report.git(operation);
@@ -292,10 +310,8 @@ fn lands(report: &mut Report<'_>, name: &str, words: &Words<'_>) {
         _ => false,
     };
     let operation = match (undone, staged) {
-        (true, _) => {
-            // What an interrupted operation was started from is a commit.
-            GitOperation::Local
-        }
+        // Giving up brings back what was there before.
+        (true, _) => GitOperation::Local,
         (_, true) => GitOperation::Local,
         _ => GitOperation::Commit,
     };
@@ -317,6 +333,11 @@ fn checkout(report: &mut Report<'_>, words: &Words<'_>) {
 fn stash(report: &mut Report<'_>, words: &Words<'_>) {
     if matches!(words.first(), "push" | "save") {
         words.operands.iter().skip(1).for_each(|path| report.read(path));
+    }
+    if words.pathspec() && matches!(words.first(), "" | "push" | "--") {
+        // They are put away.
+        let paths = words.all.iter().skip_while(|word| word.text() != Some("--")).skip(1);
+        paths.for_each(|path| report.write(path));
     }
     report.git(match words.first() {
         "list" | "show" => GitOperation::Read,
