@@ -4,6 +4,7 @@
 mod error;
 mod gather;
 mod private;
+mod profile;
 mod recovery;
 mod resolve;
 mod supervisor;
@@ -11,6 +12,10 @@ mod supervisor;
 pub use error::{Error, Unresolvable};
 pub use gather::gather;
 pub use private::PrivateDir;
+pub use profile::{
+    Access, CREDENTIALS, Caches, Capabilities, Domain, GIT_GUARDED, Limits, Network, Presence, Profile,
+    Refused, Request, SessionPlaces, TOOLCHAINS, Toolchain, Tree, Variable,
+};
 pub use recovery::recovery;
 pub use resolve::resolve;
 pub use supervisor::{FAILED, Launch, Lifeline, SUPERVISE, Supervised, supervise_main};
