@@ -14,7 +14,7 @@ mod world;
 
 use clap::Parser;
 use cli::{Cli, Command};
-use failure::{Exit, Failure};
+use failure::Failure;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
@@ -25,7 +25,7 @@ fn main() -> ExitCode {
         return ExitCode::from(u8::try_from(status).unwrap_or(u8::MAX));
     }
     match run(Cli::parse().command) {
-        Ok(exit) => exit.into(),
+        Ok(exit) => exit,
         Err(failure) => {
             eprintln!("{failure}");
             failure.exit.into()
@@ -33,13 +33,16 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(command: Command) -> Result<Exit, Failure> {
-    match command {
+fn run(command: Command) -> Result<ExitCode, Failure> {
+    let exit = match command {
         Command::Demo(args) => commands::demo::run(&args),
         Command::Exec(args) => commands::exec::run(args),
         Command::Start(args) => commands::start::run(args),
         Command::Policy(args) => commands::policy::run(&args),
         Command::Audit(args) => commands::audit::run(&args),
         Command::Trust(args) => commands::trust::run(&args),
-    }
+        // Its exit status is the command's own.
+        Command::Sandbox(args) => return commands::sandbox::run(&args),
+    };
+    exit.map(Into::into)
 }

@@ -1,6 +1,7 @@
 //! What is really there (paths, files) and the walls around an agent's process tree. The only crate with `unsafe`.
 //! Knows no rules.
 
+pub mod confine;
 mod error;
 mod gather;
 mod private;
