@@ -357,6 +357,18 @@ pub(crate) enum SandboxCommand {
     Exec(SandboxExecArgs),
     /// Print what a command could read, write and reach, and what holds it
     Show(SandboxShowArgs),
+    /// Try to break out of the walls; exit status 6 if anything is possible that must not be
+    Prove(SandboxProveArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SandboxProveArgs {
+    /// Exactly these walls [default: the best that can be had]
+    #[arg(long, value_enum)]
+    pub(crate) level: Option<SandboxLevel>,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// Where a command is contained.

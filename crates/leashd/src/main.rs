@@ -24,6 +24,11 @@ fn main() -> ExitCode {
         let status = leashd_sandbox::supervise_main(args);
         return ExitCode::from(u8::try_from(status).unwrap_or(u8::MAX));
     }
+    let mut args = std::env::args_os().skip(1);
+    if args.next().is_some_and(|first| first == leashd_sandbox::proof::PROBE) {
+        let status = leashd_sandbox::proof::probe_main(args);
+        return ExitCode::from(u8::try_from(status).unwrap_or(u8::MAX));
+    }
     match run(Cli::parse().command) {
         Ok(exit) => exit,
         Err(failure) => {

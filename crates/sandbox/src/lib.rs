@@ -6,6 +6,8 @@ mod error;
 mod gather;
 mod private;
 mod profile;
+#[cfg(target_os = "linux")]
+pub mod proof;
 mod recovery;
 mod resolve;
 mod supervisor;

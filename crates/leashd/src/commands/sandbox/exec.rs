@@ -13,7 +13,7 @@ const PASSED: &[&str] =
 
 pub(super) fn run(args: &SandboxExecArgs) -> Result<ExitCode, Failure> {
     let temporary = tempfile::Builder::new().prefix("leashd-").tempdir()?;
-    let place = place::place(&args.place, temporary.path())?;
+    let place = place::place(&args.place, temporary.path(), &[])?;
     let Some((program, rest)) = args.command.split_first() else {
         return Err(Failure::usage("no command"));
     };

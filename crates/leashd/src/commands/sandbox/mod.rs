@@ -3,6 +3,7 @@
 
 mod exec;
 mod place;
+mod prove;
 mod show;
 
 use crate::cli::{SandboxArgs, SandboxCommand};
@@ -15,6 +16,7 @@ pub(crate) fn run(args: &SandboxArgs) -> Result<ExitCode, Failure> {
     match &args.command {
         SandboxCommand::Exec(args) => exec::run(args),
         SandboxCommand::Show(args) => show::run(args).map(Into::into),
+        SandboxCommand::Prove(args) => prove::run(args).map(Into::into),
     }
 }
 

@@ -18,12 +18,17 @@ pub(super) struct Place {
     pub(super) wish: Wish,
 }
 
-/// The inner domain around `args.dir`, with `temporary` as its temporary directory.
-pub(super) fn place(args: &SandboxPlaceArgs, temporary: &Path) -> Result<Place, Failure> {
+/// The inner domain around `args.dir`, with `temporary` as its temporary directory and `programs` beyond the system's.
+pub(super) fn place(
+    args: &SandboxPlaceArgs,
+    temporary: &Path,
+    programs: &[PathBuf],
+) -> Result<Place, Failure> {
     let settings = Settings::from_environment()?;
     let directory = real(&args.dir)?;
     let home = real(&settings.user_home)?;
-    let session = SessionPlaces { temporary: real(temporary)?, ..SessionPlaces::default() };
+    let session =
+        SessionPlaces { temporary: real(temporary)?, program: programs.to_vec(), ..SessionPlaces::default() };
     let capabilities = Capabilities {
         network: if args.net { Network::Anywhere } else { Network::Nothing },
         read: args.read.iter().map(|path| real(path)).collect::<Result<_, _>>()?,

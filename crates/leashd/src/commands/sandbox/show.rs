@@ -10,7 +10,7 @@ use std::path::Path;
 
 pub(super) fn run(args: &SandboxShowArgs) -> Result<Exit, Failure> {
     // Stands for the one that `exec` makes.
-    let place = place::place(&args.place, &std::env::temp_dir())?;
+    let place = place::place(&args.place, &std::env::temp_dir(), &[])?;
     let level = match place.wish {
         Wish::Best => Level::Namespaces,
         Wish::Exactly(level) => level,
