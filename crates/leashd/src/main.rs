@@ -18,15 +18,7 @@ use failure::Failure;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    // Before anything else: this process may have been started as an agent's supervisor.
-    let mut args = std::env::args_os().skip(1);
-    if args.next().is_some_and(|first| first == leashd_sandbox::SUPERVISE) {
-        let status = leashd_sandbox::supervise_main(args);
-        return ExitCode::from(u8::try_from(status).unwrap_or(u8::MAX));
-    }
-    let mut args = std::env::args_os().skip(1);
-    if args.next().is_some_and(|first| first == leashd_sandbox::proof::PROBE) {
-        let status = leashd_sandbox::proof::probe_main(args);
+    if let Some(status) = special() {
         return ExitCode::from(u8::try_from(status).unwrap_or(u8::MAX));
     }
     match run(Cli::parse().command) {
@@ -36,6 +28,24 @@ fn main() -> ExitCode {
             failure.exit.into()
         }
     }
+}
+
+/// Before anything else: this process may have been started as something other than the command line. None of these
+/// may find a thread, and some of them start with every shell command.
+fn special() -> Option<i32> {
+    let mut args = std::env::args_os();
+    let name = args.next()?;
+    if leashd_sandbox::is_shell_launcher(&name) {
+        return Some(leashd_sandbox::shell_launcher_main(&name, args));
+    }
+    let first = args.next()?;
+    if first == leashd_sandbox::SUPERVISE {
+        return Some(leashd_sandbox::supervise_main(args));
+    }
+    if first == leashd_sandbox::proof::PROBE {
+        return Some(leashd_sandbox::proof::probe_main(args));
+    }
+    None
 }
 
 fn run(command: Command) -> Result<ExitCode, Failure> {

@@ -10,6 +10,7 @@ mod profile;
 pub mod proof;
 mod recovery;
 mod resolve;
+mod shell_launcher;
 mod supervisor;
 
 pub use error::{Error, Unresolvable};
@@ -21,4 +22,5 @@ pub use profile::{
 };
 pub use recovery::recovery;
 pub use resolve::resolve;
+pub use shell_launcher::{Allowance, SHELL_LAUNCHER, ShellLauncher, is_shell_launcher, shell_launcher_main};
 pub use supervisor::{FAILED, Launch, Lifeline, SUPERVISE, Supervised, supervise_main};

@@ -74,6 +74,8 @@ pub enum Network {
     Nothing,
     /// TCP to these ports, whatever the host: where leashd's own proxies listen. No UDP.
     Ports(BTreeSet<u16>),
+    /// Whatever the network namespace around reaches. For a domain inside another one that holds the network.
+    Enclosed,
     /// TCP and UDP to everywhere.
     Anywhere,
 }
@@ -169,7 +171,7 @@ pub enum Refused {
         "`{tree}` ({what}) contains `{hidden}`, which nothing contained may see; approve a directory below it"
     )]
     ContainsHidden { tree: PathBuf, what: String, hidden: PathBuf },
-    #[error("`{0}` is not an absolute path without `..`")]
+    #[error("`{0}` is not an absolute path without `.`, `..` and double slashes")]
     NotAbsolute(PathBuf),
     #[error("no directory is approved; name one")]
     NothingApproved,
@@ -296,14 +298,14 @@ fn check(request: &Request<'_>, trees: &[Tree]) -> Result<(), Refused> {
     let credentials = CREDENTIALS.iter().map(|name| request.home.join(name));
     let hidden: Vec<PathBuf> = request.hidden.iter().cloned().chain(credentials).collect();
     let login = request.session.credential.as_deref().filter(|_| request.domain == Domain::Outer);
+    // Paths are compared as bytes: this runs before every contained command, a few thousand times.
     for tree in trees {
-        let plain = tree.path.components().all(|part| !matches!(part, std::path::Component::ParentDir));
-        if !tree.path.is_absolute() || !plain {
+        if !is_plain(&tree.path) {
             return Err(Refused::NotAbsolute(tree.path.clone()));
         }
         let exempt = |hidden: &Path| login == Some(hidden) && tree.path == hidden;
-        let contained = hidden.iter().find(|hidden| hidden.starts_with(&tree.path) && !exempt(hidden));
-        let inside = |hidden: &&PathBuf| tree.path.starts_with(hidden) && tree.what == "granted";
+        let contained = hidden.iter().find(|hidden| is_below(hidden, &tree.path) && !exempt(hidden));
+        let inside = |hidden: &&PathBuf| tree.what == "granted" && is_below(&tree.path, hidden);
         if let Some(hidden) = contained.or_else(|| hidden.iter().find(inside)) {
             return Err(Refused::ContainsHidden {
                 tree: tree.path.clone(),
@@ -313,4 +315,18 @@ fn check(request: &Request<'_>, trees: &[Tree]) -> Result<(), Refused> {
         }
     }
     Ok(())
+}
+
+/// Whether `path` is `root` or below it. Both are absolute and have neither `.` nor double slashes.
+fn is_below(path: &Path, root: &Path) -> bool {
+    let rest = path.as_os_str().as_encoded_bytes().strip_prefix(root.as_os_str().as_encoded_bytes());
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/") || root.parent().is_none())
+}
+
+/// Absolute, and spelled the one way there is: no `.`, no `..`, no empty names.
+fn is_plain(path: &Path) -> bool {
+    let bytes = path.as_os_str().as_encoded_bytes();
+    let Some(names) = bytes.strip_prefix(b"/") else { return false };
+    let mut names = names.split(|byte| *byte == b'/');
+    bytes == b"/" || names.all(|name| !name.is_empty() && name != b"." && name != b"..")
 }

@@ -57,8 +57,12 @@ const CONFIGURATION: &[&str] = &[
     "/run/current-system",
 ];
 
-/// Languages keep their own configuration in directories whose names carry a version.
-const LANGUAGES: &[&str] = &["/etc/java", "/etc/python3", "/etc/perl", "/etc/php", "/etc/maven", "/etc/R"];
+/// Languages keep their own configuration here.
+const LANGUAGES: &[&str] = &["/etc/java", "/etc/python3", "/etc/perl", "/etc/maven", "/etc/R"];
+/// The versions of Python 3 that name a directory of their own in `/etc`, into which `/usr/lib` links.
+const PYTHONS: std::ops::RangeInclusive<u32> = 9..=16;
+/// The same for Java, in steps as Debian packages them.
+const JAVAS: &[u32] = &[8, 11, 17, 21, 25];
 
 /// What the kernel tells about processes and the machine. Memory and variables of processes outside stay closed: the
 /// kernel treats looking at them like tracing.
@@ -82,6 +86,9 @@ pub(super) fn trees() -> Vec<Tree> {
     let device = |path: &&str| if_there(*path, Access::Device, "device");
     let mut trees: Vec<Tree> = PROGRAMS.iter().map(run).collect();
     trees.extend(CONFIGURATION.iter().chain(LANGUAGES).chain(KERNEL).map(read));
+    let versioned = PYTHONS.map(|minor| format!("/etc/python3.{minor}"));
+    let versioned = versioned.chain(JAVAS.iter().map(|major| format!("/etc/java-{major}-openjdk")));
+    trees.extend(versioned.map(|path| if_there(path, Access::Read, "system")));
     trees.extend(DEVICES.iter().map(device));
     trees
 }

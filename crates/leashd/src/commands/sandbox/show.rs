@@ -64,6 +64,7 @@ fn network(network: &Network) -> String {
             let ports: Vec<String> = ports.iter().map(u16::to_string).collect();
             format!("TCP to port {}", ports.join(", "))
         }
+        Network::Enclosed => "that of the sandbox around it".to_owned(),
         Network::Anywhere => "anywhere".to_owned(),
     }
 }

@@ -152,7 +152,7 @@ fn walls_of(profile: &Profile, kernel: &Kernel, plan: &Plan) -> (Filter, landloc
         Network::Nothing if own_network => (Sockets::TcpAndUdp, landlock::Ports::Free),
         Network::Nothing => (Sockets::None, landlock::Ports::Held),
         Network::Ports(_) => (Sockets::Tcp, landlock::Ports::Held),
-        Network::Anywhere => (Sockets::TcpAndUdp, landlock::Ports::Free),
+        Network::Enclosed | Network::Anywhere => (Sockets::TcpAndUdp, landlock::Ports::Free),
     };
     let outer = profile.domain == Domain::Outer;
     let filter = Filter {
