@@ -4,6 +4,7 @@
 pub mod confine;
 mod error;
 mod gather;
+mod git_orders;
 mod private;
 mod profile;
 #[cfg(target_os = "linux")]
@@ -15,6 +16,7 @@ mod supervisor;
 
 pub use error::{Error, Unresolvable};
 pub use gather::gather;
+pub use git_orders::{GitChange, GitOrders};
 pub use private::PrivateDir;
 pub use profile::{
     Access, CREDENTIALS, Caches, Capabilities, Domain, GIT_GUARDED, Limits, Network, Presence, Profile,

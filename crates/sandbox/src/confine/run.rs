@@ -60,7 +60,7 @@ impl Running {
 
 /// Starts `command` inside `profile`. When this returns, its program runs, behind every wall of the plan.
 ///
-/// Must be called by a process with one thread; blocks all signals of that thread, which [`Running::wait`] passes on.
+/// Must be called by a process with one thread; all signals of that thread wait until [`Running::wait`] passes them on.
 ///
 /// # Errors
 /// If a wall cannot be put up, or the program cannot be started: nothing runs then.

@@ -75,7 +75,7 @@ fn perform(attempt: Attempt, script: &Script) -> Tried {
         Attempt::Vsock => note(socket(libc::AF_VSOCK, libc::SOCK_STREAM, 0).map(drop)),
         Attempt::Netlink => note(socket(libc::AF_NETLINK, libc::SOCK_RAW, libc::NETLINK_ROUTE).map(drop)),
         Attempt::PacketSocket => note(socket(libc::AF_PACKET, libc::SOCK_RAW, 0).map(drop)),
-        Attempt::Signal => note(call(libc::SYS_kill, [script.victim.into(), number(libc::SIGTERM), 0, 0, 0])),
+        Attempt::Signal => note(call(libc::SYS_kill, [script.victim.into(), number(libc::SIGKILL), 0, 0, 0])),
         Attempt::Environment => bring(Path::new(&format!("/proc/{}/environ", script.victim))),
         Attempt::Memory => note(fs::File::open(format!("/proc/{}/mem", script.victim)).map(drop)),
         Attempt::Trace => note(call(libc::SYS_ptrace, [PTRACE_SEIZE, script.victim.into(), 0, 0, 0])),

@@ -26,7 +26,7 @@ pub(super) struct Script {
     pub(super) udp: u16,
     /// Name of an abstract unix socket.
     pub(super) name: String,
-    /// A process outside that dies of SIGTERM and has the secret in its environment.
+    /// A process outside that dies of a signal and has the secret in its environment.
     pub(super) victim: u32,
     /// Where the stack of that process ends, which is where its environment is.
     pub(super) stack_end: u64,

@@ -10,7 +10,8 @@ use std::path::Path;
 
 pub(super) fn run(args: &SandboxShowArgs) -> Result<Exit, Failure> {
     // Stands for the one that `exec` makes.
-    let place = place::place(&args.place, &std::env::temp_dir(), &[])?;
+    let temporary = tempfile::Builder::new().prefix("leashd-").tempdir()?;
+    let place = place::place(&args.place, temporary.path(), &[])?;
     let level = match place.wish {
         Wish::Best => Level::Namespaces,
         Wish::Exactly(level) => level,

@@ -23,9 +23,16 @@ const FAILED: i32 = 125;
 /// Bytes of a report.
 const REPORT_LIMIT: u64 = 4096;
 
-#[derive(Debug)]
 pub(super) struct Child {
     pid: Pid,
+    /// The signals that were blocked before.
+    before: libc::sigset_t,
+}
+
+impl std::fmt::Debug for Child {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_tuple("Child").field(&self.pid).finish()
+    }
 }
 
 pub(super) fn start(
@@ -36,13 +43,20 @@ pub(super) fn start(
 ) -> Result<Running, Error> {
     one_thread()?;
     prepare(profile)?;
-    block_signals()?;
-    match wish {
+    let before = change_mask(&all_signals())?;
+    let started = match wish {
         Wish::Exactly(level) => start_at(profile, kernel, level, command),
         Wish::Best => match start_at(profile, kernel, Level::Namespaces, command) {
             Err(Error::NoNamespaces(_)) => start_at(profile, kernel, Level::Landlock, command),
             other => other,
         },
+    };
+    match started {
+        Ok((plan, pid)) => Ok(Running { plan, child: Child { pid, before } }),
+        Err(error) => {
+            change_mask(&before)?;
+            Err(error)
+        }
     }
 }
 
@@ -55,7 +69,12 @@ pub(super) fn replace(profile: &Profile, kernel: &Kernel, command: &Command) -> 
     }
 }
 
-fn start_at(profile: &Profile, kernel: &Kernel, level: Level, command: &Command) -> Result<Running, Error> {
+fn start_at(
+    profile: &Profile,
+    kernel: &Kernel,
+    level: Level,
+    command: &Command,
+) -> Result<(Plan, Pid), Error> {
     let plan = plan(profile, kernel, level)?;
     let (reader, writer) = pipe_with(PipeFlags::CLOEXEC).map_err(|error| step("making a pipe", error))?;
     let forked = match level {
@@ -74,7 +93,7 @@ fn start_at(profile: &Profile, kernel: &Kernel, level: Level, command: &Command)
     };
     drop(writer);
     match read_report(reader)? {
-        None => Ok(Running { plan, child: Child { pid } }),
+        None => Ok((plan, pid)),
         Some(error) => {
             let _collected = waitpid(Some(pid), WaitOptions::empty());
             Err(error)
@@ -188,7 +207,7 @@ fn first_process(
         Ok(Some(pid)) => {
             // The program holds the other end until it is one.
             close(writer);
-            let ended = Child { pid }.wait().map_or(FAILED, Ended::status);
+            let ended = Child { pid, before: all_signals() }.wait().map_or(FAILED, Ended::status);
             exit(ended)
         }
     }
@@ -196,6 +215,12 @@ fn first_process(
 
 impl Child {
     pub(super) fn wait(&self) -> Result<Ended, Error> {
+        let ended = self.until_end();
+        change_mask(&self.before)?;
+        ended
+    }
+
+    fn until_end(&self) -> Result<Ended, Error> {
         loop {
             let signal = next_signal()?;
             if let Some(ended) = self.collect()? {
@@ -296,15 +321,17 @@ fn all_signals() -> libc::sigset_t {
     }
 }
 
+/// Sets which signals wait; which ones did before.
 #[expect(unsafe_code, reason = "signal masks have no safe wrapper")]
-fn block_signals() -> Result<(), Error> {
-    let all = all_signals();
-    // SAFETY: the set is initialised; the mask is that of the only thread, and exec empties it again.
-    let done = unsafe { libc::sigprocmask(libc::SIG_SETMASK, &raw const all, std::ptr::null_mut()) };
-    if done == 0 {
-        return Ok(());
+fn change_mask(mask: &libc::sigset_t) -> Result<libc::sigset_t, Error> {
+    let mut before = MaybeUninit::<libc::sigset_t>::uninit();
+    // SAFETY: both sets are valid for their use; the mask is that of the only thread, and exec empties it again.
+    unsafe {
+        if libc::sigprocmask(libc::SIG_SETMASK, std::ptr::from_ref(mask), before.as_mut_ptr()) == 0 {
+            return Ok(before.assume_init());
+        }
     }
-    Err(Error::Step { step: "blocking signals", source: io::Error::last_os_error() })
+    Err(Error::Step { step: "setting the signal mask", source: io::Error::last_os_error() })
 }
 
 #[expect(unsafe_code, reason = "waiting for signals has no safe wrapper")]
