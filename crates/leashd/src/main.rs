@@ -42,6 +42,9 @@ fn special() -> Option<i32> {
     if first == leashd_sandbox::SUPERVISE {
         return Some(leashd_sandbox::supervise_main(args));
     }
+    if first == leashd_sandbox::confine::CONFINE {
+        return Some(leashd_sandbox::confine::confine_main(args));
+    }
     if first == leashd_sandbox::proof::PROBE {
         return Some(leashd_sandbox::proof::probe_main(args));
     }

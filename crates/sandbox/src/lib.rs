@@ -11,6 +11,7 @@ mod profile;
 pub mod proof;
 mod recovery;
 mod resolve;
+mod seatbelt;
 mod shell_launcher;
 mod supervisor;
 
@@ -24,5 +25,6 @@ pub use profile::{
 };
 pub use recovery::recovery;
 pub use resolve::resolve;
+pub use seatbelt::seatbelt;
 pub use shell_launcher::{Allowance, SHELL_LAUNCHER, ShellLauncher, is_shell_launcher, shell_launcher_main};
 pub use supervisor::{FAILED, Launch, Lifeline, SUPERVISE, Supervised, supervise_main};

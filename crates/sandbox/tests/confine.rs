@@ -1,6 +1,8 @@
 //! The walls for real: proof at both levels, as root and as an ordinary user, and how a contained command ends. Has
 //! its own `main`, because whoever confines must have one thread, and because it starts itself as the probe.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "this whole binary is tests")]
+
 use leashd_sandbox::confine::{self, Command, Ended, Error, Identity, Kernel, Layer, Level, Wish};
 use leashd_sandbox::proof::{Attempt, Outcome, PROBE, Proof, Question, probe_main, prove};
 use leashd_sandbox::{
@@ -11,7 +13,7 @@ use std::fs;
 use std::io::{Read as _, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
@@ -20,8 +22,10 @@ const CASE: &str = "__case";
 const NOBODY: u32 = 65534;
 const LIMIT: Duration = Duration::from_secs(20);
 
+type Case = fn(Level);
+
 /// Cases, each run at each level as each user.
-const CASES: &[(&str, fn(Level))] = &[
+const CASES: &[(&str, Case)] = &[
     ("nothing_forbidden_is_possible", nothing_forbidden_is_possible),
     ("status_and_signal_pass", status_and_signal_pass),
     ("git_and_a_compiler_work", git_and_a_compiler_work),

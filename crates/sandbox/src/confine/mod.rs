@@ -8,6 +8,7 @@
 //! What is missing is never passed over: [`Plan::weaknesses`] names it, and without Landlock or seccomp there is no
 //! plan at all.
 
+mod entry;
 mod kernel;
 #[cfg(target_os = "linux")]
 mod landlock;
@@ -19,6 +20,7 @@ mod run;
 #[cfg(target_os = "linux")]
 mod seccomp;
 
+pub use entry::{CONFINE, confine_main};
 pub use kernel::{Identity, Kernel, Support, WITHOUT};
 pub use run::{Command, Ended, Running, replace, start};
 

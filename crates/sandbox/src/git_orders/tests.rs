@@ -16,8 +16,9 @@ fn git(directory: &Path, args: &[&str]) {
 
 fn repository() -> tempfile::TempDir {
     let directory = tempfile::tempdir().unwrap();
-    git(directory.path(), &["init", "--quiet"]);
+    git(directory.path(), &["init", "--quiet", "--template="]);
     fs::create_dir_all(directory.path().join(".git/hooks")).unwrap();
+    fs::create_dir_all(directory.path().join(".git/info")).unwrap();
     fs::write(directory.path().join(".git/hooks/pre-push"), "#!/bin/sh\n").unwrap();
     git(directory.path(), &["commit", "--quiet", "--allow-empty", "-m", "first"]);
     directory
