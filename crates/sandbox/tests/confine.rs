@@ -36,6 +36,7 @@ const CASES: &[(&str, Case)] = &[
     ("signals_pass", signals_pass),
     ("test_servers_work_in_their_own_network", test_servers_work_in_their_own_network),
     ("limits_hold", limits_hold),
+    ("domains_nest", domains_nest),
     ("a_link_where_the_project_was_is_refused", a_link_where_the_project_was_is_refused),
 ];
 
@@ -318,6 +319,16 @@ fn test_servers_work_in_their_own_network(level: Level) {
     assert_eq!(place.sh(level, script), Ended::Code(5));
     let kernel = Kernel::detect(None);
     assert!(!confine::plan(&place.profile, &kernel, level).unwrap().layers.contains(&Layer::Network));
+}
+
+/// A command that is contained can be contained further, which is how a shell command of a contained agent runs.
+fn domains_nest(level: Level) {
+    let place = place();
+    let program = place.program.to_str().unwrap();
+    let command = place.command(program, &[CASE, "launcher", "landlock", "exit 5"]);
+    let running =
+        confine::start(&place.profile, &Kernel::detect(None), Wish::Exactly(level), &command).unwrap();
+    assert_eq!(running.wait().unwrap(), Ended::Code(5));
 }
 
 fn limits_hold(level: Level) {

@@ -4,8 +4,8 @@ use super::Error;
 use crate::profile::Limits;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use rustix::thread::{
-    CapabilitySet, CapabilitySets, clear_ambient_capability_set, remove_capability_from_bounding_set,
-    set_capabilities, set_no_new_privs,
+    CapabilitySet, CapabilitySets, capability_is_in_bounding_set, clear_ambient_capability_set,
+    remove_capability_from_bounding_set, set_capabilities, set_no_new_privs,
 };
 use std::io;
 
@@ -65,10 +65,9 @@ pub(super) fn drop_privileges() -> Result<(), Error> {
         false => CapabilitySet::empty(),
     };
     for capability in CapabilitySet::all().iter().filter(|capability| !kept.contains(*capability)) {
-        match remove_capability_from_bounding_set(capability) {
-            // A capability this kernel does not know.
-            Ok(()) | Err(rustix::io::Errno::INVAL) => {}
-            Err(error) => return Err(failed(error)),
+        // Gone already inside another domain, where the right to drop them is gone too; unknown to an older kernel.
+        if capability_is_in_bounding_set(capability).unwrap_or(false) {
+            remove_capability_from_bounding_set(capability).map_err(failed)?;
         }
     }
     let sets = CapabilitySets { effective: kept, permitted: kept, inheritable: CapabilitySet::empty() };
