@@ -4,8 +4,8 @@
 
 mod api;
 mod body;
-//pub mod bridge;
-//mod egress;
+pub mod bridge;
+mod egress;
 mod error;
 mod headers;
 mod listen;
@@ -14,6 +14,10 @@ mod tokens;
 mod watch;
 
 pub use api::{ApiEvent, ApiLimits, ApiProxy, Credential, Refused, Roots, Upstream};
+pub use egress::{
+    AddressClass, Answer, EgressEvent, EgressLimits, EgressProxy, HOST_SETS, HostList, HostSet, Question,
+    Refusal, Resolve, SystemResolver, Target, TargetHost, Visitor, host_set,
+};
 pub use error::Error;
 pub use listen::{ConnectionLimits, Listener};
 pub use secret::Secret;
