@@ -3,6 +3,7 @@
 
 mod error;
 mod gather;
+pub mod git;
 mod private;
 mod recovery;
 mod resolve;
