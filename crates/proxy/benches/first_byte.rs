@@ -1,6 +1,6 @@
 //! What the model API proxy adds to the first byte of an answer: the same request to an upstream on loopback, directly
 //! and through the proxy, in turns. Prints medians; fails on nothing, because it measures a machine as well.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a measurement")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a measurement")]
 
 use leashd_proxy::{ApiLimits, ApiProxy, Credential, Listener, Roots, Secret, Upstream};
 use leashd_types::SessionId;

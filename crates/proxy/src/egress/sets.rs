@@ -73,3 +73,18 @@ pub const HOST_SETS: &[HostSet] = &[
 pub fn host_set(name: &str) -> Option<&'static HostSet> {
     HOST_SETS.iter().find(|set| set.name == name)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::HOST_SETS;
+
+    #[test]
+    fn the_documentation_lists_every_host() {
+        let page = include_str!("../../../../docs/network.md");
+        for set in HOST_SETS {
+            let hosts: Vec<String> = set.hosts.iter().map(|host| format!("`{host}`")).collect();
+            let row = format!("| `{}` | {} | {} |", set.name, set.about, hosts.join(", "));
+            assert!(page.contains(&row), "docs/network.md needs the line\n{row}");
+        }
+    }
+}
