@@ -4,6 +4,7 @@
 pub mod confine;
 mod error;
 mod gather;
+pub mod git;
 mod git_orders;
 mod private;
 mod profile;
