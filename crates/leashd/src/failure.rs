@@ -17,6 +17,8 @@ pub(crate) enum Exit {
     Denied = 4,
     /// Nobody answered in time.
     AskTimedOut = 5,
+    /// The walls cannot be put up, or are not proven to hold.
+    NotContained = 6,
     BudgetExhausted = 7,
     /// The agent is missing, too old, or did not hold what it must.
     Agent = 8,

@@ -14,18 +14,15 @@ mod world;
 
 use clap::Parser;
 use cli::{Cli, Command};
-use failure::{Exit, Failure};
+use failure::Failure;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    // Before anything else: this process may have been started as an agent's supervisor.
-    let mut args = std::env::args_os().skip(1);
-    if args.next().is_some_and(|first| first == leashd_sandbox::SUPERVISE) {
-        let status = leashd_sandbox::supervise_main(args);
+    if let Some(status) = special() {
         return ExitCode::from(u8::try_from(status).unwrap_or(u8::MAX));
     }
     match run(Cli::parse().command) {
-        Ok(exit) => exit.into(),
+        Ok(exit) => exit,
         Err(failure) => {
             eprintln!("{failure}");
             failure.exit.into()
@@ -33,13 +30,37 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(command: Command) -> Result<Exit, Failure> {
-    match command {
+/// Before anything else: this process may have been started as something other than the command line. None of these
+/// may find a thread, and some of them start with every shell command.
+fn special() -> Option<i32> {
+    let mut args = std::env::args_os();
+    let name = args.next()?;
+    if leashd_sandbox::is_shell_launcher(&name) {
+        return Some(leashd_sandbox::shell_launcher_main(&name, args));
+    }
+    let first = args.next()?;
+    if first == leashd_sandbox::SUPERVISE {
+        return Some(leashd_sandbox::supervise_main(args));
+    }
+    if first == leashd_sandbox::confine::CONFINE {
+        return Some(leashd_sandbox::confine::confine_main(args));
+    }
+    if first == leashd_sandbox::proof::PROBE {
+        return Some(leashd_sandbox::proof::probe_main(args));
+    }
+    None
+}
+
+fn run(command: Command) -> Result<ExitCode, Failure> {
+    let exit = match command {
         Command::Demo(args) => commands::demo::run(&args),
         Command::Exec(args) => commands::exec::run(args),
         Command::Start(args) => commands::start::run(args),
         Command::Policy(args) => commands::policy::run(&args),
         Command::Audit(args) => commands::audit::run(&args),
         Command::Trust(args) => commands::trust::run(&args),
-    }
+        // Its exit status is the command's own.
+        Command::Sandbox(args) => return commands::sandbox::run(&args),
+    };
+    exit.map(Into::into)
 }

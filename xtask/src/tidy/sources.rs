@@ -97,7 +97,11 @@ impl Source<'_> {
             for (kind, name) in words.iter().zip(words.iter().skip(1)) {
                 // `mod x;` is judged as the file it names.
                 let inline = kind.text == "mod" && !name.after.trim_start().starts_with(';');
-                let judged = inline || TYPES.contains(&kind.text);
+                // The trait gave the name, and it may be somebody else's.
+                let associated = kind.text == "type"
+                    && kind.before.starts_with(' ')
+                    && name.after.trim_start().starts_with('=');
+                let judged = inline || (TYPES.contains(&kind.text) && !associated);
                 let said = name_parts(name.text).pop().unwrap_or_default();
                 if judged && kind.after.starts_with(' ') && EMPTY_NAMES.contains(&said.as_str()) {
                     let what = format!("`{}` says nothing about its job", name.text);

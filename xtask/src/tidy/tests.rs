@@ -217,6 +217,9 @@ fn names_say_what_the_job_is() {
         "`SessionManager`",
     );
     check("crates/gate/src/log.rs", "//! Things.\ntrait LogInfo {}\n", 2, "`LogInfo`");
+    check("crates/gate/src/log.rs", "//! Things.\ntrait Log {\n    type Info;\n}\n", 3, "`Info`");
+    check("crates/gate/src/log.rs", "//! Things.\ntype Info = u8;\n", 2, "`Info`");
+    fine("crates/gate/src/log.rs", "//! Things.\nimpl Body for Log {\n    type Data = u8;\n}\n");
     fine(
         "crates/gate/src/log.rs",
         "//! A manager.\n/// struct Info\nstruct Database;\nuse std::core::x;\nlet info = data;\n",

@@ -4,5 +4,6 @@ pub(crate) mod audit;
 pub(crate) mod demo;
 pub(crate) mod exec;
 pub(crate) mod policy;
+pub(crate) mod sandbox;
 pub(crate) mod start;
 pub(crate) mod trust;

@@ -1,0 +1,71 @@
+//! `leashd sandbox prove`: tries what must not be possible, outside the walls and inside.
+
+use super::{failure, place};
+use crate::cli::{SandboxCaches, SandboxPlaceArgs, SandboxProveArgs};
+use crate::failure::{Exit, Failure};
+use crate::settings::Settings;
+use leashd_sandbox::PrivateDir;
+use leashd_sandbox::proof::{Outcome, Proof, Question, prove};
+use std::fs;
+
+pub(super) fn run(args: &SandboxProveArgs) -> Result<Exit, Failure> {
+    let settings = Settings::from_environment()?;
+    let home = PrivateDir::create(&settings.home).map_err(Failure::failed)?;
+    // Among leashd's own state: what must be out of reach.
+    let outside = tempfile::Builder::new().prefix("proof-").tempdir_in(home.path())?;
+    let inside = tempfile::Builder::new().prefix("leashd-proof-").tempdir()?;
+    let (project, temporary) = (inside.path().join("project"), inside.path().join("temporary"));
+    fs::create_dir(&project)?;
+    fs::create_dir(&temporary)?;
+    let project = project.canonicalize()?;
+    let program = std::env::current_exe()?.canonicalize()?;
+    let place_args = SandboxPlaceArgs {
+        dir: project.clone(),
+        net: false,
+        read: Vec::new(),
+        write: Vec::new(),
+        level: args.level,
+        caches: SandboxCaches::ReadOnly,
+    };
+    let place = place::place(&place_args, &temporary, std::slice::from_ref(&program))?;
+    let question = Question {
+        profile: &place.profile,
+        kernel: &place.kernel,
+        wish: place.wish,
+        project: &project,
+        outside: outside.path(),
+        program: &program,
+        version: env!("CARGO_PKG_VERSION"),
+    };
+    let proof = prove(&question).map_err(|error| failure(&error))?;
+    if args.json {
+        println!("{}", serde_json::to_string_pretty(&proof).map_err(Failure::failed)?);
+    } else {
+        print(&proof);
+    }
+    Ok(if proof.holds() { Exit::Done } else { Exit::NotContained })
+}
+
+fn print(proof: &Proof) {
+    let layers: Vec<String> =
+        proof.plan.layers.iter().map(|layer| format!("{layer:?}").to_lowercase()).collect();
+    println!("kernel    {} (Landlock version {})", proof.kernel.release, proof.kernel.landlock);
+    println!("walls     {}", layers.join(", "));
+    for weakness in &proof.plan.weaknesses {
+        println!("weaker    {}", weakness.says());
+    }
+    for finding in &proof.findings {
+        let outcome = match finding.outcome {
+            Outcome::Held => "held",
+            Outcome::Broken => "BROKEN",
+            Outcome::Refused => "REFUSED",
+            Outcome::Untried => "untried",
+            Outcome::Open => "open",
+        };
+        println!("{outcome:<9} {}", finding.attempt.says());
+    }
+    for failure in &proof.failures {
+        println!("failure   {failure}");
+    }
+    println!("{}", if proof.holds() { "proven" } else { "NOT PROVEN" });
+}

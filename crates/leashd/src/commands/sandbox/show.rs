@@ -1,0 +1,75 @@
+//! `leashd sandbox show`: what a contained command could touch here, and what holds it.
+
+use super::{failure, place};
+use crate::cli::SandboxShowArgs;
+use crate::failure::{Exit, Failure};
+use leashd_sandbox::confine::{Level, Wish, plan};
+use leashd_sandbox::{Access, Network, Profile};
+use leashd_types::visible;
+use std::path::Path;
+
+pub(super) fn run(args: &SandboxShowArgs) -> Result<Exit, Failure> {
+    // Stands for the one that `exec` makes.
+    let temporary = tempfile::Builder::new().prefix("leashd-").tempdir()?;
+    let place = place::place(&args.place, temporary.path(), &[])?;
+    let level = match place.wish {
+        Wish::Best => Level::Namespaces,
+        Wish::Exactly(level) => level,
+    };
+    let planned = plan(&place.profile, &place.kernel, level)
+        .or_else(|_| plan(&place.profile, &place.kernel, Level::Landlock));
+    if args.json {
+        let value = serde_json::json!({
+            "kernel": place.kernel,
+            "plan": planned.as_ref().ok(),
+            "refused": planned.as_ref().err().map(ToString::to_string),
+            "profile": place.profile,
+        });
+        println!("{}", serde_json::to_string_pretty(&value).map_err(Failure::failed)?);
+        return Ok(Exit::Done);
+    }
+    let plan = planned.map_err(|error| failure(&error))?;
+    let layers: Vec<String> = plan.layers.iter().map(|layer| format!("{layer:?}").to_lowercase()).collect();
+    println!("kernel    {} (Landlock version {})", place.kernel.release, place.kernel.landlock);
+    println!("walls     {}", layers.join(", "));
+    for weakness in &plan.weaknesses {
+        println!("weaker    {}", weakness.says());
+    }
+    println!("network   {}", network(&place.profile.network));
+    print_trees(&place.profile);
+    for path in place.profile.guarded.iter().filter(|path| path.exists()) {
+        println!("guarded   {}", shown(path));
+    }
+    for (name, value) in &place.profile.environment {
+        println!("variable  {name}={}", visible(value));
+    }
+    Ok(Exit::Done)
+}
+
+fn print_trees(profile: &Profile) {
+    let kinds =
+        [(Access::Write, "write"), (Access::Run, "run"), (Access::Read, "read"), (Access::Device, "device")];
+    for (access, name) in kinds {
+        for tree in profile.trees.iter().filter(|tree| tree.access == access) {
+            if tree.path.exists() || profile.make.contains(&tree.path) {
+                println!("{name:<9} {}  ({})", shown(&tree.path), tree.what);
+            }
+        }
+    }
+}
+
+fn network(network: &Network) -> String {
+    match network {
+        Network::Nothing => "nothing".to_owned(),
+        Network::Ports(ports) => {
+            let ports: Vec<String> = ports.iter().map(u16::to_string).collect();
+            format!("TCP to port {}", ports.join(", "))
+        }
+        Network::Enclosed => "that of the sandbox around it".to_owned(),
+        Network::Anywhere => "anywhere".to_owned(),
+    }
+}
+
+fn shown(path: &Path) -> String {
+    visible(&path.display().to_string())
+}
