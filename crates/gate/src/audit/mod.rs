@@ -7,6 +7,7 @@ mod file;
 #[cfg(test)]
 pub(crate) mod fixture;
 mod forms;
+mod hint;
 mod line;
 mod log;
 mod read;
