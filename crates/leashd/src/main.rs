@@ -6,6 +6,7 @@ mod cli;
 mod clock;
 mod commands;
 mod failure;
+mod hook;
 mod policies;
 mod run_loop;
 mod self_check;
@@ -20,9 +21,18 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     // Before anything else: this process may have been started as an agent's supervisor.
     let mut args = std::env::args_os().skip(1);
-    if args.next().is_some_and(|first| first == leashd_sandbox::SUPERVISE) {
-        let status = leashd_sandbox::supervise_main(args);
-        return ExitCode::from(u8::try_from(status).unwrap_or(u8::MAX));
+    match args.next() {
+        Some(first) if first == leashd_sandbox::SUPERVISE => {
+            let status = leashd_sandbox::supervise_main(args);
+            return ExitCode::from(u8::try_from(status).unwrap_or(u8::MAX));
+        }
+        // On every tool call of somebody's session: no command line to build, no runtime.
+        Some(first) if first == "hook" => {
+            if let Some(order) = hook::order(&args.collect::<Vec<_>>()) {
+                return hook::main(&order);
+            }
+        }
+        Some(_) | None => {}
     }
     match run(Cli::parse().command) {
         Ok(exit) => exit.into(),
@@ -41,5 +51,6 @@ fn run(command: Command) -> Result<Exit, Failure> {
         Command::Policy(args) => commands::policy::run(&args),
         Command::Audit(args) => commands::audit::run(&args),
         Command::Trust(args) => commands::trust::run(&args),
+        Command::Hook(args) => commands::hook::run(&args),
     }
 }

@@ -3,6 +3,7 @@
 pub(crate) mod audit;
 pub(crate) mod demo;
 pub(crate) mod exec;
+pub(crate) mod hook;
 pub(crate) mod policy;
 pub(crate) mod start;
 pub(crate) mod trust;
