@@ -346,7 +346,7 @@ pub(crate) struct TrustArgs {
                   reads an event on standard input and answers. Whatever goes wrong is exit status 2, which blocks."
 )]
 pub(crate) struct HookArgs {
-    /// Where leashd's own files are; the installed hook names it
+    /// Where leashd's own files are; the installed hook names it, and judges with what was installed there
     #[arg(long, value_name = "DIR")]
     pub(crate) home: Option<PathBuf>,
     #[command(subcommand)]

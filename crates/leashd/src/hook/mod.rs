@@ -62,27 +62,23 @@ pub(crate) fn main(order: &Order) -> ExitCode {
 }
 
 fn answer(order: &Order) -> Result<Reply, Failure> {
-    let home = home(order)?;
     let event = input::read()?;
     let project = std::env::var_os(PROJECT).filter(|project| !project.is_empty()).ok_or_else(|| {
         Failure::failed(format!("{PROJECT} is not set"))
             .hint("it is meant to be run by Claude Code, as a hook")
     })?;
-    let socket = home.join(RUN_DIRECTORY).join(SOCKET);
-    if let Some(reply) = client::ask(&socket, project.as_bytes(), &event) {
-        return Ok(reply);
-    }
-    Judge::new(Pinned::ground(Pinned::read(&home)?.as_ref(), &home)?)?.reply(Path::new(&project), &event)
-}
-
-/// leashd's home: as installed. Without a word about it, as for every other command.
-fn home(order: &Order) -> Result<PathBuf, Failure> {
-    let home = match &order.home {
-        Some(home) => home.clone(),
-        None => crate::settings::Settings::from_environment()?.home,
+    let ground = match &order.home {
+        None => Pinned::by_hand()?,
+        Some(home) if !home.is_absolute() => {
+            return Err(Failure::usage(format!("--home {}: not an absolute path", home.display())));
+        }
+        Some(home) => {
+            let socket = home.join(RUN_DIRECTORY).join(SOCKET);
+            if let Some(reply) = client::ask(&socket, project.as_bytes(), &event) {
+                return Ok(reply);
+            }
+            Pinned::ground(Pinned::read(home)?.as_ref(), home)?
+        }
     };
-    if home.is_absolute() {
-        return Ok(home);
-    }
-    Err(Failure::usage(format!("--home {}: not an absolute path", home.display())))
+    Judge::new(ground)?.reply(Path::new(&project), &event)
 }

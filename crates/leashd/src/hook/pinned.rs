@@ -55,18 +55,20 @@ impl Pinned {
         Ok(pinned)
     }
 
-    /// What hooks judge with: as installed in `home`. Where nothing was installed, this process's environment has to do.
+    /// What hooks judge with, as installed in `home`. Without it nothing is judged: the environment is no substitute.
     pub(super) fn ground(pinned: Option<&Self>, home: &Path) -> Result<Ground, Failure> {
-        if let Some(pinned) = pinned {
-            let settings = pinned.settings(Some(home))?;
-            let claude = claude_directory(&settings, pinned.environment.get(CONFIG).map(OsString::from));
-            return Ok(Ground { settings, claude });
-        }
+        let pinned = pinned.ok_or_else(|| {
+            Failure::failed(format!("there is no {PINNED} in {}", home.display()))
+                .hint("run `leashd hook install`")
+        })?;
+        let settings = pinned.settings(Some(home))?;
+        let claude = claude_directory(&settings, pinned.environment.get(CONFIG).map(OsString::from));
+        Ok(Ground { settings, claude })
+    }
+
+    /// For a hook somebody runs by hand, without saying where leashd's home is.
+    pub(super) fn by_hand() -> Result<Ground, Failure> {
         let settings = Settings::from_environment()?;
-        if settings.home != home {
-            return Err(Failure::failed(format!("there is no {PINNED} in {}", home.display()))
-                .hint("run `leashd hook install`"));
-        }
         let claude = claude_directory(&settings, std::env::var_os(CONFIG));
         Ok(Ground { settings, claude })
     }
