@@ -28,6 +28,7 @@ impl Gate {
     }
 
     /// As [`Gate::observe`], for a call that another process may have let out: the audit log knows what was decided.
+    /// The agent reports in this way only what ran, so a failure is no sign that it did not.
     pub fn observe_recorded(&self, session: &SessionId, ran: &RanCall) -> Observation {
         let recorded = match audit::recall(self.audit().path(), session, &ran.id) {
             Ok(recorded) => recorded,
@@ -40,7 +41,15 @@ impl Gate {
             },
             Err(error) => return unrecorded(Observation::RanUngated, error),
         }
-        let what = self.observe(session, ran);
+        let permitted = self.calls().is_ok_and(|calls| {
+            matches!(calls.state(session, &ran.id), Some(State::Permitted(_) | State::Deferred(_)))
+        });
+        let what = match &ran.outcome {
+            RanOutcome::Failed { .. } if !permitted => {
+                self.observe(session, &RanCall { outcome: RanOutcome::Ran, ..ran.clone() })
+            }
+            RanOutcome::Ran | RanOutcome::Failed { .. } => self.observe(session, ran),
+        };
         self.forget_call(session, &ran.id);
         what
     }

@@ -59,6 +59,12 @@ fn another_process_knows_what_was_decided() {
     assert!(matches!(changed, Observation::InputChanged), "{changed:?}");
     let denied = observe(&bench, &ran("denied", "Bash", bash("sudo ls")));
     assert!(matches!(denied, Observation::RanUngated), "{denied:?}");
+    let failed = RanCall {
+        outcome: RanOutcome::Failed { message: "Exit code 1".to_owned() },
+        ..ran("denied", "Bash", bash("sudo ls"))
+    };
+    let failed = observe(&bench, &failed);
+    assert!(matches!(failed, Observation::RanUngated), "it ran, and failed: {failed:?}");
     let unseen = observe(&bench, &ran("unknown", "Bash", bash("ls")));
     assert!(matches!(unseen, Observation::RanUngated), "{unseen:?}");
     bench.entries();

@@ -7,21 +7,44 @@ use std::path::Path;
 use {
     super::frame,
     rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with, sockopt},
-    std::io::{BufReader, Write},
+    std::io::{BufReader, Read, Write},
     std::os::unix::net::UnixStream,
-    std::time::Duration,
+    std::time::{Duration, Instant},
 };
 
-/// For the whole of it the watchdog has a longer leash; what is left is for judging here.
+/// For sending, and for the whole reply.
 #[cfg(target_os = "linux")]
 const PATIENCE: Duration = Duration::from_secs(4);
+
+/// Bytes of most replies.
+#[cfg(target_os = "linux")]
+const REPLY: usize = 4096;
 
 /// The reply of a leashd of ours, if there is one.
 #[cfg(target_os = "linux")]
 pub(super) fn ask(socket: &Path, project: &[u8], event: &[u8]) -> Option<Reply> {
+    let request = frame::request(project, event)?;
     let mut stream = reach(socket)?;
-    stream.write_all(&frame::request(project, event)?).ok()?;
-    frame::read_reply(&mut BufReader::new(stream)).ok()
+    stream.write_all(&request).ok()?;
+    let until = Instant::now() + PATIENCE;
+    frame::read_reply(&mut BufReader::with_capacity(REPLY, Within { stream, until })).ok()
+}
+
+/// A stream until a moment: many small pieces do not make it longer.
+#[cfg(target_os = "linux")]
+struct Within {
+    stream: UnixStream,
+    until: Instant,
+}
+
+#[cfg(target_os = "linux")]
+impl Read for Within {
+    fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
+        let left = self.until.saturating_duration_since(Instant::now());
+        // Nothing left is an error, as it should be.
+        self.stream.set_read_timeout(Some(left))?;
+        self.stream.read(into)
+    }
 }
 
 /// Who is on the other side cannot be told here.
@@ -43,7 +66,6 @@ fn reach(socket: &Path) -> Option<UnixStream> {
     }
     let stream = UnixStream::from(ours);
     stream.set_nonblocking(false).ok()?;
-    stream.set_read_timeout(Some(PATIENCE)).ok()?;
     stream.set_write_timeout(Some(PATIENCE)).ok()?;
     Some(stream)
 }

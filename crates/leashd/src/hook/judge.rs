@@ -44,7 +44,7 @@ impl Judge {
 
     /// False once the log it writes was replaced: another judge has to open it again.
     pub(super) fn is_sound(&self) -> bool {
-        self.gate.audit().head().is_ok()
+        self.gate.audit().is_in_place()
     }
 
     pub(super) fn reply(&self, project: &Path, event: &[u8]) -> Result<Reply, Failure> {

@@ -18,7 +18,7 @@ mod tests;
 mod watchdog;
 pub(crate) mod weakness;
 
-pub(crate) use pinned::{Ground, Pinned, claude_directory};
+pub(crate) use pinned::{Ground, PINNED, Pinned, claude_directory};
 
 use crate::failure::Failure;
 use judge::Judge;
@@ -54,7 +54,6 @@ pub(crate) fn order(args: &[OsString]) -> Option<Order> {
 pub(crate) fn main(order: &Order) -> ExitCode {
     // What a panic says is for nobody here; that there was one is said below.
     std::panic::set_hook(Box::new(|_| {}));
-    watchdog::start();
     let reply = catch_unwind(AssertUnwindSafe(|| answer(order)))
         .unwrap_or_else(|_| Err(Failure::failed("it failed on this call")))
         .unwrap_or_else(|failure| Reply::failed(&failure));
@@ -68,7 +67,10 @@ fn answer(order: &Order) -> Result<Reply, Failure> {
             .hint("it is meant to be run by Claude Code, as a hook")
     })?;
     let ground = match &order.home {
-        None => Pinned::by_hand()?,
+        None => {
+            watchdog::start();
+            Pinned::by_hand()?
+        }
         Some(home) if !home.is_absolute() => {
             return Err(Failure::usage(format!("--home {}: not an absolute path", home.display())));
         }
@@ -77,6 +79,7 @@ fn answer(order: &Order) -> Result<Reply, Failure> {
             if let Some(reply) = client::ask(&socket, project.as_bytes(), &event) {
                 return Ok(reply);
             }
+            watchdog::start();
             Pinned::ground(Pinned::read(home)?.as_ref(), home)?
         }
     };

@@ -12,6 +12,8 @@ use std::process::ExitCode;
 pub(super) const BLOCK: u8 = 2;
 /// Characters of the one line.
 const LINE: usize = 1_000;
+/// Bytes that every pipe takes without a reader.
+const PIPE_SMALLEST: usize = 4096;
 /// Character device 1:3 on Linux.
 #[cfg(target_os = "linux")]
 const DEV_NULL: (u32, u32) = (1, 3);
@@ -88,6 +90,9 @@ impl Reply {
 fn say(text: &str) -> std::io::Result<()> {
     if text.is_empty() {
         return Ok(());
+    }
+    if text.len() > PIPE_SMALLEST {
+        super::watchdog::start();
     }
     let mut output = std::io::stdout().lock();
     if is_nowhere(&output) {

@@ -1,11 +1,11 @@
-//! Serves the hook's socket: one frame in, one judgement on a blocking thread, one frame out. The policies stay loaded;
+//! Serves the hook's socket: one frame in, one judgement on a thread of its own, one frame out. The policies stay loaded;
 //! the settings are the installed ones ([`super::Pinned`]), not those of the session this process runs, so that a hook
 //! gets the same answer whether somebody serves it or not.
 
 use super::frame::{self, Request};
 use super::judge::Judge;
 use super::reply::Reply;
-use super::{Pinned, RUN_DIRECTORY, SOCKET};
+use super::{PINNED, Pinned, RUN_DIRECTORY, SOCKET};
 use crate::failure::Failure;
 use leashd_sandbox::PrivateDir;
 use rustix::fs::{FlockOperation, flock};
@@ -13,18 +13,16 @@ use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{BufReader, ErrorKind};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::PermissionsExt;
-use std::os::unix::net::UnixStream;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use tokio::net::UnixListener;
-use tokio::sync::Semaphore;
-use tokio::task::JoinHandle;
 
 /// Hooks judged at once. More wait to be accepted, and a hook that waits too long judges itself.
-const AT_ONCE: usize = 32;
+const AT_ONCE: usize = 8;
 /// For a hook's request, and for taking the reply.
 const PATIENCE: Duration = Duration::from_secs(4);
 /// Only one leashd serves; whoever holds it may replace a socket somebody left.
@@ -35,14 +33,17 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// Serving ends when this is dropped.
 #[derive(Debug)]
 pub(crate) struct Server {
-    task: JoinHandle<()>,
+    listener: Arc<UnixListener>,
+    desk: Arc<Desk>,
     socket: PathBuf,
     _lock: File,
 }
 
 impl Drop for Server {
     fn drop(&mut self) {
-        self.task.abort();
+        self.desk.closed.store(true, Ordering::Release);
+        // Wakes whoever waits in `accept`.
+        let _woken = rustix::net::shutdown(&self.listener, rustix::net::Shutdown::Both);
         // One that stays behind answers nobody, and the next leashd replaces it.
         drop(fs::remove_file(&self.socket));
     }
@@ -64,43 +65,61 @@ pub(crate) fn serve(home: &Path) -> Result<Option<Server>, Failure> {
     let listener = UnixListener::bind(&socket)?;
     // The directory is ours alone, so nobody was faster.
     fs::set_permissions(&socket, fs::Permissions::from_mode(0o600))?;
-    let desk = Arc::new(Desk { home: home.path().to_owned(), judge: Mutex::default() });
-    Ok(Some(Server { task: tokio::spawn(accept(listener, desk)), socket, _lock: lock }))
+    let desk = Arc::new(Desk {
+        home: home.path().to_owned(),
+        closed: AtomicBool::new(false),
+        judge: Mutex::default(),
+    });
+    let server = Server { listener: Arc::new(listener), desk, socket, _lock: lock };
+    for number in 0..AT_ONCE {
+        let (listener, desk) = (Arc::clone(&server.listener), Arc::clone(&server.desk));
+        std::thread::Builder::new()
+            .name(format!("hook-{number}"))
+            .spawn(move || work(&listener, &desk))
+            .map_err(Failure::failed)?;
+    }
+    Ok(Some(server))
 }
 
-async fn accept(listener: UnixListener, desk: Arc<Desk>) {
-    let places = Arc::new(Semaphore::new(AT_ONCE));
-    loop {
-        let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
-        let Ok((stream, _)) = listener.accept().await else {
-            tokio::time::sleep(PAUSE).await;
-            continue;
-        };
-        let us = rustix::process::geteuid().as_raw();
-        if !stream.peer_cred().is_ok_and(|peer| peer.uid() == us) {
-            continue;
+/// Takes one hook after the other. Whoever accepts also judges: handing over to another thread would cost as much as
+/// the judgement.
+fn work(listener: &UnixListener, desk: &Desk) {
+    while !desk.closed.load(Ordering::Acquire) {
+        match listener.accept() {
+            // Without a whole reply the hook judges itself.
+            Ok((stream, _)) if is_ours(&stream) => drop(desk.serve(stream)),
+            Ok(_) => {}
+            Err(_) if desk.closed.load(Ordering::Acquire) => return,
+            Err(_) => std::thread::sleep(PAUSE),
         }
-        let desk = Arc::clone(&desk);
-        tokio::task::spawn_blocking(move || {
-            if let Ok(stream) = stream.into_std() {
-                // Without a whole reply the hook judges itself.
-                drop(desk.serve(stream));
-            }
-            drop(place);
-        });
     }
+}
+
+#[cfg(target_os = "linux")]
+fn is_ours(stream: &UnixStream) -> bool {
+    let us = rustix::process::geteuid();
+    rustix::net::sockopt::socket_peercred(stream).is_ok_and(|peer| peer.uid == us)
+}
+
+/// Who is on the other side cannot be told here, and hooks do not ask.
+#[cfg(not(target_os = "linux"))]
+fn is_ours(_stream: &UnixStream) -> bool {
+    false
 }
 
 /// What all judgements share.
 #[derive(Debug)]
 struct Desk {
     home: PathBuf,
-    judge: Mutex<Option<(Option<Pinned>, Arc<Judge>)>>,
+    closed: AtomicBool,
+    judge: Mutex<Option<(Stamp, Arc<Judge>)>>,
 }
+
+/// Tells one state of a file from another, as long as nobody turns the clock back between two changes.
+type Stamp = (u64, u64, u64, i64, i64, i64, i64);
 
 impl Desk {
     fn serve(&self, mut stream: UnixStream) -> std::io::Result<()> {
-        stream.set_nonblocking(false)?;
         stream.set_read_timeout(Some(PATIENCE))?;
         stream.set_write_timeout(Some(PATIENCE))?;
         let request = frame::read_request(&mut BufReader::new(&stream))?;
@@ -117,16 +136,21 @@ impl Desk {
 
     /// The judge for what is installed now: whoever installs again is heard at once.
     fn judge(&self) -> Result<Arc<Judge>, Failure> {
-        let pinned = Pinned::read(&self.home)?;
+        let stamp = stamp(&self.home.join(PINNED));
         let mut kept = self.judge.lock().map_err(|_| Failure::failed("it failed on an earlier call"))?;
         if let Some((known, judge)) = &*kept
-            && *known == pinned
+            && Some(*known) == stamp
             && judge.is_sound()
         {
             return Ok(Arc::clone(judge));
         }
-        let judge = Arc::new(Judge::new(Pinned::ground(pinned.as_ref(), &self.home)?)?);
-        *kept = Some((pinned, Arc::clone(&judge)));
+        let judge = Arc::new(Judge::new(Pinned::ground(Pinned::read(&self.home)?.as_ref(), &self.home)?)?);
+        *kept = stamp.map(|stamp| (stamp, Arc::clone(&judge)));
         Ok(judge)
     }
+}
+
+fn stamp(path: &Path) -> Option<Stamp> {
+    let it = fs::metadata(path).ok()?;
+    Some((it.dev(), it.ino(), it.len(), it.mtime(), it.mtime_nsec(), it.ctime(), it.ctime_nsec()))
 }

@@ -2,13 +2,20 @@
 
 use super::reply::BLOCK;
 use std::io::Write;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-/// Far more than a judgement takes, far less than the installed hook is given ([`crate::commands::hook`]).
+/// Far more than a judgement takes. With the time for reading and for asking a leashd that serves, it is less than the
+/// installed hook is given ([`crate::commands::hook`]).
 pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 
-/// From now on this process has [`PATIENCE`].
+/// From now on this process has [`PATIENCE`]. What comes before has limits of its own; a thread costs a tenth of what a
+/// served answer may.
 pub(super) fn start() {
+    static STARTED: AtomicBool = AtomicBool::new(false);
+    if STARTED.swap(true, Ordering::Relaxed) {
+        return;
+    }
     let bark = || {
         std::thread::sleep(PATIENCE);
         let text = format!("leashd hook: no judgement within {} s, so it is blocked\n", PATIENCE.as_secs());
