@@ -34,6 +34,8 @@ pub(crate) enum Command {
     Trust(TrustArgs),
     /// Judge the calls of your own Claude Code sessions too
     Hook(HookArgs),
+    /// Look at everything leashd relies on and say what to mend; exit status 1 if something fails
+    Doctor(DoctorArgs),
 }
 
 #[derive(Debug, Args)]
@@ -381,6 +383,13 @@ pub(crate) struct HookEdit {
     /// Write without asking
     #[arg(long)]
     pub(crate) yes: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DoctorArgs {
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 fn parse_decision(text: &str) -> Result<leashd_types::Decision, String> {

@@ -52,5 +52,6 @@ fn run(command: Command) -> Result<Exit, Failure> {
         Command::Audit(args) => commands::audit::run(&args),
         Command::Trust(args) => commands::trust::run(&args),
         Command::Hook(args) => commands::hook::run(&args),
+        Command::Doctor(args) => commands::doctor::run(&args),
     }
 }

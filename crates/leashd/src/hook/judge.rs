@@ -12,13 +12,12 @@ use crate::policies::{self, Texts};
 use crate::settings::Settings;
 use crate::{boot, clock};
 use leashd_gate::{AuditLog, Denial, Durability, Gate, Interactive, Observation, Outcome, Secrets, Snapshot};
-use leashd_policy::Rules;
 use leashd_types::{Facts, RanCall, SessionId, ToolCall};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
-/// Projects whose rules are kept.
+/// Projects whose rules and facts are kept.
 const PROJECTS: usize = 64;
 /// Tools whose input a person completes: what ran is never what was asked.
 const COMPLETED_BY_PEOPLE: [&str; 2] = ["AskUserQuestion", "ExitPlanMode"];
@@ -29,7 +28,7 @@ pub(super) struct Judge {
     /// Claude Code's configuration directory.
     claude: PathBuf,
     gate: Gate,
-    loaded: Mutex<HashMap<PathBuf, (Texts, Arc<Rules>)>>,
+    loaded: Mutex<HashMap<PathBuf, (Texts, Snapshot)>>,
 }
 
 impl Judge {
@@ -115,17 +114,32 @@ impl Judge {
         Reply::tell(&format!("leashd: this session is not fully guarded: {}", grave.join("; ")))
     }
 
+    /// Everything the judgement depends on. What never changes during a session is looked up once for each project;
+    /// the texts of the policies are read each time, and parsed again only when they are others.
     fn snapshot(&self, project: &Path) -> Result<Snapshot, Failure> {
         let directory = boot::real_directory(project)?;
+        let texts = policies::texts(&self.settings, &[], &directory)?;
+        let poisoned = |_| Failure::failed("it failed on an earlier call");
+        if let Some((known, snapshot)) = self.loaded.lock().map_err(poisoned)?.get(&directory)
+            && known.are_those_of(&texts)
+        {
+            return Ok(snapshot.clone());
+        }
         let approved = boot::approved(&self.settings, &directory)?;
-        let rules = self.rules(&directory)?;
-        Ok(Snapshot {
+        let rules = Arc::new(texts.rules()?);
+        let snapshot = Snapshot {
             generation: rules.generation(),
             rules,
             facts: self.facts(&directory, &approved)?,
             grants: Vec::new(),
             interactive: Interactive::Somebody,
-        })
+        };
+        let mut loaded = self.loaded.lock().map_err(|_| Failure::failed("it failed on an earlier call"))?;
+        if loaded.len() >= PROJECTS {
+            loaded.clear();
+        }
+        loaded.insert(directory, (texts, snapshot.clone()));
+        Ok(snapshot)
     }
 
     fn facts(&self, directory: &Path, approved: &[PathBuf]) -> Result<Facts, Failure> {
@@ -133,24 +147,6 @@ impl Judge {
         let settings = weakness::settings_files(&self.claude, Some(directory));
         facts.protected.extend(boot::agent_settings(settings.into_iter().map(|file| file.path))?);
         Ok(facts)
-    }
-
-    /// Read again each time, parsed again only when the texts are others.
-    fn rules(&self, directory: &Path) -> Result<Arc<Rules>, Failure> {
-        let texts = policies::texts(&self.settings, &[], directory)?;
-        let poisoned = |_| Failure::failed("it failed on an earlier call");
-        if let Some((known, rules)) = self.loaded.lock().map_err(poisoned)?.get(directory)
-            && known.are_those_of(&texts)
-        {
-            return Ok(Arc::clone(rules));
-        }
-        let rules = Arc::new(texts.rules()?);
-        let mut loaded = self.loaded.lock().map_err(|_| Failure::failed("it failed on an earlier call"))?;
-        if loaded.len() >= PROJECTS {
-            loaded.clear();
-        }
-        loaded.insert(directory.to_owned(), (texts, Arc::clone(&rules)));
-        Ok(rules)
     }
 }
 

@@ -9,6 +9,8 @@ mod status;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use status::{AgentFound, Installed, PinnedAs, Report, look};
+
 use crate::cli::{HookArgs, HookCommand, HookPlace};
 use crate::failure::{Exit, Failure};
 use crate::hook::claude_directory;

@@ -23,7 +23,7 @@ const PROBE: &str = r#"{"hook_event_name":"StopFailure","session_id":"status"}"#
 pub(crate) struct Report {
     /// Each settings file and what of the hook is in it.
     pub(crate) files: Vec<(SettingsFile, Installed)>,
-    pub(crate) agent: Agent,
+    pub(crate) agent: AgentFound,
     pub(crate) weaknesses: Vec<Weakness>,
     /// The settings it judges with are those of this environment.
     pub(crate) pinned: PinnedAs,
@@ -40,7 +40,7 @@ pub(crate) enum Installed {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Agent {
+pub(crate) enum AgentFound {
     Missing,
     Unsupported(Version),
     Supported(Version),
@@ -68,9 +68,9 @@ pub(super) fn run(place: &HookPlace) -> Result<Exit, Failure> {
         println!("{} ({}): {said}", file.scope, file.path.display());
     }
     let agent = match report.agent {
-        Agent::Missing => "claude is not on PATH".to_owned(),
-        Agent::Unsupported(version) => format!("Claude Code {version}"),
-        Agent::Supported(version) => format!("Claude Code {version}: supported"),
+        AgentFound::Missing => "claude is not on PATH".to_owned(),
+        AgentFound::Unsupported(version) => format!("Claude Code {version}"),
+        AgentFound::Supported(version) => format!("Claude Code {version}: supported"),
     };
     println!("{agent}");
     let complaints = report.complaints();
@@ -96,7 +96,7 @@ impl Report {
                 said.push(format!("{} ({}): {why}", file.scope, file.path.display()));
             }
         }
-        if let Agent::Unsupported(version) = self.agent {
+        if let AgentFound::Unsupported(version) = self.agent {
             said.push(format!(
                 "Claude Code {version} lets calls through when a hook's shell is killed; {MINIMUM} is the oldest \
                  supported version"
@@ -225,7 +225,7 @@ fn within(mut child: std::process::Child) -> Result<(Option<i32>, String), Strin
     Ok((output.status.code(), leashd_types::visible(&text)))
 }
 
-fn agent() -> Agent {
+fn agent() -> AgentFound {
     let spawned = Command::new("claude")
         .arg("--version")
         .stdin(Stdio::null())
@@ -234,8 +234,8 @@ fn agent() -> Agent {
         .spawn();
     let said = spawned.map_err(|error| error.to_string()).and_then(within);
     match said.ok().and_then(|(_, text)| Version::parse(&text)) {
-        None => Agent::Missing,
-        Some(version) if version < MINIMUM => Agent::Unsupported(version),
-        Some(version) => Agent::Supported(version),
+        None => AgentFound::Missing,
+        Some(version) if version < MINIMUM => AgentFound::Unsupported(version),
+        Some(version) => AgentFound::Supported(version),
     }
 }
