@@ -5,6 +5,7 @@ use crate::cli::HookPlace;
 use crate::failure::{Exit, Failure};
 use crate::hook::weakness::{self, Grade, Scope, SettingsFile, Weakness, entries, is_ours};
 use crate::hook::{Pinned, claude_directory};
+use crate::policies;
 use crate::settings::Settings;
 use leashd_agents::claude::{MINIMUM, Version};
 use serde_json::Value;
@@ -27,6 +28,8 @@ pub(crate) struct Report {
     pub(crate) weaknesses: Vec<Weakness>,
     /// The settings it judges with are those of this environment.
     pub(crate) pinned: PinnedAs,
+    /// Why the policies it judges with do not load.
+    pub(crate) policy: Option<String>,
 }
 
 /// How a settings file carries the hook.
@@ -108,6 +111,9 @@ impl Report {
                     .to_owned(),
             );
         }
+        if let Some(why) = &self.policy {
+            said.push(format!("every call here is blocked: {why}"));
+        }
         said.extend(
             self.weaknesses.iter().filter(|weakness| weakness.grade == Grade::Grave).map(ToString::to_string),
         );
@@ -126,12 +132,18 @@ pub(crate) fn look(project: &Path) -> Result<Report, Failure> {
             (file, installed)
         })
         .collect();
-    let pinned = match Pinned::read(&settings.home)? {
+    let known = Pinned::read(&settings.home)?;
+    let pinned = match &known {
         None => PinnedAs::Missing,
-        Some(pinned) if pinned == Pinned::from_environment()? => PinnedAs::Here,
+        Some(pinned) if *pinned == Pinned::from_environment()? => PinnedAs::Here,
         Some(_) => PinnedAs::Elsewhere,
     };
-    Ok(Report { files, agent: agent(), weaknesses: weakness::find(&claude, Some(project)), pinned })
+    let judged_with = match &known {
+        None => settings,
+        Some(known) => known.settings(Some(&settings.home))?,
+    };
+    let policy = policies::load(&judged_with, &[], project).err().map(|failure| failure.message);
+    Ok(Report { files, agent: agent(), weaknesses: weakness::find(&claude, Some(project)), pinned, policy })
 }
 
 fn installed(path: &Path, project: &Path) -> Installed {
