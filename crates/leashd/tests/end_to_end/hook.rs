@@ -256,7 +256,7 @@ fn a_hook_nobody_waits_for_is_seen_and_the_turn_ends() {
         settings["hooks"]["PreToolUse"][0]["hooks"][0]["async"] = json!(true);
         settings.to_string()
     });
-    let output = run(&bench, &[shell("touch ran; sleep 1; sudo -n true"), touch("later")]);
+    let output = run(&bench, &[shell("touch ran; sleep 1; sudo -n true || true"), touch("later")]);
     assert!(exists(&bench, "ran"), "an async hook does not block: {}", shown(&output));
     assert!(!exists(&bench, "later"), "{}", shown(&output));
     assert_eq!(events(&bench, "tool_ran_ungated").len(), 1, "{:?}", bench.audit());
