@@ -10,6 +10,8 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 const ENTRIES: usize = 12;
+/// Bytes a log may have before it is edited further.
+const LONGEST: usize = 256 * 1024;
 
 struct Good {
     bytes: Vec<u8>,
@@ -65,6 +67,10 @@ fn edit(input: &[u8], good: &Good) -> Vec<u8> {
     let mut rest = input;
     while let [what, high, low, value, after @ ..] = rest {
         rest = after;
+        // Lines joined and doubled again and again would grow without end and show nothing new.
+        if log.len() > LONGEST {
+            break;
+        }
         let place = usize::from(u16::from_be_bytes([*high, *low]));
         let at = place % (log.len() + 1);
         match what % 10 {

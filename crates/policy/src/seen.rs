@@ -62,7 +62,7 @@ pub(crate) fn host_of(effect: &Effect) -> Option<&Host> {
 pub(crate) fn see<'a>(effect: &'a Effect, facts: &'a Facts, manner: Manner) -> Seen<'a> {
     let mut path = path_of(effect).map(|path| locate(path, facts));
     if let (Effect::Read { .. }, Reads::Names, Some(path)) = (effect, manner.reads, path.as_mut())
-        && (path.place == Where::Unknown || path.kind == PathKind::Device)
+        && (matches!(path_of(effect), Some(PathText::Unknown(_))) || path.kind == PathKind::Device)
     {
         // The names of files nobody named before, or of devices, tell nothing.
         path.place = Where::HarmlessDevice;

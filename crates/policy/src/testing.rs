@@ -9,7 +9,7 @@ use leashd_types::{
 };
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::OnceLock;
+use std::sync::{Arc, Mutex, OnceLock};
 
 pub(crate) const PATHS: [(&str, &str, Recovery); 10] = [
     ("/p/a.txt", "/p/a.txt", Recovery::Committed),
@@ -80,6 +80,14 @@ pub(crate) fn builtin(name: &str) -> &'static Rules {
     static LOADED: OnceLock<BTreeMap<&str, Rules>> = OnceLock::new();
     let load = |name| (name, rules_of(&[Source::builtin(name).unwrap()]));
     &LOADED.get_or_init(|| BUILTIN_NAMES.into_iter().map(load).collect())[name]
+}
+
+/// The same for any sources: few are made, and each meets many calls.
+pub(crate) fn loaded(sources: &[Source<'_>]) -> Arc<Rules> {
+    static LOADED: Mutex<BTreeMap<String, Arc<Rules>>> = Mutex::new(BTreeMap::new());
+    let mut known = LOADED.lock().unwrap();
+    let key = format!("{sources:?}");
+    Arc::clone(known.entry(key).or_insert_with(|| Arc::new(rules_of(sources))))
 }
 
 pub(crate) fn verdict(rules: &Rules, commands: Vec<Command>, facts: &Facts) -> Verdict {

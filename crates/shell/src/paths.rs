@@ -1,5 +1,6 @@
 //! From a word to the path it names, as far as the line tells.
 
+use crate::walk::origin::NUMBER;
 use crate::word::{Part, Word};
 use leashd_types::PathText;
 
@@ -10,6 +11,9 @@ pub(crate) fn path_text(word: &Word, directory: Option<&str>) -> PathText {
             Some(path) => PathText::Exact(path),
             None => PathText::Unknown("the directory it starts from is not known".to_owned()),
         };
+    }
+    if let Some(numbered) = numbered(word) {
+        return path_text(&numbered, directory);
     }
     if let Some(why) = word.unknown_reason() {
         return PathText::Unknown(why.to_owned());
@@ -29,6 +33,24 @@ pub(crate) fn path_text(word: &Word, directory: Option<&str>) -> PathText {
         Some(directory) => PathText::Glob { directory, pattern },
         None => PathText::Unknown("the directory it starts from is not known".to_owned()),
     }
+}
+
+/// A name with a number in it that is not known: a pattern for it, or any number where files are made anew each time.
+pub(crate) fn numbered(word: &Word) -> Option<Word> {
+    let temporary = ["/tmp/", "/var/tmp/"].iter().any(|place| word.prefix().starts_with(place));
+    let mut numbered = Word::default();
+    let mut any = false;
+    for part in word.parts() {
+        numbered.push(match part {
+            Part::Unknown(why) if why == NUMBER => {
+                any = true;
+                if temporary { Part::Text("0".to_owned()) } else { Part::Glob("[0-9]*".to_owned()) }
+            }
+            Part::Unknown(_) => return None,
+            part => part.clone(),
+        });
+    }
+    any.then_some(numbered)
 }
 
 /// Absolute, but with `.` and `..` as they are.

@@ -3,9 +3,10 @@
 
 use super::Documents;
 use crate::syntax::Piece;
-use crate::walk::state::Variable;
+use crate::walk::state::{Keys, Variable};
 use crate::walk::{Walker, origin};
 use crate::word::{Part, Word};
+use std::collections::BTreeMap;
 
 /// Deepest evaluation of values as expressions, and deepest nesting in one expression.
 const DEPTH: u32 = 16;
@@ -57,7 +58,8 @@ impl Walker<'_> {
         if trimmed.is_empty() {
             return known.then_some(0);
         }
-        if depth > DEPTH || text.len() > EXPRESSION_BYTES {
+        if depth > DEPTH || text.len() > EXPRESSION_BYTES || !self.spend_bytes(text.len()) {
+            self.note("arithmetic that is not followed");
             return None;
         }
         let mut expression = Expression { walker: self, text: &text, at: 0, depth };
@@ -65,10 +67,65 @@ impl Walker<'_> {
         expression.blanks();
         let complete = expression.at == text.len();
         match value {
-            Ok(value) if complete && known => value,
-            _ => None,
+            Ok(value) if complete => value.filter(|_| known),
+            _ => {
+                self.every_name(&text, depth);
+                None
+            }
         }
     }
+
+    /// In an expression that is not followed any name may be evaluated.
+    fn every_name(&mut self, text: &str, depth: u32) {
+        let names = text.split(|char: char| !char.is_ascii_alphanumeric() && char != '_');
+        for name in names.filter(|name| name.starts_with(|first: char| !first.is_ascii_digit())) {
+            self.evaluate_variable(name, depth + 1);
+        }
+    }
+
+    /// The value of a variable, which is an expression itself. Of an array every element may be meant.
+    fn evaluate_variable(&mut self, name: &str, depth: u32) -> Number {
+        let variable = self.variable(name)?;
+        let (value, unset) = (variable.value.clone(), variable.unset);
+        let elements: Vec<Word> = match &variable.elements {
+            Some(elements) => elements.values().filter(|word| !is_plain_number(word)).cloned().collect(),
+            None => Vec::new(),
+        };
+        for element in elements {
+            self.evaluate(&element, depth);
+        }
+        if unset { Some(0) } else { self.evaluate(&value, depth) }
+    }
+
+    /// Some element of an array is another number now.
+    fn forget_element(&mut self, name: &str) {
+        let Some(variable) = self.variable(name) else { return };
+        let numbers = |elements: &BTreeMap<_, Word>| elements.values().all(is_plain_number);
+        let why = if variable.elements.as_ref().is_none_or(numbers) {
+            origin::NUMBER
+        } else {
+            "an array with unknown keys"
+        };
+        let attributes = variable.attributes;
+        let name = self.referred(name).to_owned();
+        self.set_variable(&name, Variable { attributes, ..Variable::scalar(Word::unknown(why)) });
+    }
+
+    /// Bash evaluates the subscript of a name it is given (`read 'a[x]'`, `test -v`, `${!n}`): code in it runs.
+    pub(crate) fn evaluated_name(&mut self, name: &str) {
+        let Some((base, rest)) = name.split_once('[') else { return };
+        self.hidden_code(name, "a subscript");
+        let by_number = self.variable(base).is_none_or(|variable| variable.attributes.keys == Keys::Numbers);
+        let subscript = rest.rsplit_once(']').map_or(rest, |(inside, _)| inside);
+        if by_number && !matches!(subscript, "@" | "*") && !subscript.contains(['$', '`']) {
+            self.evaluate(&Word::literal(subscript), 0);
+        }
+    }
+}
+
+fn is_plain_number(word: &Word) -> bool {
+    word.text().is_some_and(|text| text.bytes().all(|byte| byte.is_ascii_digit()))
+        || word.unknown_reason() == Some(origin::NUMBER) && word.parts().len() == 1
 }
 
 struct Expression<'e, 'w, 'a> {
@@ -199,6 +256,7 @@ impl Expression<'_, '_, '_> {
         if self.rest().starts_with("++") || self.rest().starts_with("--") {
             self.at += 2;
             let name = self.name().ok_or(Odd)?.to_owned();
+            self.current(&name);
             self.forget(&name);
             return Ok(None);
         }
@@ -229,24 +287,24 @@ impl Expression<'_, '_, '_> {
         }
         let name = self.name().ok_or(Odd)?.to_owned();
         if self.eat("[") {
-            let value = self.list()?;
+            self.list()?;
             if !self.eat("]") {
                 return Err(Odd);
             }
-            self.assignment(&name)?;
-            return Ok(match value {
-                Some(0) => None,
-                _ => None,
-            });
+            self.current(&name);
+            if self.eat("++") || self.eat("--") || self.assignment(&name)? {
+                self.walker.forget_element(&name);
+            }
+            return Ok(None);
         }
         if self.assignment(&name)? {
             return Ok(self.current(&name));
         }
+        let value = self.current(&name);
         if self.eat("++") || self.eat("--") {
             self.forget(&name);
-            return Ok(None);
         }
-        Ok(self.current(&name))
+        Ok(value)
     }
 
     fn name(&mut self) -> Option<&str> {
@@ -287,11 +345,14 @@ impl Expression<'_, '_, '_> {
             return Ok(false);
         }
         self.at += operator.len();
+        if *operator != "=" {
+            self.current(name);
+        }
         let value = self.conditional()?;
         if *operator == "="
             && let Some(value) = value
         {
-            self.walker.set_variable(name, Variable::scalar(Word::literal(value.to_string())));
+            self.walker.bind(name, Word::literal(value.to_string()));
         } else {
             self.forget(name);
         }
@@ -299,18 +360,12 @@ impl Expression<'_, '_, '_> {
     }
 
     fn forget(&mut self, name: &str) {
-        self.walker.set_variable(name, Variable::scalar(Word::unknown(origin::NUMBER)));
+        self.walker.bind(name, Word::unknown(origin::NUMBER));
     }
 
-    /// The value of a variable, which is an expression itself.
     fn current(&mut self, name: &str) -> Number {
-        let word = match self.walker.variable(name) {
-            Some(variable) if variable.unset => return Some(0),
-            Some(variable) => variable.value.clone(),
-            None => return None,
-        };
         let depth = self.depth + 1;
-        self.walker.evaluate(&word, depth)
+        self.walker.evaluate_variable(name, depth)
     }
 }
 

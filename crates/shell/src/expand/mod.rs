@@ -31,6 +31,9 @@ const HIDDEN: &str = "a part that is only known when it runs";
 /// Stands for an array among the arguments of a command.
 pub(crate) const ARRAY: &str = "an array";
 
+/// Builtins whose arguments are assignments.
+const DECLARING: [&str; 6] = ["alias", "declare", "typeset", "export", "readonly", "local"];
+
 /// Whether a piece stands between double quotes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Quotes {
@@ -50,6 +53,40 @@ impl Walker<'_> {
             words.iter_mut().skip(before).for_each(address);
         }
         words
+    }
+
+    /// The words of a simple command: what a declaring builtin is given as `NAME=…` is one value, as in an assignment.
+    pub(crate) fn command_words(&mut self, source: &[SourceWord<'_>], documents: Documents<'_>) -> Vec<Word> {
+        let literal = |word: &SourceWord<'_>| match word.pieces.as_slice() {
+            [Piece::Literal(text)] => DECLARING.contains(text),
+            _ => false,
+        };
+        if !source.iter().take(2).any(literal) {
+            return self.words(source, documents);
+        }
+        let mut words = Vec::with_capacity(source.len());
+        for word in source {
+            match word.pieces.as_slice() {
+                [Piece::Literal(text), rest @ ..] if !rest.is_empty() && declared_name(text).is_some() => {
+                    let (name, start) = declared_name(text).unwrap_or((text, ""));
+                    words.push(self.declaration(name, start, rest, documents));
+                }
+                _ => words.append(&mut self.words(std::slice::from_ref(word), documents)),
+            }
+        }
+        words
+    }
+
+    fn declaration(&mut self, name: &str, start: &str, rest: &[Piece<'_>], documents: Documents<'_>) -> Word {
+        let mut words = Vec::new();
+        let mut fields = Fields::new(&mut words, Mode::Assigned);
+        fields.quoted(name);
+        if !start.is_empty() {
+            self.literal(start, Place { first: true, last: rest.is_empty() }, &mut fields);
+        }
+        self.pieces(rest, documents, &mut fields);
+        fields.flush();
+        words.pop().unwrap_or_default()
     }
 
     fn word_fields(&mut self, word: &SourceWord<'_>, documents: Documents<'_>, out: &mut Vec<Word>) {
@@ -277,6 +314,14 @@ impl Walker<'_> {
         }
         word
     }
+}
+
+/// `NAME=` or `NAME+=`, and what follows it.
+fn declared_name(text: &str) -> Option<(&str, &str)> {
+    let at = text.find('=')? + 1;
+    let (name, rest) = (text.get(..at)?, text.get(at..)?);
+    let bare = name.trim_end_matches('=');
+    is_name(bare.strip_suffix('+').unwrap_or(bare)).then_some((name, rest))
 }
 
 /// `http://[::1]:3000/`: the brackets hold an address, no file is called like this.

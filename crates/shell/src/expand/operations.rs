@@ -7,7 +7,6 @@ use super::tilde::Place as WordPlace;
 use super::{Documents, Quotes};
 use crate::limits::PATTERN_BYTES;
 use crate::syntax::{Length, Operation, Parameter, Piece, Place, Reach, TrimEnd};
-use crate::walk::state::Variable;
 use crate::walk::{Walker, environment, origin};
 use crate::word::Word;
 
@@ -99,6 +98,8 @@ impl Walker<'_> {
                 self.hidden_code(text, "a prompt expansion");
                 unclear()
             }
+            Each::Transform(b'E') => super::ansi::decode(text).map_or_else(unclear, Word::literal),
+            Each::Transform(b'Q') => Word::literal(format!("'{}'", text.replace('\'', "'\\''"))),
             Each::Transform(_) => unclear(),
         }
     }
@@ -189,8 +190,7 @@ impl Walker<'_> {
 
     fn assign_default(&mut self, parameter: &Parameter<'_>, word: Word) {
         if parameter.subscript.is_none() && super::is_name(&parameter.name) {
-            let name = self.referred(&parameter.name).to_owned();
-            self.set_variable(&name, Variable::scalar(word));
+            self.bind(&parameter.name, word);
         }
     }
 

@@ -3,7 +3,7 @@
 use super::fields::Fields;
 use super::{Documents, Quotes};
 use crate::syntax::{Operation, Parameter, Piece};
-use crate::walk::state::{Key, Keys, Variable};
+use crate::walk::state::{BRANCHED, Key, Keys, Variable};
 use crate::walk::{Walker, environment, origin};
 use crate::word::{Part, Word};
 
@@ -131,8 +131,12 @@ impl Walker<'_> {
                 self.find(&name, None, documents)
             }
             Some(name) => {
-                self.hidden_code(&name, "an indirect expansion");
-                Found::One(Word::unknown("an indirect expansion"))
+                self.evaluated_name(&name);
+                let element = name.strip_suffix(']').and_then(|name| name.split_once('['));
+                match element.filter(|(base, key)| super::is_name(base) && !key.contains(['$', '`'])) {
+                    Some((base, key)) => self.find(base, Some(&[Piece::Quoted(key)]), documents),
+                    None => Found::One(Word::unknown("an indirect expansion")),
+                }
             }
             None => {
                 self.note("an indirect expansion of a value that is not known");
@@ -177,7 +181,15 @@ impl Walker<'_> {
     fn named(&mut self, name: &str) -> Found {
         match self.variable(name) {
             Some(variable) if variable.unset => Found::Unset,
-            Some(variable) => Found::One(variable.value.clone()),
+            Some(variable) => {
+                let (value, either) = (variable.value.clone(), variable.either.clone());
+                if value.unknown_reason() == Some(BRANCHED) {
+                    for text in either.iter().filter_map(Word::text) {
+                        self.remember_suspect(BRANCHED, text);
+                    }
+                }
+                Found::One(value)
+            }
             None => Found::One(self.variable_or_environment(name)),
         }
     }
@@ -193,7 +205,7 @@ impl Walker<'_> {
         for _ in 0..8 {
             match self.shell.variables.get(name) {
                 Some(variable) if variable.attributes.reference => match variable.value.text() {
-                    Some(target) if target != name => name = target,
+                    Some(target) if target != name && !target.is_empty() => name = target,
                     _ => return name,
                 },
                 _ => return name,

@@ -1,7 +1,7 @@
 //! Text that hides text: base64, base32, hexadecimal.
 
 /// Decodes base64; nothing if it is not, or not text.
-pub(super) fn base64(text: &str) -> Option<String> {
+pub(crate) fn base64(text: &str) -> Option<String> {
     decode(text, 6, |byte| match byte {
         b'A'..=b'Z' => Some(byte - b'A'),
         b'a'..=b'z' => Some(byte - b'a' + 26),
@@ -38,7 +38,7 @@ fn decode(text: &str, width: u32, value: impl Fn(u8) -> Option<u8>) -> Option<St
 }
 
 /// `xxd -r -p`
-pub(super) fn hexadecimal(text: &str) -> Option<String> {
+pub(crate) fn hexadecimal(text: &str) -> Option<String> {
     let digits: Option<Vec<u32>> =
         text.chars().filter(|char| !char.is_whitespace()).map(|char| char.to_digit(16)).collect();
     let bytes: Option<Vec<u8>> = digits?

@@ -1,16 +1,17 @@
 //! Filters from text to text: `rev`, `tr`, `cut`, `head`, `tail`, plain `sed` substitutions and decoders.
 
 use super::bytes;
+use super::sed::Sed;
 
 /// One filter with its arguments read.
 #[derive(Debug)]
 pub(super) struct Filter<'a> {
-    kind: Kind,
+    kind: Kind<'a>,
     files: Vec<&'a str>,
 }
 
 #[derive(Debug)]
-enum Kind {
+enum Kind<'a> {
     Identity,
     ReversedLines,
     Reversed,
@@ -19,10 +20,33 @@ enum Kind {
     Hexadecimal,
     Dump,
     Translated(Translation),
-    Head { lines: bool, count: usize },
-    Tail { lines: bool, count: usize },
-    Cut { unit: Unit, delimiter: char, ranges: Vec<(usize, usize)> },
-    Substituted(Vec<Substitution>),
+    Head {
+        lines: bool,
+        count: usize,
+    },
+    Tail {
+        lines: bool,
+        count: usize,
+    },
+    Cut {
+        unit: Unit,
+        delimiter: char,
+        ranges: Vec<(usize, usize)>,
+    },
+    Sed(Sed<'a>),
+    /// Lines in another order, or some of them.
+    Sorted,
+    Unique,
+    Numbered,
+    /// Lines that hold a text, or do not.
+    Picked {
+        text: &'a str,
+        kept: bool,
+    },
+    Field {
+        separator: Option<&'a str>,
+        number: usize,
+    },
 }
 
 /// What `cut` counts.
@@ -38,13 +62,6 @@ struct Translation {
     to: Vec<char>,
     complement: bool,
     delete: bool,
-}
-
-#[derive(Debug)]
-struct Substitution {
-    pattern: String,
-    replacement: String,
-    all: bool,
 }
 
 /// The flags and the operands of a command line.
@@ -80,7 +97,21 @@ impl<'a> Filter<'a> {
             "tr" => (Kind::Translated(Translation::new(&flags, &operands)?), Vec::new()),
             "head" | "tail" => return Self::ends(name, arguments),
             "cut" => return Self::cut(arguments),
-            "sed" => return Self::sed(arguments),
+            "sed" => {
+                let sed = Sed::new(arguments)?;
+                let files = sed.files.clone();
+                (Kind::Sed(sed), files)
+            }
+            "sort" if flags.iter().all(|flag| matches!(*flag, "-u" | "-r" | "-n")) => {
+                (Kind::Sorted, operands)
+            }
+            "uniq" if flags.is_empty() && operands.len() < 2 => (Kind::Unique, operands),
+            "fold" | "fmt" | "expand" | "unexpand" | "column" if arguments.is_empty() => {
+                (Kind::Identity, operands)
+            }
+            "nl" if arguments.is_empty() => (Kind::Numbered, operands),
+            "grep" | "egrep" | "fgrep" => return Self::grep(arguments),
+            "awk" | "gawk" | "mawk" => return Self::awk(arguments),
             _ => return None,
         };
         Some(Self { kind, files })
@@ -95,7 +126,7 @@ impl<'a> Filter<'a> {
         (base64 && decodes && plain).then_some(Self { kind: Kind::Base64, files: Vec::new() })
     }
 
-    fn xxd(flags: &[&str]) -> Option<Kind> {
+    fn xxd(flags: &[&str]) -> Option<Kind<'a>> {
         let letters: String = flags.iter().map(|flag| flag.trim_start_matches('-')).collect();
         let known = letters.chars().all(|letter| matches!(letter, 'r' | 'p' | 's'));
         match (known && letters.contains('r'), letters.contains('p')) {
@@ -159,25 +190,34 @@ impl<'a> Filter<'a> {
         Some(Self { kind: Kind::Cut { unit, delimiter, ranges }, files })
     }
 
-    /// `sed s/plain/text/`, where nothing in the pattern is special.
-    fn sed(arguments: &[&'a str]) -> Option<Self> {
-        let mut substitutions = Vec::new();
-        let mut files = Vec::new();
-        let mut arguments = arguments.iter();
-        while let Some(argument) = arguments.next() {
-            if matches!(*argument, "-e" | "--expression") {
-                substitutions.push(Substitution::new(arguments.next()?)?);
-            } else if argument.starts_with('-') {
-                return None;
-            } else if substitutions.is_empty() {
-                for script in argument.split(';') {
-                    substitutions.push(Substitution::new(script.trim())?);
-                }
-            } else {
-                files.push(*argument);
-            }
+    /// `grep WORD`, where nothing in the word is special.
+    fn grep(arguments: &[&'a str]) -> Option<Self> {
+        let (flags, operands) = split(arguments);
+        let plain = |flag: &&str| matches!(*flag, "-v" | "-F" | "-E" | "--" | "-h" | "-a");
+        let (text, files) = operands.split_first()?;
+        let special = text.contains(['\\', '.', '*', '[', '^', '$', '+', '?', '(', '|', '{', '\n']);
+        if !flags.iter().all(plain) || special || text.is_empty() {
+            return None;
         }
-        Some(Self { kind: Kind::Substituted(substitutions), files })
+        Some(Self { kind: Kind::Picked { text, kept: !flags.contains(&"-v") }, files: files.to_vec() })
+    }
+
+    /// `awk '{print $2}'`
+    fn awk(arguments: &[&'a str]) -> Option<Self> {
+        let (separator, rest) = match arguments {
+            ["-F", separator, rest @ ..] => (Some(*separator), rest),
+            [first, rest @ ..] if first.starts_with("-F") => (first.get(2..), rest),
+            rest => (None, rest),
+        };
+        let (program, files) = rest.split_first()?;
+        let inside =
+            program.trim().strip_prefix('{')?.strip_suffix('}')?.trim().trim_end_matches(';').trim_end();
+        let printed = inside.strip_prefix("print")?.trim();
+        let number = if printed.is_empty() { 0 } else { printed.strip_prefix('$')?.parse().ok()? };
+        let plain =
+            separator.is_none_or(|separator| separator.len() == 1 && separator != " " && separator != "|");
+        (plain && number < 100)
+            .then(|| Self { kind: Kind::Field { separator, number }, files: files.to_vec() })
     }
 
     pub(super) fn files(&self) -> &[&'a str] {
@@ -214,8 +254,26 @@ impl<'a> Filter<'a> {
             Kind::Cut { unit, delimiter, ranges } => {
                 by_line(text, |line| cut(line, *unit, *delimiter, ranges))
             }
-            Kind::Substituted(all) => by_line(text, |line| {
-                all.iter().fold(line.to_owned(), |line, substitution| substitution.apply(&line))
+            Kind::Sed(sed) => sed.apply(text),
+            Kind::Sorted => {
+                let mut lines: Vec<&str> = text.lines().collect();
+                // Any order will do for one line; of several which comes first matters little.
+                lines.sort_unstable();
+                lines.iter().flat_map(|line| [line, "\n"]).collect()
+            }
+            Kind::Unique => {
+                let mut lines: Vec<&str> = text.lines().collect();
+                lines.dedup();
+                lines.iter().flat_map(|line| [line, "\n"]).collect()
+            }
+            Kind::Numbered => by_line(text, |line| format!("     1\t{line}")),
+            Kind::Picked { text: wanted, kept } => {
+                text.split_inclusive('\n').filter(|line| line.contains(wanted) == *kept).collect()
+            }
+            Kind::Field { separator, number } => by_line(text, |line| match separator {
+                _ if *number == 0 => line.to_owned(),
+                Some(separator) => line.split(separator).nth(*number - 1).unwrap_or("").to_owned(),
+                None => line.split_whitespace().nth(*number - 1).unwrap_or("").to_owned(),
             }),
         })
     }
@@ -336,38 +394,6 @@ fn escaped(rest: &mut &str) -> Option<char> {
         'r' => '\r',
         letter => letter,
     })
-}
-
-impl Substitution {
-    fn new(script: &str) -> Option<Self> {
-        let body = script.strip_prefix('s')?;
-        let delimiter = body.chars().next().filter(|char| !char.is_alphanumeric() && *char != '\\')?;
-        let mut parts = body.get(delimiter.len_utf8()..)?.split(delimiter);
-        let (pattern, replacement, flags) = (parts.next()?, parts.next()?, parts.next()?);
-        let special =
-            |text: &str| text.contains(['\\', '.', '*', '[', '^', '$', '&', '+', '?', '(', '|', '{']);
-        if parts.next().is_some()
-            || special(pattern)
-            || pattern.is_empty()
-            || replacement.contains(['\\', '&'])
-        {
-            return None;
-        }
-        let all = match flags {
-            "" => false,
-            "g" => true,
-            _ => return None,
-        };
-        Some(Self { pattern: pattern.to_owned(), replacement: replacement.to_owned(), all })
-    }
-
-    fn apply(&self, line: &str) -> String {
-        if self.all {
-            line.replace(&self.pattern, &self.replacement)
-        } else {
-            line.replacen(&self.pattern, &self.replacement, 1)
-        }
-    }
 }
 
 /// Programs that make a text of their arguments alone.

@@ -1,9 +1,10 @@
 //! Pure producers and filters: what `echo`, `printf`, `base64 -d` and the like print, computed where the input is
 //! known. Everything else prints something that is not known, named after what produced it.
 
-mod bytes;
+pub(crate) mod bytes;
 mod filter;
 mod printf;
+mod sed;
 
 use crate::limits::TEXT_BYTES;
 use crate::paths::base_name;
@@ -30,12 +31,20 @@ pub(crate) fn output(
             }
         }
         "cat" | "tac" | "rev" | "tr" | "base64" | "base32" | "xxd" | "head" | "tail" | "cut" | "tee"
-        | "sed" | "basename" | "dirname" | "seq" | "openssl" => {
+        | "sed" | "basename" | "dirname" | "seq" | "openssl" | "sort" | "uniq" | "fold" | "fmt"
+        | "expand" | "unexpand" | "column" | "nl" | "grep" | "egrep" | "fgrep" | "awk" | "gawk" | "mawk" => {
             if let Some(data) = filtered(name, arguments, input, &read) {
                 return data;
             }
         }
-        "git" if is_root_question(arguments) => return Stream::unknown(REPOSITORY_ROOT),
+        "git" if is_root_question(arguments, &["--show-toplevel", "--show-superproject-working-tree"]) => {
+            return Stream::unknown(REPOSITORY_ROOT);
+        }
+        "git" if is_root_question(arguments, &["--git-dir", "--absolute-git-dir", "--git-common-dir"]) => {
+            let mut word = Word::unknown(REPOSITORY_ROOT);
+            word.push(Part::Text("/.git\n".to_owned()));
+            return Stream::of(word);
+        }
         name if !program.contains('/') && origin::prints_settings(name, arguments) => {
             return Stream::unknown(origin::SETTINGS);
         }
@@ -75,9 +84,16 @@ fn is_silent(name: &str) -> bool {
     )
 }
 
-fn is_root_question(arguments: &[Word]) -> bool {
+fn is_root_question(arguments: &[Word], flags: &[&str]) -> bool {
     matches!(arguments, [first, second] if first.text() == Some("rev-parse")
-        && matches!(second.text(), Some("--show-toplevel" | "--show-superproject-working-tree")))
+        && second.text().is_some_and(|text| flags.contains(&text)))
+}
+
+/// What `sed` runs of a text that is known: its `e` command and flag.
+pub(crate) fn executed_by_sed(arguments: &[Word], input: &Stream) -> Option<String> {
+    let texts: Vec<&str> = arguments.iter().map(Word::text).collect::<Option<_>>()?;
+    let sed = sed::Sed::new(&texts)?;
+    if sed.files.is_empty() { sed.executed(input.known()?) } else { None }
 }
 
 fn echo(arguments: &[Word]) -> Word {

@@ -134,6 +134,7 @@ fn conversion<'f>(format: &'f [u8], arguments: &mut &[Word], out: &mut Output) -
             None => out.unknown("a printed value"),
         },
         (b'b', true, Some(Some(text))) => out.text(&escaped_bytes(text, Dialect::Argument)),
+        (b'q', true, Some(Some(text))) => out.text(quoted(text).as_bytes()),
         (b'c', true, Some(Some(text))) => {
             out.text(&text.as_bytes().iter().take(1).copied().collect::<Vec<_>>())
         }
@@ -154,6 +155,15 @@ fn conversion<'f>(format: &'f [u8], arguments: &mut &[Word], out: &mut Output) -
         _ => out.unknown("a printed value"),
     }
     after
+}
+
+/// A text as the shell would read it again.
+fn quoted(text: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_-./+:,@%=".contains(&byte);
+    if !text.is_empty() && text.bytes().all(plain) {
+        return text.to_owned();
+    }
+    format!("'{}'", text.replace('\'', "'\\''"))
 }
 
 /// `%10s`, `%-10s`, `%.3s`.

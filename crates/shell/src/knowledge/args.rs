@@ -157,7 +157,7 @@ impl<'s> Reader<'s> {
                     continue;
                 }
                 let score = path.iter().take(depth + 1).filter(|pattern| **pattern != "*").count();
-                begins |= path.len() > depth + 1 && score > self.score;
+                begins |= path.len() > depth + 1 && (score > self.score || self.parsed.sub.is_none());
                 if path.len() == depth + 1 && best.is_none_or(|(before, _)| score > before) {
                     best = Some((score, &sub.spec));
                 }
@@ -181,14 +181,18 @@ impl<'s> Reader<'s> {
         if start.starts_with("--") || self.single {
             return self.long(word, start, tail);
         }
-        if start.len() > 2 && self.find(start).is_some() {
+        // `-fplugin=x`, `-javaagent:x`: a long name behind one dash.
+        let name = start.split(['=', ':']).next().unwrap_or(start);
+        if name.len() > 2 && self.find(name).is_some() {
             return self.long(word, start, tail);
         }
         self.bundle(word, start, tail)
     }
 
     fn long(&mut self, word: &Word, start: &str, tail: &[Word]) -> Step {
-        let (name, attached) = match start.split_once('=') {
+        let single = !start.starts_with("--");
+        let separator = |c: char| c == '=' || single && c == ':';
+        let (name, attached) = match start.split_once(separator) {
             Some((name, _)) => (name, Some(after(word, name.len() + 1))),
             None => (start, None),
         };

@@ -24,7 +24,7 @@ pub(super) fn program(report: &mut Report<'_>, parsed: &Parsed<'_>) -> After {
     }
     for text in texts {
         match text.text() {
-            Some(text) => scan(report, text),
+            Some(text) => scan(report, &with_variables(parsed, text)),
             None => report.unclear("the awk program cannot be told, and awk can run commands"),
         }
     }
@@ -49,6 +49,36 @@ pub(super) fn program(report: &mut Report<'_>, parsed: &Parsed<'_>) -> After {
     After::Done
 }
 
+/// The program with the variables of `-v` set before it, as awk has them.
+fn with_variables(parsed: &Parsed<'_>, text: &str) -> String {
+    let mut whole = text.to_owned();
+    for value in parsed.values("-v").filter_map(Word::text) {
+        let Some((name, value)) = value.split_once('=') else { continue };
+        // Only what a command or a file name is made of needs to be known.
+        let quoted = format!("\"{}\"", value.replace('\\', "\\\\").replace('"', "\\\""));
+        for call in ["system(", "| ", "|", "> ", ">> ", "|& "] {
+            whole = replace_word(&whole, call, name, &quoted);
+        }
+    }
+    whole
+}
+
+/// `name` behind `before`, where it is a whole word.
+fn replace_word(text: &str, before: &str, name: &str, by: &str) -> String {
+    let wanted = format!("{before}{name}");
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((head, tail)) = rest.split_once(wanted.as_str()) {
+        out.push_str(head);
+        let whole = !tail.starts_with(|c: char| c.is_alphanumeric() || c == '_');
+        out.push_str(before);
+        out.push_str(if whole { by } else { name });
+        rest = tail;
+    }
+    out.push_str(rest);
+    out
+}
+
 /// Tokens before a pipe in which its command is looked for.
 const NEAR: usize = 32;
 /// Commands of one pipe that are asked what they do with what is printed.
@@ -66,6 +96,7 @@ enum Token {
 
 fn scan(report: &mut Report<'_>, text: &str) {
     let tokens = tokens(text, report.argv.home);
+    wired(report, &tokens);
     let mut printing = false;
     let mut parens = 0_i32;
     let mut print_start = 0;
@@ -110,6 +141,28 @@ fn scan(report: &mut Report<'_>, text: &str) {
             Token::Double("|&") => inet(report, &tokens, statement_start, at),
             _ => {}
         }
+    }
+}
+
+/// A connection by its file name. A program that also runs what it computes lets the other end say what.
+fn wired(report: &mut Report<'_>, tokens: &[Token]) {
+    let mut connected = false;
+    for token in tokens {
+        let Token::Text(text) = token else { continue };
+        let place = ["/inet/tcp/", "/inet4/tcp/", "/inet6/tcp/", "/inet/udp/"]
+            .iter()
+            .find_map(|start| text.strip_prefix(start));
+        if let Some((_, place)) = place.and_then(|place| place.split_once('/')) {
+            network(report, place);
+            connected = true;
+        }
+    }
+    let named = |wanted: &str| {
+        tokens.iter().filter(|token| matches!(token, Token::Name(name) if name == wanted)).count()
+    };
+    if connected && (named("system") > 0 || named("getline") > 1) {
+        let origin = "what it would fetch over a network connection".to_owned();
+        report.runs(CodeSource::Piped { interpreter: "awk".to_owned(), origin });
     }
 }
 

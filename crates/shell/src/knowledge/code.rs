@@ -1,16 +1,23 @@
 //! Code handed to an interpreter: finds the calls that run commands, touch files or the network. Reads names and
 //! literal arguments; whatever decides and is not literal is said to be unclear. Does not run anything in its head.
 
+mod bindings;
 mod calls;
+mod functions;
 mod kinds;
 mod names;
+mod others;
 mod reach;
+mod repositories;
+mod texts;
+mod values;
 
 use super::lexer::{self, Token};
 use super::report::Report;
 use crate::Word;
 use leashd_types::CodeSource;
 use std::collections::HashMap;
+use values::{Value, Values};
 
 /// How deep `eval('…')` inside `eval` is followed.
 const DEEPEST: usize = 4;
@@ -19,8 +26,13 @@ const WIDEST: usize = 512;
 
 /// Code in one word of the command line.
 pub(super) fn inline(report: &mut Report<'_>, language: &str, word: &Word) {
+    inline_with(report, language, word, &[]);
+}
+
+/// Code in one word and the words it is given.
+pub(super) fn inline_with(report: &mut Report<'_>, language: &str, word: &Word, operands: &[Word]) {
     match word.text() {
-        Some(text) => scan(report, language, text),
+        Some(text) => scan_with(report, language, text, operands),
         None => {
             let why = word.unknown_reason().unwrap_or("it holds a pattern").to_owned();
             let interpreter = report.name.to_owned();
@@ -34,6 +46,9 @@ pub(super) fn inline(report: &mut Report<'_>, language: &str, word: &Word) {
 pub(super) fn file(report: &mut Report<'_>, language: &str, word: &Word) {
     match word.text() {
         Some("-" | "/dev/stdin" | "/dev/fd/0" | "/proc/self/fd/0") => report.stdin_code(language),
+        Some(package) if package.starts_with("npm:") || package.starts_with("jsr:") => {
+            report.runs(CodeSource::Package { name: package.to_owned() });
+        }
         Some(url) if url.contains("://") => {
             report.url(word, report.direction);
             report.runs(CodeSource::Package { name: url.to_owned() });
@@ -56,20 +71,40 @@ pub(super) fn own_tool(report: &mut Report<'_>, words: &[Word]) {
     }
 }
 
+/// Code that is read without knowing the words after it.
 pub(super) fn scan(report: &mut Report<'_>, language: &str, text: &str) {
+    scan_with(report, language, text, &[]);
+}
+
+/// Code and the words it is given.
+pub(super) fn scan_with(report: &mut Report<'_>, language: &str, text: &str, operands: &[Word]) {
     let loops = ["while", "loop", "for(;;)", "for (;;)", "until", "times", "forever", "range"];
     if text.contains("fork") && loops.iter().any(|word| text.contains(word)) {
         report.system(leashd_types::SystemChange::ForkBomb);
     }
-    let mut scan = Scan::new(language, text);
+    let mut scan = Scan::new(language, text, operands);
     scan.all(report, text, 0);
+    repositories::check(report, language, text);
+    // Perl reads the files its argument list names, and the code can name them itself.
+    if language == "perl" && text.contains("<>") {
+        match scan.variables.get("ARGV") {
+            Some(Arg::List(files)) => files.iter().for_each(|file| report.read(file)),
+            Some(Arg::Text(file)) => report.read_text(file),
+            _ => {}
+        }
+    }
+    if language == "other" {
+        others::scan(report, text);
+    }
     if scan.beyond || language == "other" {
         report.runs(CodeSource::Inline { language: language.to_owned(), text: text.to_owned() });
     }
-    if scan.shell && scan.socket {
-        // A shell wired to a connection: whoever is at the other end types the commands.
-        let origin = "a network connection".to_owned();
-        report.runs(CodeSource::Piped { interpreter: "sh".to_owned(), origin });
+    let talks = scan.socket || scan.fetches;
+    if scan.shell && scan.socket || scan.evaluates && talks {
+        // A shell or an `eval` wired to a connection: whoever is at the other end says what runs.
+        let origin = "what it would fetch over a network connection".to_owned();
+        let interpreter = if scan.shell { "sh" } else { language };
+        report.runs(CodeSource::Piped { interpreter: interpreter.to_owned(), origin });
     }
 }
 
@@ -80,31 +115,40 @@ struct Scan<'t> {
     beyond: bool,
     shell: bool,
     socket: bool,
+    fetches: bool,
+    /// Code or a command that cannot be told is run.
+    evaluates: bool,
     source: &'t str,
     variables: HashMap<String, Arg>,
-    /// The literal a method is called on: `Path('x').unlink()`.
-    receiver: Option<String>,
+    /// Functions under another name: `from os import system as s`.
+    aliases: HashMap<String, String>,
+    operands: &'t [Word],
 }
 
 /// An argument as far as it is literal.
 #[derive(Clone, Debug, PartialEq)]
 enum Arg {
     Text(String),
-    List(Vec<String>),
+    /// A text with holes in it.
+    Partly(Word),
+    List(Vec<Word>),
     /// Not literal; the names in it, for options such as `recursive`.
     Other(Vec<String>),
 }
 
 impl<'t> Scan<'t> {
-    fn new(language: &'t str, source: &'t str) -> Self {
+    fn new(language: &'t str, source: &'t str, operands: &'t [Word]) -> Self {
         Self {
             language,
             beyond: false,
             shell: false,
             socket: false,
+            fetches: false,
+            evaluates: false,
             source,
             variables: HashMap::new(),
-            receiver: None,
+            aliases: HashMap::new(),
+            operands,
         }
     }
 
@@ -116,9 +160,11 @@ impl<'t> Scan<'t> {
             return;
         }
         let bound = names::bound(&tokens);
-        let mut rest = tokens.as_slice();
+        bindings::loops(self, &tokens);
         let mut before: Option<&Token> = None;
-        while let Some((token, tail)) = rest.split_first() {
+        for (at, token) in tokens.iter().enumerate() {
+            let (done, tail) = tokens.split_at_checked(at).unwrap_or((&tokens, &[]));
+            let tail = tail.get(1..).unwrap_or(&[]);
             self.beyond |= names::is_computed_call(before, token);
             match token {
                 Token::Command(command) => {
@@ -126,12 +172,20 @@ impl<'t> Scan<'t> {
                 }
                 Token::MixedCommand => {
                     self.beyond = true;
+                    self.evaluates = true;
                     report.unclear("a command is put together while the code runs");
                 }
                 Token::Name(name) => {
-                    self.assignment(name, tail);
+                    bindings::assignment(self, name, before, tail);
+                    let full = self.real_name(name).or_else(|| required(name, done));
+                    let name = full.as_deref().unwrap_or(name);
                     if let Some(args) = self.arguments(name, tail) {
-                        calls::call(self, report, name, &args, depth);
+                        let receiver = self.receiver(name, done);
+                        calls::call(self, report, &calls::Call { name, args: &args, receiver }, depth);
+                        if let Some((looked_up, args)) = self.looked_up(name, &args, tail) {
+                            let call = calls::Call { name: &looked_up, args: &args, receiver: None };
+                            calls::call(self, report, &call, depth);
+                        }
                     } else {
                         let import = matches!(before, Some(Token::Name(word)) if word == "import");
                         if !import {
@@ -142,35 +196,82 @@ impl<'t> Scan<'t> {
                 }
                 Token::Template(tag, body) => names::template(self, report, tag, body),
                 Token::Mixed(text) => {
-                    for code in names::interpolated(text) {
+                    for code in names::interpolated(self.language, text) {
                         self.all(report, code, depth + 1);
                     }
                 }
                 Token::Text(_) | Token::Sign(_) => {}
             }
             before = Some(token);
-            rest = tail;
         }
     }
 
-    /// `x = 'literal'`, `const x = [...]`.
-    fn assignment(&mut self, name: &str, tail: &[Token]) {
-        let tail = tail.get(..WIDEST).unwrap_or(tail);
-        if let Some(after) = sign(tail, '=') {
-            if sign(after, '=').is_some() {
-                return;
+    /// `getattr(os, 'system')('…')`, `send(:system, '…')`: a function looked up by its name.
+    fn looked_up(&self, name: &str, args: &[Arg], tail: &[Token]) -> Option<(String, Vec<Arg>)> {
+        let named = |arg: Option<&Arg>| match arg {
+            Some(Arg::Text(text)) => Some(text.clone()),
+            Some(Arg::Other(names)) => names.first().cloned(),
+            _ => None,
+        };
+        match name.rsplit('.').next() {
+            Some("getattr") => {
+                let after = tail.get(closing(tail)..)?;
+                Some((named(args.get(1))?, self.arguments("", after)?))
             }
-            let end =
-                after.iter().position(|token| matches!(token, Token::Sign(';' | ','))).unwrap_or(after.len());
-            let starts_list = matches!(after.first(), Some(Token::Sign('[' | '(')));
-            let end = if starts_list { closing(after) } else { end };
-            let value = self.value(after.get(..end).unwrap_or(after));
-            self.variables.insert(name.trim_start_matches('$').to_owned(), value);
+            Some("send" | "public_send" | "__send__") if self.language == "ruby" => {
+                Some((named(args.first())?, args.get(1..).unwrap_or(&[]).to_vec()))
+            }
+            _ => None,
         }
+        .filter(|(name, _)| kinds::kind(name).is_some())
+    }
+
+    /// The function behind an alias.
+    fn real_name(&self, name: &str) -> Option<String> {
+        if self.language == "php" && name.starts_with('$') {
+            // `$f = 'system'; $f('…')`
+            return match self.variables.get(name.trim_start_matches('$')) {
+                Some(Arg::Text(text)) if kinds::kind(text).is_some() => Some(text.clone()),
+                _ => None,
+            };
+        }
+        if self.aliases.is_empty() {
+            return None;
+        }
+        let (head, tail) = name.split_once('.').unwrap_or((name, ""));
+        let real = self.aliases.get(head.trim_start_matches('$'))?;
+        Some(if tail.is_empty() { real.clone() } else { format!("{real}.{tail}") })
+    }
+
+    /// What a method is called on, where that is a text.
+    fn receiver(&self, name: &str, done: &[Token]) -> Option<Word> {
+        if kinds::kind(name).is_none_or(|kind| kind == kinds::Kind::Harmless) {
+            return None;
+        }
+        let word = match name.strip_prefix('.') {
+            Some(_) => self.values().receiver(done).one(),
+            None => {
+                let (head, _) = name.split_once('.')?;
+                match self.variables.get(head.trim_start_matches('$'))? {
+                    Arg::Text(text) => Word::literal(text.as_str()),
+                    Arg::Partly(word) => word.clone(),
+                    Arg::List(_) | Arg::Other(_) => return None,
+                }
+            }
+        };
+        (!texts::is_hole(&word)).then_some(word)
+    }
+
+    fn values(&self) -> Values<'_> {
+        Values { language: self.language, variables: &self.variables, operands: self.operands }
     }
 
     /// The arguments if `name` is called here, with or without parentheses.
     fn arguments(&self, name: &str, tail: &[Token]) -> Option<Vec<Arg>> {
+        if self.language == "perl" && name.starts_with(['$', '@']) {
+            // `for my $i (1..3)`: calling what a variable holds is written with an arrow.
+            return None;
+        }
         let tail = tail.get(..WIDEST).unwrap_or(tail);
         if let Some(inside) = sign(tail, '(') {
             let end = closing(tail).saturating_sub(2);
@@ -186,82 +287,62 @@ impl<'t> Scan<'t> {
         {
             return None;
         }
-        let end =
-            tail.iter().position(|token| matches!(token, Token::Sign(';' | '}' | ')'))).unwrap_or(tail.len());
-        Some(self.split(tail.get(..end).unwrap_or(tail)))
+        Some(self.split(tail.get(..end_of_statement(tail)).unwrap_or(tail)))
     }
 
     fn split(&self, tokens: &[Token]) -> Vec<Arg> {
-        let mut args = Vec::new();
-        let mut depth = 0_i32;
-        let mut start = 0;
-        for (at, token) in tokens.iter().enumerate() {
-            match token {
-                Token::Sign('(' | '[' | '{') => depth += 1,
-                Token::Sign(')' | ']' | '}') => depth -= 1,
-                Token::Sign(',') if depth == 0 => {
-                    args.push(self.value(tokens.get(start..at).unwrap_or(&[])));
-                    start = at + 1;
-                }
-                _ => {}
-            }
-        }
-        let last = tokens.get(start..).unwrap_or(&[]);
-        if !last.is_empty() {
-            args.push(self.value(last));
-        }
-        args
+        values::at_commas(tokens).map(|part| self.value(part)).collect()
     }
 
     fn value(&self, tokens: &[Token]) -> Arg {
-        let tokens: Vec<&Token> = tokens.iter().filter(|token| **token != Token::Sign(';')).collect();
-        if let [Token::Name(name)] = tokens.as_slice() {
-            return match self.variables.get(name.trim_start_matches('$')) {
-                Some(known) => known.clone(),
-                None => Arg::Other(vec![name.clone()]),
-            };
-        }
-        if let [Token::Sign('[' | '('), inside @ .., Token::Sign(']' | ')')] = tokens.as_slice() {
-            let texts = inside.split(|token| **token == Token::Sign(',')).filter(|part| !part.is_empty());
-            let list: Option<Vec<String>> = texts.map(|part| self.joined(part)).collect();
-            return match list {
-                Some(list) => Arg::List(list),
-                None => Arg::Other(self.words(&tokens)),
-            };
-        }
-        match self.joined(&tokens) {
-            Some(text) if !tokens.is_empty() => Arg::Text(text),
-            _ => Arg::Other(self.words(&tokens)),
+        let other = || Arg::Other(words(tokens));
+        match self.values().evaluate(tokens) {
+            Value::Many(list) if list.iter().all(texts::is_hole) && !list.is_empty() => other(),
+            Value::Many(list) => Arg::List(list),
+            Value::One(word) => match word.text() {
+                Some(text) if !tokens.is_empty() => Arg::Text(text.to_owned()),
+                _ if texts::is_hole(&word) => other(),
+                _ => Arg::Partly(word),
+            },
         }
     }
+}
 
-    /// Literals next to each other or joined with `+` or `.`; numbers count.
-    fn joined(&self, tokens: &[&Token]) -> Option<String> {
-        let mut text = String::new();
-        for token in tokens {
-            match token {
-                Token::Text(part) => text.push_str(part),
-                Token::Sign('+' | '.') => {}
-                Token::Name(name) if name.starts_with(|c: char| c.is_ascii_digit()) => text.push_str(name),
-                Token::Name(name) => match self.variables.get(name.trim_start_matches('$')) {
-                    Some(Arg::Text(part)) => text.push_str(part),
-                    _ => return None,
-                },
-                _ => return None,
-            }
+/// `require('https').get` is `https.get`.
+fn required(name: &str, done: &[Token]) -> Option<String> {
+    let method = name.strip_prefix('.')?;
+    match done {
+        [.., Token::Name(bring), Token::Sign('('), Token::Text(module), Token::Sign(')')]
+            if matches!(bring.as_str(), "require" | "__import__" | "import_module") =>
+        {
+            Some(format!("{}.{method}", module.trim_start_matches("node:")))
         }
-        Some(text)
+        _ => None,
     }
+}
 
-    fn words(&self, tokens: &[&Token]) -> Vec<String> {
-        tokens
-            .iter()
-            .filter_map(|token| match token {
-                Token::Name(text) | Token::Text(text) => Some(text.clone()),
-                _ => None,
-            })
-            .collect()
-    }
+fn words(tokens: &[Token]) -> Vec<String> {
+    tokens
+        .iter()
+        .filter_map(|token| match token {
+            Token::Name(text) | Token::Text(text) => Some(text.clone()),
+            _ => None,
+        })
+        .collect()
+}
+
+/// Where a statement without parentheses ends: at `;` or the bracket around it.
+fn end_of_statement(tokens: &[Token]) -> usize {
+    let mut depth = 0_i32;
+    let end = tokens.iter().position(|token| {
+        match token {
+            Token::Sign('(' | '[' | '{') => depth += 1,
+            Token::Sign(')' | ']' | '}') => depth -= 1,
+            _ => {}
+        }
+        depth < 0 || depth == 0 && *token == Token::Sign(';')
+    });
+    end.unwrap_or(tokens.len())
 }
 
 /// A variable whose name says that its value is a secret.

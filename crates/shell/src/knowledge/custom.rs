@@ -3,7 +3,7 @@
 use super::args::Parsed;
 use super::report::Report;
 use super::{
-    awk, editors, environment, files, find, git, network, packages, sed, services, shells, sql, tools,
+    awk, build, editors, environment, files, find, git, network, packages, sed, services, shells, sql, tools,
     wrappers,
 };
 use crate::Word;
@@ -38,6 +38,13 @@ pub(super) fn run(name: &str, report: &mut Report<'_>, parsed: &Parsed<'_>, word
         "http" => network::httpie(report, parsed),
         "socat" => network::socat(report, parsed),
         "dig" => network::dig(report, parsed),
+        _ => others(name, report, parsed, words),
+    }
+}
+
+/// Wrappers, interpreters and clients of services.
+fn others(name: &str, report: &mut Report<'_>, parsed: &Parsed<'_>, words: &[Word]) -> After {
+    match name {
         "shell" => shells::shell(report, words),
         "env" => environment::env(report, words),
         "export" => environment::export(report, words),
@@ -68,7 +75,17 @@ pub(super) fn run(name: &str, report: &mut Report<'_>, parsed: &Parsed<'_>, word
         "npm-version" => packages::npm_version(report, parsed),
         "npm-config" => packages::npm_config(report, parsed),
         "pip" => packages::install(report, parsed),
-        "make" => tools::make(report, parsed),
+        "tmux" => wrappers::tmux(report, parsed, words),
+        "spawns" => wrappers::spawns(report, parsed),
+        "applescript" => wrappers::apple_script(report, parsed),
+        "java" => build::java(report, parsed),
+        "sftp" => network::sftp(report, parsed),
+        "make" => build::make(report, parsed),
+        "cmake" => build::cmake(report, parsed),
+        "pager" => editors::pager(report, parsed),
+        "mount" => files::mount(report, parsed),
+        "npm-init" => packages::npm_init(report, parsed),
+        "kubectl-get" => services::kubectl_get(report, parsed),
         "gh-api" => services::gh_api(report, parsed),
         "gh-alias" => services::gh_alias(report, parsed),
         "kubectl-delete" => services::kubectl_delete(report, parsed),

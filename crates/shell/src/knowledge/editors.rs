@@ -100,12 +100,19 @@ fn vim_command(report: &mut Report<'_>, command: &Word) {
             .trim_start_matches("silent!")
             .trim_start_matches("silent")
             .trim();
+        let trimmed = part;
         let part =
             part.trim_start_matches(|c: char| c.is_ascii_digit() || matches!(c, '%' | ',' | '$' | '.'));
+        functions(report, part);
         let (name, rest) = part.split_once(char::is_whitespace).unwrap_or((part, ""));
         if let Some(code) =
             part.strip_prefix("r!").or_else(|| part.strip_prefix("read!")).or_else(|| part.strip_prefix('!'))
         {
+            let filters = trimmed.len() > part.len()
+                && code.split_whitespace().next().is_some_and(|word| word.ends_with("sh"));
+            if filters {
+                report.unclear("an editor hands its text to a shell");
+            }
             // The bar belongs to the command.
             let from = text.find(code).unwrap_or(0);
             report.script_text(text.get(from..).unwrap_or(code).trim());
@@ -149,6 +156,40 @@ fn vim_command(report: &mut Report<'_>, command: &Word) {
     }
 }
 
+/// Functions of the editor that reach files.
+fn functions(report: &mut Report<'_>, text: &str) {
+    for name in ["delete(", "writefile(", "readfile(", "rename(", "mkdir("] {
+        let Some((_, rest)) = text.split_once(name) else { continue };
+        let path = rest.split(['"', '\'']).nth(1).unwrap_or_default();
+        match name {
+            "delete(" => {
+                let depth = report.depth;
+                if rest.contains("rf") {
+                    report.depth = leashd_types::Depth::Recursive;
+                }
+                report.delete(&Word::literal(path));
+                report.depth = depth;
+            }
+            "readfile(" => report.read_text(path),
+            "writefile(" => report.write_text(rest.rsplit(['"', '\'']).nth(1).unwrap_or_default()),
+            _ => report.write_text(path),
+        }
+    }
+}
+
+/// `less +COMMAND FILE`: what starts with `!` is for the shell.
+pub(super) fn pager(report: &mut Report<'_>, parsed: &Parsed<'_>) -> After {
+    for operand in &parsed.operands {
+        let start = operand.prefix();
+        if start.starts_with('+')
+            && let Some((before, _)) = start.split_once('!')
+        {
+            report.script(super::args::after(operand, before.len() + 1));
+        }
+    }
+    After::Generic
+}
+
 pub(super) fn emacs(report: &mut Report<'_>, parsed: &Parsed<'_>) -> After {
     for code in parsed.values("--eval") {
         lisp(report, code);
@@ -161,6 +202,26 @@ fn lisp(report: &mut Report<'_>, code: &Word) {
         report.unclear("the code given to emacs cannot be told");
         return;
     };
+    for name in [
+        "delete-directory",
+        "delete-file",
+        "write-region",
+        "append-to-file",
+        "insert-file-contents",
+        "load-file",
+    ] {
+        let Some(path) = text.split_once(name).and_then(|(_, rest)| rest.split('"').nth(1)) else { continue };
+        match name {
+            "delete-directory" => {
+                report.depth = leashd_types::Depth::Recursive;
+                report.delete(&Word::literal(path));
+            }
+            "delete-file" => report.delete(&Word::literal(path)),
+            "insert-file-contents" => report.read_text(path),
+            "load-file" => report.runs_file(&Word::literal(path)),
+            _ => report.write_text(path),
+        }
+    }
     let runs = ["shell-command", "call-process", "start-process", "async-shell-command"];
     match runs.iter().find_map(|name| text.split_once(*name)) {
         Some((_, rest)) => match rest.split('"').nth(1) {

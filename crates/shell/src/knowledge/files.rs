@@ -16,7 +16,12 @@ pub(super) fn chmod(report: &mut Report<'_>, parsed: &Parsed<'_>) -> After {
         report.depth = Depth::Recursive;
     }
     let reference = parsed.value("--reference");
+    // `chmod -x f`: what takes rights away looks like an option.
+    let taken: String = parsed.unknown_flags.iter().filter_map(|flag| flag.strip_prefix('-')).collect();
+    let takes_away = !taken.is_empty() && taken.chars().all(|letter| "rwxXst".contains(letter));
+    let taken = takes_away.then(|| Word::literal(format!("-{taken}")));
     let (mode, files) = match (reference, parsed.operands.split_first()) {
+        (None, _) if taken.is_some() => (taken.as_ref(), parsed.operands.as_slice()),
         (None, Some((mode, files))) => (Some(mode), files),
         _ => (None, parsed.operands.as_slice()),
     };
@@ -95,6 +100,14 @@ fn opens_to_all(mode: &str) -> bool {
 }
 
 pub(super) fn kill(report: &mut Report<'_>, words: &[Word]) -> After {
+    // Jobs of this very shell.
+    let jobs = words
+        .iter()
+        .filter(|word| !word.prefix().starts_with('-'))
+        .all(|word| word.prefix().starts_with('%'));
+    if jobs && words.iter().any(|word| word.prefix().starts_with('%')) {
+        return After::Done;
+    }
     let asks = words
         .iter()
         .any(|word| matches!(word.text(), Some("-0" | "-l" | "-L" | "--list" | "--table" | "--help" | "-V")));
@@ -193,7 +206,6 @@ pub(super) fn tar(report: &mut Report<'_>, words: &[Word], parsed: &Parsed<'_>) 
 
 pub(super) fn crontab(report: &mut Report<'_>, parsed: &Parsed<'_>) -> After {
     if parsed.has("-l") {
-        report.read_text("/var/spool/cron/crontabs");
         return After::Done;
     }
     let piped = !matches!(report.argv.stdin, Stdin::Inherited);
@@ -215,4 +227,10 @@ pub(super) fn remove_source(report: &mut Report<'_>, parsed: &Parsed<'_>) -> Aft
         }
     }
     After::Generic
+}
+
+/// Without operands `mount` shows what is mounted.
+pub(super) fn mount(_report: &mut Report<'_>, parsed: &Parsed<'_>) -> After {
+    let all = parsed.unknown_flags.iter().any(|flag| matches!(flag.as_str(), "-a" | "--all"));
+    if parsed.operands.is_empty() && !all { After::Done } else { After::Generic }
 }

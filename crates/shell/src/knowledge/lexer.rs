@@ -39,7 +39,7 @@ impl<'t> Lexer<'t> {
     fn step(&mut self) -> bool {
         let Some(first) = self.rest.chars().next() else { return false };
         let ends = first.is_whitespace() || matches!(first, ';' | '{' | '}' | '(' | ')' | ',');
-        if self.comment(first) || self.quoting_word() {
+        if self.comment(first) || self.quoting_word() || self.pattern(first) {
             self.after_blank = false;
             return true;
         }
@@ -50,7 +50,12 @@ impl<'t> Lexer<'t> {
             '\'' | '"' => self.string(first),
             '`' => self.backtick(),
             c if c.is_alphanumeric() || matches!(c, '_' | '$' | '@') => self.name(),
-            '.' if self.rest.chars().nth(1).is_some_and(|c| c.is_alphabetic() || c == '_') => self.name(),
+            // In Perl and PHP a dot joins texts.
+            '.' if !matches!(self.language, "perl" | "php")
+                && self.rest.chars().nth(1).is_some_and(|c| c.is_alphabetic() || c == '_') =>
+            {
+                self.name();
+            }
             '-' if self.rest.starts_with("->") => {
                 self.skip(2);
                 self.rest_name(".");
@@ -125,12 +130,98 @@ impl<'t> Lexer<'t> {
         true
     }
 
+    /// `/x/`, `m{x}`, `s/x/y/`, `tr/x/y/`: text, but for what is code in it.
+    fn pattern(&mut self, first: char) -> bool {
+        let perl = self.language == "perl";
+        let operators: &[(&str, usize)] =
+            if perl { &[("tr", 2), ("qr", 1), ("m", 1), ("s", 2), ("y", 2)] } else { &[] };
+        let worded = operators.iter().find_map(|(word, parts)| {
+            let tail = self.rest.strip_prefix(word)?;
+            let open = tail.chars().next().filter(|c| "/{(<|!#~,".contains(*c))?;
+            Some((tail, open, *parts))
+        });
+        let (tail, open, parts) = match worded.filter(|_| self.after_blank) {
+            Some(found) => found,
+            None if first == '/' && self.pattern_may_start() => (self.rest, '/', 1),
+            None => return false,
+        };
+        // `s => 1`, `y = 2` are no patterns.
+        if open == ',' && parts == 1 {
+            return false;
+        }
+        let Some(inner) = tail.get(open.len_utf8()..) else { return false };
+        let (body, mut after) = delimited(inner, open);
+        let mut replacement = "";
+        if parts == 2 {
+            let again = if matches!(open, '{' | '(' | '<') {
+                let next = after.trim_start();
+                let open = next.chars().next().unwrap_or('/');
+                next.get(open.len_utf8()..).map(|inner| delimited(inner, open))
+            } else {
+                Some(delimited(after, open))
+            };
+            // Without its second half it goes on to the end.
+            (replacement, after) = again.unwrap_or(("", ""));
+        } else if first == '/' && (body.contains('\n') || after.is_empty() && !inner.ends_with('/')) {
+            return false;
+        }
+        let flags = after.find(|c: char| !c.is_ascii_lowercase()).unwrap_or(after.len());
+        let (flags, rest) = after.split_at_checked(flags).unwrap_or((after, ""));
+        let runs = flags.contains('e') && parts == 2 || body.contains("(?{") || body.contains("(??{");
+        self.rest = rest;
+        if runs {
+            let code = if flags.contains('e') { replacement } else { body };
+            let left = MOST_TOKENS.saturating_sub(self.tokens.len());
+            self.tokens.push(Token::Sign(';'));
+            self.tokens.extend(tokens(self.language, code).into_iter().take(left));
+            self.tokens.push(Token::Sign(';'));
+        } else if [body, replacement]
+            .iter()
+            .any(|text| text.contains("#{") || text.contains("@{") || text.contains("${"))
+        {
+            self.tokens.push(Token::Mixed(format!("{body} {replacement}")));
+        } else {
+            self.tokens.push(Token::Text(body.to_owned()));
+        }
+        true
+    }
+
+    /// Whether a slash here starts a pattern and does not divide.
+    fn pattern_may_start(&self) -> bool {
+        if !matches!(self.language, "perl" | "ruby" | "node") {
+            return false;
+        }
+        match self.tokens.last() {
+            None => true,
+            Some(Token::Sign(sign)) => !matches!(sign, ')' | ']' | '}'),
+            Some(Token::Name(name)) => matches!(
+                name.as_str(),
+                "if" | "unless"
+                    | "while"
+                    | "until"
+                    | "and"
+                    | "or"
+                    | "not"
+                    | "split"
+                    | "grep"
+                    | "return"
+                    | "when"
+                    | "in"
+                    | "typeof"
+                    | "map"
+                    | "first"
+            ),
+            Some(_) => false,
+        }
+    }
+
     fn string(&mut self, quote: char) {
         let triple: String = std::iter::repeat_n(quote, 3).collect();
         let long = self.language == "python" && self.rest.starts_with(&triple);
         let (raw, formatted) = self.prefix();
         self.skip(if long { 3 } else { 1 });
         let mut text = String::new();
+        let mut interpolates = false;
         while let Some(c) = self.rest.chars().next() {
             if long && self.rest.starts_with(&triple) {
                 self.skip(3);
@@ -148,11 +239,18 @@ impl<'t> Lexer<'t> {
                 self.skip(1);
                 text.push(next);
             } else {
+                let next = self.rest.chars().next().unwrap_or(quote);
+                interpolates |= match c {
+                    '$' => next != quote,
+                    // `@-` is no list here, and `a@b` needs a name.
+                    '@' => next.is_alphabetic() || matches!(next, '_' | '{' | '$'),
+                    _ => false,
+                };
                 text.push(c);
             }
         }
         let dollar = match self.language {
-            "perl" | "php" => quote == '"' && text.contains(['$', '@']),
+            "perl" | "php" => quote == '"' && interpolates,
             "ruby" => quote == '"' && text.contains("#{"),
             _ => formatted && text.contains('{'),
         };
@@ -238,10 +336,13 @@ impl<'t> Lexer<'t> {
 
     fn rest_name(&mut self, start: &str) {
         let mut name = start.to_owned();
+        let dots = !matches!(self.language, "perl" | "php");
         loop {
             let take = self
                 .rest
-                .find(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | '$' | '@' | '.' | '!' | '?')))
+                .find(|c: char| {
+                    !(c.is_alphanumeric() || matches!(c, '_' | '$' | '@' | '!' | '?') || c == '.' && dots)
+                })
                 .unwrap_or(self.rest.len());
             let (head, tail) = self.rest.split_at_checked(take).unwrap_or((self.rest, ""));
             let trimmed = head.trim_end_matches(['!', '?']);

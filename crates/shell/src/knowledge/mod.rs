@@ -3,6 +3,7 @@
 
 mod args;
 mod awk;
+mod build;
 mod code;
 mod custom;
 mod editors;
@@ -33,7 +34,7 @@ mod tests;
 use crate::Word;
 use leashd_types::Effect;
 
-pub(crate) use environment::steers;
+pub(crate) use environment::{Meaning, Place, meaning};
 
 /// One command to be looked up. `words` is never empty; globs and unknown parts are still in them.
 pub(crate) struct Argv<'a> {

@@ -11,7 +11,11 @@ use leashd_types::{CodeSource, Direction, Host};
 pub(super) fn curl(report: &mut Report<'_>, parsed: &Parsed<'_>) -> After {
     let sends = ["-d", "-F", "-T", "--json", "--url-query", "-H", "-b", "-u"];
     let method = parsed.value("-X").and_then(|word| word.text()).unwrap_or("GET");
-    let body = parsed.has("-d") || parsed.has("-F") || parsed.has("-T") || parsed.has("--json");
+    let body = parsed.has("-d")
+        || parsed.has("--data-urlencode")
+        || parsed.has("-F")
+        || parsed.has("-T")
+        || parsed.has("--json");
     if body || !matches!(method.to_ascii_uppercase().as_str(), "GET" | "HEAD" | "OPTIONS") {
         report.direction = Direction::Send;
     }
@@ -24,8 +28,35 @@ pub(super) fn curl(report: &mut Report<'_>, parsed: &Parsed<'_>) -> After {
     if parsed.operands.iter().chain(parsed.values("--url")).any(|url| url.unknown_reason().is_some()) {
         report.direction = Direction::Send;
     }
+    for field in parsed.values("--data-urlencode") {
+        // `name@file`
+        if let Some((name, _)) = field.prefix().split_once('@').filter(|(name, _)| !name.contains('=')) {
+            report.read(&after(field, name.len() + 1));
+        }
+    }
     for form in parsed.values("-F") {
         form_part(report, form);
+    }
+    // Another place to talk to than the address says.
+    for proxy in parsed.values("-x").filter(|proxy| proxy.text() != Some("")) {
+        report.network(hosts::of_url(proxy), Direction::Send);
+    }
+    for target in parsed.values("--resolve") {
+        let address = target.text().and_then(|text| text.splitn(3, ':').nth(2)).unwrap_or("");
+        report.network(hosts::of_authority(address.trim_matches(['[', ']'])), Direction::Send);
+    }
+    for target in parsed.values("--connect-to") {
+        match target.text().and_then(|text| text.split(':').nth(2)) {
+            Some("") => {}
+            Some(host) => report.network(hosts::of_authority(host), Direction::Send),
+            None => report.network(Host::Unknown("the address cannot be told".to_owned()), Direction::Send),
+        }
+    }
+    if body || !matches!(method.to_ascii_uppercase().as_str(), "GET" | "HEAD") {
+        lands_on_code_host(report, parsed);
+    }
+    if method.eq_ignore_ascii_case("DELETE") {
+        deletes_in_store(report, parsed);
     }
     for config in parsed.values("-K") {
         report.read(config);
@@ -45,6 +76,29 @@ pub(super) fn curl(report: &mut Report<'_>, parsed: &Parsed<'_>) -> After {
         curl_config(report, text);
     }
     After::Generic
+}
+
+/// Files, references and merges written through the interface of a code host are a push by another way.
+fn lands_on_code_host(report: &mut Report<'_>, parsed: &Parsed<'_>) {
+    let urls = parsed.operands.iter().chain(parsed.values("--url"));
+    let lands = urls.map(Word::prefix).any(|url| {
+        let host = url.contains("api.github.com/repos/")
+            || url.contains("/api/v4/projects/")
+            || url.contains("/api/v1/repos/");
+        host && ["/contents/", "/git/", "/merge", "/repository/"].iter().any(|part| url.contains(part))
+    });
+    if lands {
+        report.git(leashd_types::GitOperation::Push);
+    }
+}
+
+/// A `DELETE` at the port of a data store drops an index, a database or a collection.
+fn deletes_in_store(report: &mut Report<'_>, parsed: &Parsed<'_>) {
+    let stores = [":9200", ":9201", ":5984", ":6333", ":8983", ":2379"];
+    let urls = parsed.operands.iter().chain(parsed.values("--url"));
+    if urls.map(Word::prefix).any(|url| stores.iter().any(|port| url.contains(port))) {
+        report.add(leashd_types::Effect::Database { statement: leashd_types::Strength::Destroy });
+    }
 }
 
 /// `name=@file;type=…`, `name=<file`.
@@ -82,6 +136,23 @@ pub(super) fn wget(report: &mut Report<'_>, parsed: &Parsed<'_>) -> After {
     if parsed.operands.iter().any(|url| url.unknown_reason().is_some()) {
         report.direction = Direction::Send;
     }
+    for list in parsed.values("-i") {
+        let why = format!("the addresses are in {}", list.prefix());
+        report.network(Host::Unknown(why), Direction::Fetch);
+    }
+    for setting in parsed.values("-e") {
+        let (name, _) = setting.prefix().split_once('=').unwrap_or((setting.prefix(), ""));
+        match name.trim() {
+            name if name.ends_with("_proxy") && name != "use_proxy" && name != "no_proxy" => {
+                report.network(
+                    hosts::of_url(&after(setting, setting.prefix().len().min(name.len() + 1))),
+                    Direction::Send,
+                );
+            }
+            "use_askpass" | "input" => report.unclear("a setting of wget runs or reads something"),
+            _ => {}
+        }
+    }
     if !parsed.has("-O") && !parsed.has("--spider") && !parsed.has("-P") {
         report.write_text(".");
     }
@@ -95,7 +166,7 @@ pub(super) fn nc(report: &mut Report<'_>, parsed: &Parsed<'_>, _words: &[Word]) 
         report.script(code.clone());
     }
     if shell {
-        let origin = "a network connection".to_owned();
+        let origin = format!("what {} is sent", report.name);
         report.runs(CodeSource::Piped { interpreter: "sh".to_owned(), origin });
     }
     let host = parsed.operands.first();
@@ -268,7 +339,7 @@ pub(super) fn socat(report: &mut Report<'_>, parsed: &Parsed<'_>) -> After {
     if socket
         && runs.iter().any(|line| line.split_whitespace().next().is_some_and(|word| word.ends_with("sh")))
     {
-        let origin = "a network connection".to_owned();
+        let origin = "what socat is sent".to_owned();
         report.runs(CodeSource::Piped { interpreter: "sh".to_owned(), origin });
     }
     After::Done
@@ -291,4 +362,23 @@ pub(super) fn dig(report: &mut Report<'_>, parsed: &Parsed<'_>) -> After {
         }
     }
     After::Generic
+}
+
+/// Commands of sftp on its standard input: what is put leaves, what is got is written.
+pub(super) fn sftp(report: &mut Report<'_>, parsed: &Parsed<'_>) -> After {
+    if let Stdin::Text(text) = report.argv.stdin {
+        for line in text.lines().map(str::trim) {
+            let mut words = line.split_whitespace().filter(|word| !word.starts_with('-'));
+            match (words.next(), words.next(), words.next()) {
+                (Some("put" | "mput" | "reput"), Some(file), _) => report.read_text(file),
+                (Some("get" | "mget" | "reget"), _, Some(file)) => report.write_text(file),
+                (Some("get" | "mget" | "reget"), _, None) => report.write_text("."),
+                (Some(verb), _, _) if verb.starts_with('!') => {
+                    report.script_text(line.trim_start_matches('!'))
+                }
+                _ => {}
+            }
+        }
+    }
+    scp(report, parsed)
 }

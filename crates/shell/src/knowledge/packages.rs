@@ -35,7 +35,21 @@ pub(super) fn npx(report: &mut Report<'_>, parsed: &Parsed<'_>) -> After {
     } else {
         report.configured("the npm registry", Direction::Fetch);
         report.runs(CodeSource::Package { name: name.to_owned() });
+        if super::knows(base) {
+            report.command(
+                std::iter::once(Word::literal(base)).chain(parsed.operands.iter().skip(1).cloned()).collect(),
+            );
+        }
     }
+    After::Done
+}
+
+/// `npm init` alone writes a file; with a name it runs that package's generator.
+pub(super) fn npm_init(report: &mut Report<'_>, parsed: &Parsed<'_>) -> After {
+    if !parsed.operands.is_empty() {
+        return After::Generic;
+    }
+    report.write_text("package.json");
     After::Done
 }
 
@@ -81,7 +95,8 @@ pub(super) fn install(report: &mut Report<'_>, parsed: &Parsed<'_>) -> After {
 
 /// `npm version` commits and tags unless told otherwise; alone it prints.
 pub(super) fn npm_version(report: &mut Report<'_>, parsed: &Parsed<'_>) -> After {
-    if parsed.operands.is_empty() {
+    // yarn asks for the version, or takes it from an option.
+    if parsed.operands.is_empty() && !report.name.starts_with("yarn") {
         return After::Done;
     }
     report.runs_project(report.name);
@@ -174,7 +189,9 @@ pub(super) fn uvx(report: &mut Report<'_>, parsed: &Parsed<'_>) -> After {
         report.command(words.into_iter().chain(rest.iter().cloned()).collect());
     } else {
         report.configured("the Python package index", Direction::Fetch);
-        report.runs(CodeSource::Package { name: name.to_owned() });
+        if !super::is_project_tool(name) {
+            report.runs(CodeSource::Package { name: name.to_owned() });
+        }
         if super::knows(name) {
             report.command(parsed.operands.clone());
         }

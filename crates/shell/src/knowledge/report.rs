@@ -61,6 +61,9 @@ impl<'a> Report<'a> {
     /// never in its place, because the unknown part may lead elsewhere.
     fn shape(&self, word: &Word) -> Option<PathText> {
         word.unknown_reason()?;
+        if crate::paths::numbered(word).is_some() {
+            return None;
+        }
         let known = word.parts().iter().any(|part| matches!(part, Part::Text(text) if !text.is_empty()));
         let mut shape = Word::default();
         for part in word.parts() {
@@ -238,6 +241,9 @@ impl<'a> Report<'a> {
 
 /// A word as a path: absolute, `~` expanded, joined with the directory.
 pub(super) fn path_text(word: &Word, cwd: Option<&str>, home: &str) -> PathText {
+    if let Some(numbered) = crate::paths::numbered(word) {
+        return path_text(&numbered, cwd, home);
+    }
     if let Some(why) = word.unknown_reason() {
         return PathText::Unknown(why.to_owned());
     }

@@ -6,7 +6,7 @@ use super::report::Report;
 use super::spec::{Action, Operand, Repeat, Spec, UnknownFlags};
 use super::{code, hosts, sql};
 use crate::Word;
-use leashd_types::{Depth, Direction, Effect, Force, Opens, SystemChange};
+use leashd_types::{Depth, Direction, Force, Opens, SystemChange};
 
 /// Reads the words after the program's name against its entry.
 pub(super) fn apply(report: &mut Report<'_>, spec: &Spec, words: &[Word]) {
@@ -28,7 +28,7 @@ pub(super) fn generic(report: &mut Report<'_>, spec: &Spec, parsed: &Parsed<'_>)
             report.unclear(format!("{} has no option `{flag}` that is known here", report.name));
         }
     }
-    settings(report, parsed);
+    settings(report, spec, parsed);
     for hit in &parsed.hits {
         for action in &hit.flag.actions {
             match &hit.value {
@@ -61,7 +61,14 @@ fn shown(word: &Word) -> String {
     word.prefix().chars().take(40).collect()
 }
 
-fn settings(report: &mut Report<'_>, parsed: &Parsed<'_>) {
+fn settings(report: &mut Report<'_>, spec: &Spec, parsed: &Parsed<'_>) {
+    for action in &parsed.sub.unwrap_or(spec).always {
+        match action {
+            Action::Recursive => report.depth = Depth::Recursive,
+            Action::Forced => report.force = Force::Forced,
+            _ => {}
+        }
+    }
     for hit in &parsed.hits {
         for action in &hit.flag.actions {
             match action {
@@ -141,6 +148,8 @@ pub(super) fn act(report: &mut Report<'_>, action: &Action, word: &Word, rest: &
             code::file(report, language, word);
         }
         Action::Load => load(report, word),
+        Action::Module => module(report, word),
+        Action::Setting => setting(report, word),
         Action::Sql => sql::statement(report, word),
         Action::Effect(token) => report.fixed(token),
         Action::Unclear(why) => report.unclear(why.replace('_', " ")),
@@ -164,6 +173,10 @@ pub(crate) fn is_disk(path: &str) -> bool {
 
 fn host(word: &Word) -> leashd_types::Host {
     match word.text() {
+        // A socket of this machine.
+        Some(text) if ["unix:", "npipe:", "fd:"].iter().any(|scheme| text.starts_with(scheme)) => {
+            leashd_types::Host::Named("localhost".to_owned())
+        }
         Some(text) if !text.contains("://") => hosts::of_authority(text),
         _ => hosts::of_url(word),
     }
@@ -193,7 +206,20 @@ fn load(report: &mut Report<'_>, word: &Word) {
     report.runs_file(word);
 }
 
-/// Adds what a program would do if `word` were given to it as a file of its project.
-pub(super) fn environment(report: &mut Report<'_>, name: &str) {
-    report.add(Effect::Environment { name: name.to_owned() });
+/// A module is looked up where modules are; a path of one is a file like any other.
+fn module(report: &mut Report<'_>, word: &Word) {
+    let start = word.prefix();
+    if let Some(path) = start.strip_prefix("lib=") {
+        load(report, &args::after(word, start.len() - path.len()));
+    } else if start.starts_with("data:") {
+        report.unclear("code is given in an address");
+    } else if start.starts_with(['/', '.', '~']) || word.text().is_none() {
+        load(report, word);
+    }
+}
+
+fn setting(report: &mut Report<'_>, word: &Word) {
+    if let Some((name, _)) = word.prefix().split_once('=') {
+        module(report, &args::after(word, name.len() + 1));
+    }
 }

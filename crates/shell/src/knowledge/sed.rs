@@ -4,7 +4,7 @@
 use super::args::Parsed;
 use super::custom::After;
 use super::report::Report;
-use super::roles;
+use super::{Stdin, roles};
 use crate::Word;
 
 pub(super) fn program(report: &mut Report<'_>, parsed: &Parsed<'_>) -> After {
@@ -78,7 +78,7 @@ fn command<'t>(report: &mut Report<'_>, text: &'t str) -> &'t str {
         'e' => {
             let (text, tail) = line(rest);
             match text {
-                "" => report.unclear("sed runs the text of its input as commands"),
+                "" => input_runs(report, ""),
                 text => report.script_text(text),
             }
             tail
@@ -88,6 +88,25 @@ fn command<'t>(report: &mut Report<'_>, text: &'t str) -> &'t str {
         ':' | 'b' | 't' | 'T' => rest.find([';', '\n', '}']).and_then(|end| rest.get(end..)).unwrap_or(""),
         '{' | '}' => rest,
         _ => rest.trim_start_matches(|c: char| c.is_ascii_digit()),
+    }
+}
+
+/// Lines of the input that are looked at.
+const MOST_LINES: usize = 64;
+
+/// The input, without what a substitution takes away, runs as commands.
+fn input_runs(report: &mut Report<'_>, taken: &str) {
+    let taken = taken.trim_start_matches('^').trim_end_matches('$');
+    match report.argv.stdin {
+        Stdin::Text(text) => {
+            for line in text.lines().take(MOST_LINES) {
+                report.script_text(line);
+                if !taken.is_empty() && line.contains(taken) {
+                    report.script_text(&line.replacen(taken, "", 1));
+                }
+            }
+        }
+        _ => report.unclear("sed runs the text of its input as commands"),
     }
 }
 
@@ -163,9 +182,15 @@ fn substitute<'t>(report: &mut Report<'_>, text: &'t str) -> &'t str {
         match flag {
             'e' => {
                 let shown = replacement.get(..replacement.len().saturating_sub(rest.len() + mark.len_utf8()));
+                // An escaped mark is the mark.
+                let shown = shown.map(|text| text.replace(&format!("\\{mark}"), &mark.to_string()));
                 match shown.filter(|text| !text.contains(['\\', '&']) && !text.is_empty()) {
-                    Some(text) => report.script_text(text),
-                    None => report.unclear("sed runs the text it produces as a command"),
+                    Some(text) => report.script_text(&text),
+                    None => {
+                        let taken =
+                            pattern.get(..pattern.len().saturating_sub(replacement.len() + mark.len_utf8()));
+                        input_runs(report, taken.unwrap_or(""));
+                    }
                 }
                 rest = tail;
             }

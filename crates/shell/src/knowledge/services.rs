@@ -134,10 +134,27 @@ pub(super) fn kubectl_delete(report: &mut Report<'_>, parsed: &Parsed<'_>) -> Af
         "nodes",
         "cluster",
         "clusters",
+        "project",
+        "projects",
     ];
     let kinds = parsed.operands.iter().take(1).filter_map(Word::text).flat_map(|text| text.split(','));
     if kinds.map(|kind| kind.split('/').next().unwrap_or(kind)).any(|kind| HEAVY.contains(&kind)) {
         report.service("kubernetes", Strength::Destroy);
+    }
+    After::Generic
+}
+
+/// The names of secrets are no secret, what is in them is.
+pub(super) fn kubectl_get(report: &mut Report<'_>, parsed: &Parsed<'_>) -> After {
+    let kinds = parsed.operands.iter().filter_map(Word::text).flat_map(|text| text.split(','));
+    let secret = kinds
+        .map(|kind| kind.split('/').next().unwrap_or(kind))
+        .any(|kind| matches!(kind, "secret" | "secrets"));
+    let shows = parsed
+        .value("-o")
+        .is_some_and(|form| form.text().is_none_or(|form| !matches!(form, "name" | "wide")));
+    if secret && shows {
+        report.secret("a secret of the cluster");
     }
     After::Generic
 }

@@ -101,6 +101,10 @@ pub(super) enum Action {
     Script(&'static str),
     /// A file or module whose code is loaded.
     Load,
+    /// A module by name, or the path of one.
+    Module,
+    /// `NAME=VALUE` whose value, if it is a path, is code that is loaded.
+    Setting,
     Sql,
     /// Options end here; the words after are somebody else's.
     Stop,

@@ -15,6 +15,46 @@ pub(super) fn statement(report: &mut Report<'_>, word: &Word) {
     }
 }
 
+/// Whether a text reads like SQL, in a place where it could also be something else.
+pub(super) fn is_statement(text: &str) -> bool {
+    let mut words =
+        text.split(|c: char| c.is_whitespace() || matches!(c, '(' | '*')).filter(|word| !word.is_empty());
+    let first = words.next().unwrap_or_default().to_ascii_lowercase();
+    let second = words.next().unwrap_or_default().to_ascii_lowercase();
+    let object = |word: &str| {
+        matches!(
+            word,
+            "table"
+                | "database"
+                | "schema"
+                | "index"
+                | "view"
+                | "user"
+                | "role"
+                | "keyspace"
+                | "trigger"
+                | "sequence"
+                | "function"
+                | "materialized"
+                | "type"
+                | "extension"
+                | "temporary"
+                | "temp"
+                | "unique"
+                | "or"
+        )
+    };
+    match first.as_str() {
+        "drop" | "alter" | "create" => object(&second),
+        "truncate" => true,
+        "delete" => second == "from",
+        "insert" | "replace" | "merge" => second == "into",
+        "update" => words.next().is_some_and(|word| word.eq_ignore_ascii_case("set")),
+        "select" | "with" | "pragma" | "vacuum" | "grant" | "revoke" => !second.is_empty(),
+        _ => false,
+    }
+}
+
 /// SQL as such or a client's own commands, line by line.
 fn text_of(report: &mut Report<'_>, text: &str) {
     let mut sql = String::with_capacity(text.len());
@@ -36,8 +76,58 @@ fn text_of(report: &mut Report<'_>, text: &str) {
     if let Some(command) = program_of_copy(&sql) {
         report.script_text(&command);
     }
-    let statement = strength_of(&words);
+    let statement = stronger(strength_of(&words), functions(report, &sql));
     report.add(Effect::Database { statement });
+}
+
+/// Functions and clauses that reach files, load code or do something else than their statement says.
+fn functions(report: &mut Report<'_>, sql: &str) -> Strength {
+    const READS: [&str; 6] =
+        ["readfile(", "load_file(", "pg_read_file(", "pg_read_binary_file(", "pg_ls_dir(", "edit("];
+    const WRITES: [&str; 4] = ["writefile(", "lo_export(", "into outfile", "into dumpfile"];
+    const ACTS: [&str; 17] = [
+        "load_extension(",
+        "lo_import(",
+        "pg_terminate_backend(",
+        "pg_cancel_backend(",
+        "pg_reload_conf(",
+        "pg_rotate_logfile(",
+        "dblink",
+        "xp_cmdshell",
+        "sp_oacreate",
+        "sys_exec(",
+        "sys_eval(",
+        "setval(",
+        "pg_switch_wal(",
+        "pg_promote(",
+        "load data",
+        "openrowset",
+        "pg_file_write(",
+    ];
+    let lower = sql.to_ascii_lowercase();
+    let mut strength = Strength::Query;
+    for (names, writes) in [(&READS[..], false), (&WRITES[..], true)] {
+        for name in names {
+            let Some(at) = lower.find(name) else { continue };
+            strength = stronger(strength, Strength::Change);
+            // The first text is the file, but for `lo_export(id, 'file')` that is the same.
+            match sql.get(at + name.len()..).and_then(|rest| rest.split('\'').nth(1)) {
+                Some(path) if writes => report.write_text(path),
+                Some(path) => report.read_text(path),
+                None => strength = stronger(strength, Strength::Unknown),
+            }
+        }
+    }
+    for name in ACTS {
+        let Some(at) = lower.find(name) else { continue };
+        strength = stronger(strength, Strength::Unknown);
+        if name == "load_extension("
+            && let Some(path) = sql.get(at..).and_then(|rest| rest.split('\'').nth(1))
+        {
+            report.runs_file(&Word::literal(path));
+        }
+    }
+    strength
 }
 
 /// `\! ls`, `.shell ls`, `\copy`, `.output file`.
@@ -130,8 +220,19 @@ fn words(sql: &str) -> Vec<String> {
     words
 }
 
+/// What is not known may be anything but is not worse than what is known to destroy.
+fn stronger(left: Strength, right: Strength) -> Strength {
+    let rank = |strength: Strength| match strength {
+        Strength::Query => 0,
+        Strength::Change => 1,
+        Strength::Unknown => 2,
+        Strength::Destroy => 3,
+    };
+    if rank(right) > rank(left) { right } else { left }
+}
+
 fn strength_of(words: &[String]) -> Strength {
-    words.split(|word| word == ";").filter(|part| !part.is_empty()).map(one).max().unwrap_or(Strength::Query)
+    words.split(|word| word == ";").filter(|part| !part.is_empty()).map(one).fold(Strength::Query, stronger)
 }
 
 fn one(words: &[String]) -> Strength {
@@ -140,7 +241,7 @@ fn one(words: &[String]) -> Strength {
     match first {
         "select" | "show" | "describe" | "desc" | "values" | "table" | "use" | "help" | "print" | "fetch"
         | "list" => {
-            if has("into") && !has("from") || has("outfile") || has("dumpfile") {
+            if has("into") {
                 Strength::Change
             } else {
                 writes_inside(words)

@@ -215,6 +215,8 @@ fn parse_action(token: &'static str) -> Result<Action, String> {
         "sh" => Action::Shell,
         "cmd-or-sh" => Action::CommandOrShell,
         "load" => Action::Load,
+        "module" => Action::Module,
+        "setting" => Action::Setting,
         "sql" => Action::Sql,
         "stop" => Action::Stop,
         "recursive" => Action::Recursive,

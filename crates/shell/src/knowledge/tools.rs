@@ -2,9 +2,9 @@
 
 use super::args::Parsed;
 use super::custom::After;
+use super::hosts;
 use super::report::Report;
 use super::spec::Action;
-use super::{Stdin, hosts};
 use crate::Word;
 use leashd_types::{CodeSource, Direction, Host};
 
@@ -33,27 +33,55 @@ pub(super) fn interpreter(report: &mut Report<'_>, parsed: &Parsed<'_>) -> After
     if !given && !asks && !parsed.hits.iter().any(is_file) && parsed.operands.is_empty() {
         report.stdin_code(language(report.name));
     }
-    if given && language(report.name) != "python" {
-        // The words after inline code are its arguments; programs that loop over files read them.
-        let loops = parsed.has("-n") || parsed.has("-p") || parsed.has("-i");
-        if loops && matches!(language(report.name), "perl" | "ruby") {
-            for file in &parsed.operands {
-                report.read(file);
-                if parsed.has("-i") {
-                    report.write(file);
-                }
-            }
-        }
-        for hit in &parsed.hits {
-            for action in &hit.flag.actions {
-                if let Some(value) = &hit.value {
-                    super::roles::act(report, action, value, &[]);
-                }
-            }
-        }
+    if given {
+        inline(report, parsed);
         return After::Done;
     }
     After::Generic
+}
+
+/// Inline code, and the words after it: its arguments, or the files it is run over.
+fn inline(report: &mut Report<'_>, parsed: &Parsed<'_>) {
+    let mut takes_words = parsed.has("-n") || parsed.has("-p") && !parsed.has("--print");
+    let mut changed = Word::default();
+    if parsed.has("-i") && matches!(language(report.name), "perl" | "ruby") {
+        takes_words = true;
+        changed = Word::literal("-i");
+    }
+    for hit in &parsed.hits {
+        let Some(value) = &hit.value else { continue };
+        for action in &hit.flag.actions {
+            match action {
+                Action::Code(language) => {
+                    super::code::inline_with(report, language, value, &parsed.operands);
+                    takes_words |= value.text().is_none_or(|code| reads_arguments(language, code));
+                }
+                action => super::roles::act(report, action, value, &[]),
+            }
+        }
+    }
+    if takes_words {
+        for file in &parsed.operands {
+            report.read(file);
+            if !changed.parts().is_empty() {
+                report.write(file);
+            }
+        }
+    }
+}
+
+/// Whether code can reach the words after it. Languages nobody reads here always can.
+fn reads_arguments(language: &str, code: &str) -> bool {
+    let ways: &[&str] = match language {
+        "python" => &["argv", "fileinput", "argparse", "open(0", "getopt"],
+        "node" => &["argv"],
+        "perl" => &["<>", "<<>>", "ARGV", "shift", "pop", "eof", "readline", "@_", "-p", "-n"],
+        "ruby" => &["ARGF", "ARGV", "gets", "readline", "$<", "$*", "each_line"],
+        "php" => &["argv", "getopt", "argn"],
+        "lua" => &["arg", "...", "io."],
+        _ => return true,
+    };
+    ways.iter().any(|way| code.contains(way))
 }
 
 /// `python -m MODULE` names a tool.
@@ -76,8 +104,16 @@ pub(super) fn python(report: &mut Report<'_>, parsed: &Parsed<'_>) -> After {
                 .for_each(|file| report.write(file));
         }
         "http.server" | "SimpleHTTPServer" => {
-            report.read_text(".");
+            let directory = args.windows(2).find_map(|pair| match pair {
+                [flag, directory] if matches!(flag.text(), Some("-d" | "--directory")) => Some(directory),
+                _ => None,
+            });
+            report.read(directory.unwrap_or(&Word::literal(".")));
             report.network(Host::Named("localhost".to_owned()), Direction::Listen);
+        }
+        "dulwich" => {
+            let words = std::iter::once(Word::literal("git")).chain(args.iter().cloned()).collect();
+            report.command(words);
         }
         "venv" | "virtualenv" => args
             .iter()
@@ -118,73 +154,6 @@ fn timed(report: &mut Report<'_>, args: &[Word]) {
             }
             Some(text) if text.starts_with('-') => {}
             _ => super::code::inline(report, "python", word),
-        }
-    }
-}
-
-/// `make VAR=value`: a variable can replace any tool a recipe names.
-pub(super) fn make(report: &mut Report<'_>, parsed: &Parsed<'_>) -> After {
-    for text in parsed.values("--eval") {
-        match text.text() {
-            Some(text) => recipes(report, text),
-            None => report.unclear("makefile text on the command line cannot be told"),
-        }
-    }
-    for file in parsed.values("-f") {
-        match (file.text(), report.argv.stdin) {
-            (Some("-" | "/dev/stdin"), Stdin::Text(text)) => recipes(report, text),
-            (Some("-" | "/dev/stdin"), Stdin::Opaque(origin)) => {
-                report.runs(CodeSource::Piped { interpreter: "make".to_owned(), origin: origin.to_owned() });
-            }
-            _ => {
-                report.read(file);
-                report.runs_file(file);
-            }
-        }
-    }
-    for operand in &parsed.operands {
-        let Some((name, _)) = operand.prefix().split_once('=') else { continue };
-        let value = super::args::after(operand, name.len() + 1);
-        match name.trim_end_matches([':', '?', '+', '!']) {
-            // The shell and its options stand before every recipe.
-            "SHELL" => report.script(value),
-            ".SHELLFLAGS" => report.script(super::wrappers::joined(&[Word::literal("sh"), value])),
-            _ if name.ends_with('!') || operand.prefix().contains("$(shell") => report.script(value),
-            _ => {}
-        }
-    }
-    for directory in parsed.values("-C") {
-        report.read(directory);
-    }
-    After::Generic
-}
-
-/// `$(shell …)` that are looked at on one line of makefile text.
-const MOST_SHELL_CALLS: usize = 32;
-
-/// The commands of makefile text: after a tab, after `target:…;`, in `$(shell …)` and `!=`.
-fn recipes(report: &mut Report<'_>, text: &str) {
-    for line in text.lines().flat_map(|line| line.split("\\n")) {
-        let mut rest = line;
-        let mut left = MOST_SHELL_CALLS;
-        while let Some((_, tail)) = rest.split_once("$(shell ") {
-            left -= 1;
-            if left == 0 {
-                report.unclear("makefile text with more shell calls than are looked at");
-                return;
-            }
-            let code = tail.rsplit_once(')').map_or(tail, |(code, _)| code);
-            report.script_text(code);
-            rest = tail;
-        }
-        let recipe = match line.strip_prefix('\t') {
-            Some(recipe) => Some(recipe),
-            None => line.split_once(':').and_then(|(_, rest)| rest.split_once(';')).map(|(_, recipe)| recipe),
-        };
-        if let Some(recipe) = recipe {
-            report.script_text(recipe.trim().trim_start_matches(['@', '-', '+']));
-        } else if let Some((_, code)) = line.split_once("!=") {
-            report.script_text(code.trim());
         }
     }
 }

@@ -2,7 +2,6 @@
 
 use super::args::Parsed;
 use super::custom::After;
-use super::environment::steers;
 use super::find::replace_mark;
 use super::report::Report;
 use crate::{Part, Word};
@@ -170,14 +169,14 @@ pub(super) fn fd(report: &mut Report<'_>, words: &[Word]) -> After {
 
 /// `NAME=value… CMD…`.
 pub(super) fn assignments_then_command(report: &mut Report<'_>, parsed: &Parsed<'_>) -> After {
-    let rest = after_assignments(report, &parsed.operands);
+    let rest = after_assignments(&parsed.operands);
     report.command(rest.to_vec());
     After::Done
 }
 
 /// `NAME=value… CODE`.
 pub(super) fn assignments_then_line(report: &mut Report<'_>, parsed: &Parsed<'_>) -> After {
-    let rest = after_assignments(report, &parsed.operands);
+    let rest = after_assignments(&parsed.operands);
     if !rest.is_empty() {
         report.script(joined(rest));
     }
@@ -209,17 +208,60 @@ pub(super) fn cargo_watch(report: &mut Report<'_>, parsed: &Parsed<'_>) -> After
     After::Done
 }
 
-fn after_assignments<'w>(report: &mut Report<'_>, words: &'w [Word]) -> &'w [Word] {
+fn after_assignments(words: &[Word]) -> &[Word] {
     let mut rest = words;
     while let Some((word, tail)) = rest.split_first() {
         let Some((name, _)) = word.prefix().split_once('=') else { break };
         if name.is_empty() || !name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') {
             break;
         }
-        if steers(name) {
-            super::roles::environment(report, name);
-        }
         rest = tail;
     }
     rest
+}
+
+/// `tmux new -d \; run-shell CODE`: commands of tmux behind each other.
+pub(super) fn tmux(report: &mut Report<'_>, parsed: &Parsed<'_>, words: &[Word]) -> After {
+    let Some(at) = words.iter().position(|word| matches!(word.text(), Some(";" | "\\;"))) else {
+        return if parsed.sub.is_none() && parsed.operands.is_empty() { After::Done } else { After::Generic };
+    };
+    let (first, rest) = words.split_at_checked(at).unwrap_or((words, &[]));
+    for part in [first, rest.get(1..).unwrap_or(&[])].into_iter().filter(|part| !part.is_empty()) {
+        report.command(std::iter::once(Word::literal("tmux")).chain(part.iter().cloned()).collect());
+    }
+    After::Done
+}
+
+/// `expect -c 'spawn CODE'`.
+pub(super) fn spawns(report: &mut Report<'_>, parsed: &Parsed<'_>) -> After {
+    for code in parsed.values("-c") {
+        let Some(text) = code.text() else {
+            report.unclear("what expect would start cannot be told");
+            continue;
+        };
+        for line in text.split([';', '\n']).map(str::trim) {
+            let started = ["spawn ", "exec ", "system "].iter().find_map(|verb| line.strip_prefix(verb));
+            if let Some(command) = started {
+                report.script_text(command.trim_start_matches("-noecho "));
+            }
+        }
+        report.unclear("expect can start programs");
+    }
+    After::Generic
+}
+
+/// `do shell script "CODE"` of AppleScript.
+pub(super) fn apple_script(report: &mut Report<'_>, parsed: &Parsed<'_>) -> After {
+    for code in parsed.values("-e").filter_map(Word::text) {
+        let mut rest = code;
+        while let Some((_, tail)) = rest.split_once("do shell script \"") {
+            let (command, after) = tail.split_once('"').unwrap_or((tail, ""));
+            report.script_text(command);
+            if after.contains("administrator privileges") {
+                report.privilege("osascript");
+            }
+            rest = after;
+        }
+    }
+    After::Generic
 }

@@ -30,36 +30,47 @@ impl<'a> Parser<'a> {
         Ok(Target::Document(index))
     }
 
-    /// Takes the quotes off a delimiter; true if it had none.
+    /// Takes the quotes off a delimiter; true if it had none. Nothing in it is expanded: `<<$X` ends at `$X`.
     fn delimiter(&self, word: &SourceWord<'a>, text: &mut String) -> Result<bool> {
-        let mut plain = true;
+        let plain =
+            |piece: &Piece<'_>| matches!(piece, Piece::Literal(_) | Piece::Quoted(_) | Piece::AnsiC(_));
+        let simple = |piece: &Piece<'_>| match piece {
+            Piece::Double(inner) => inner.iter().all(|piece| matches!(piece, Piece::Quoted(_))),
+            piece => plain(piece),
+        };
+        if !word.pieces.iter().all(simple) {
+            return self.expansion_as_delimiter(word, text);
+        }
+        let mut bare = true;
         for piece in &word.pieces {
+            bare &= matches!(piece, Piece::Literal(_));
             match piece {
-                Piece::Literal(part) => text.push_str(part),
-                Piece::Quoted(part) => {
-                    plain = false;
-                    text.push_str(part);
-                }
-                Piece::AnsiC(part) => {
-                    plain = false;
-                    match ansi::decode(part) {
-                        Some(decoded) => text.push_str(&decoded),
-                        None => return self.reject("the delimiter of a here-document is not text"),
+                Piece::Literal(part) | Piece::Quoted(part) => text.push_str(part),
+                Piece::AnsiC(part) => match ansi::decode(part) {
+                    Some(decoded) => text.push_str(&decoded),
+                    None => return self.reject("the delimiter of a here-document is not text"),
+                },
+                Piece::Double(inner) => inner.iter().for_each(|piece| {
+                    if let Piece::Quoted(part) = piece {
+                        text.push_str(part);
                     }
-                }
-                Piece::Double(inner) => {
-                    plain = false;
-                    for piece in inner {
-                        match piece {
-                            Piece::Quoted(part) => text.push_str(part),
-                            _ => return self.reject("the delimiter of a here-document holds an expansion"),
-                        }
-                    }
-                }
-                _ => return self.reject("the delimiter of a here-document holds an expansion"),
+                }),
+                _ => {}
             }
         }
-        Ok(plain)
+        Ok(bare)
+    }
+
+    /// A delimiter with an expansion in it is the text as it is written, as long as no quote makes that doubtful.
+    fn expansion_as_delimiter(&self, word: &SourceWord<'a>, text: &mut String) -> Result<bool> {
+        let written = self.joined(word.span);
+        let inside = written.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
+        let plain = inside.unwrap_or(&written);
+        if plain.contains(['"', '\'', '\\']) {
+            return self.reject("the delimiter of a here-document holds an expansion with quotes");
+        }
+        text.push_str(plain);
+        Ok(inside.is_none())
     }
 
     /// After a newline: the bodies that were announced on the line before it.

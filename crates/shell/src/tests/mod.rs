@@ -1,5 +1,6 @@
 //! Lines and what is found in them.
 
+mod carried;
 mod constructs;
 mod doubts;
 mod limits;

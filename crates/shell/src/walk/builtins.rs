@@ -82,7 +82,11 @@ impl Walker<'_> {
                 let home = self.variable_or_environment("HOME");
                 (home.text().map(Directory::known).unwrap_or_default(), true)
             }
-            ("cd", Some((_, Some("-")))) => (self.shell.previous.clone(), false),
+            ("cd", Some((_, Some("-")))) => match self.variable("OLDPWD").map(|found| found.value.text()) {
+                Some(Some(path)) => self.directory(path),
+                Some(None) => (Directory::default(), false),
+                None => (self.shell.previous.clone(), false),
+            },
             (_, Some((_, Some(path)))) => self.directory(path),
             _ => (Directory::default(), false),
         };
@@ -98,8 +102,14 @@ impl Walker<'_> {
 
     /// The directory that `cd path` leads to, and whether it is sure to exist.
     fn directory(&self, path: &str) -> (Directory, bool) {
-        if self.variable("CDPATH").is_some() && !path.starts_with(['/', '.']) {
-            return (Directory::default(), false);
+        if let Some(found) = self.variable("CDPATH")
+            && !path.starts_with(['/', '.'])
+        {
+            let Some(places) = found.value.text() else { return (Directory::default(), false) };
+            let here = self.shell.directory.only();
+            let reached = places.split(':').filter(|place| !place.is_empty()).chain(["."]);
+            let reached = reached.filter_map(|place| join(&format!("{place}/{path}"), here));
+            return (Directory(reached.take(4).map(|path| Rc::from(normal(&path))).collect()), false);
         }
         let reached: Vec<Rc<str>> = if path.starts_with('/') {
             vec![Rc::from(normal(path))]
@@ -160,6 +170,7 @@ impl Walker<'_> {
             };
             self.add_effect(index, Effect::Runs { code });
             self.add_doubt(index, format!("code that is not known: {why}"));
+            self.run_suspects(text, via, call.span);
         }
         let outer = std::mem::replace(&mut self.input, call.input.clone());
         self.with_output(&call.output, |walker| walker.run_code(text, via, call.span));
@@ -351,34 +362,6 @@ impl Walker<'_> {
                 }
                 _ => {}
             }
-        }
-    }
-
-    /// What setting a variable does beyond itself.
-    pub(super) fn set_effects(
-        &mut self,
-        name: &str,
-        value: &Word,
-        effects: &mut Vec<Effect>,
-        span: crate::syntax::Span,
-    ) {
-        use super::environment::{Meaning, meaning};
-        let meaning = meaning(name, value.text());
-        if meaning == Meaning::Plain
-            || value.unknown_reason() == Some(origin::environment(name).as_str()) && value.parts().len() == 1
-        {
-            return;
-        }
-        if meaning == Meaning::Prompt {
-            let text = value.text().unwrap_or("").to_owned();
-            if !text.contains('$') && !text.contains('`') && value.text().is_some() {
-                return;
-            }
-            self.hidden_code(&text, name);
-        }
-        effects.push(Effect::Environment { name: name.to_owned() });
-        if meaning == Meaning::Command {
-            self.run_code(value, name, span);
         }
     }
 }

@@ -6,7 +6,11 @@ use crate::expand::Documents;
 use crate::paths::normal;
 use crate::syntax::{Flow, Script, Writing};
 use crate::word::{Part, Word};
+use leashd_types::{CodeSource, Effect};
 use std::rc::Rc;
+
+/// Why the input of a process substitution that is written to is not known.
+const WRITTEN_TO: &str = "what is written to a process substitution";
 
 /// Output that is being collected.
 #[derive(Debug)]
@@ -108,17 +112,31 @@ impl Walker<'_> {
         if path == "/dev/null" {
             return;
         }
+        if self.is_sink(path) {
+            let text = data.word();
+            self.branch(|walker| {
+                walker.subshell(|walker| walker.run_code(&text, ">(…)", walker.span.unwrap_or((0, 0))));
+            });
+        }
         let mut word = Word::default();
         if writing == Writing::Append {
             word = match self.shell.files.get(path) {
                 Some(before) => before.word(),
                 None => Word::unknown(origin::contents(path)),
             };
+            if matches!(word.parts().last(), Some(Part::Unknown(_))) {
+                word.push(Part::Text("\n".to_owned()));
+            }
         }
         for part in data.word().parts() {
             word.push(part.clone());
         }
         self.remember_file(path, Stream::of(word));
+    }
+
+    /// Whether what is written here is run.
+    pub(super) fn is_sink(&self, path: &str) -> bool {
+        self.sinks.iter().any(|sink| sink == path)
     }
 
     pub(super) fn remember_file(&mut self, path: &str, data: Stream) {
@@ -164,12 +182,20 @@ impl Walker<'_> {
         let via = if flow == Flow::From { "<(…)" } else { ">(…)" };
         let input = match flow {
             Flow::From => self.input.clone(),
-            Flow::Into => Stream::unknown("what is written to a process substitution"),
+            Flow::Into => Stream::unknown(WRITTEN_TO),
         };
+        let start = self.analysis.commands.len();
         let outer = std::mem::replace(&mut self.input, input);
         let data = self.captured(via, |walker| walker.script(script, documents));
         self.input = outer;
         let data = if data == Stream::Inherited { Stream::text("") } else { data };
+        let runs = |command: &crate::Command| {
+            let unknown = |effect: &Effect| matches!(effect, Effect::Runs { code: CodeSource::Unknown { why } } if why == WRITTEN_TO);
+            command.effects.iter().any(unknown)
+        };
+        if self.analysis.commands.get(start..).is_some_and(|inner| inner.iter().any(runs)) {
+            self.sinks.push(path.clone());
+        }
         self.remember_file(&path, data);
         path
     }

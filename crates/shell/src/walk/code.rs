@@ -39,7 +39,7 @@ impl Walker<'_> {
                 self.via.push(via);
                 let notes = std::mem::take(&mut self.notes);
                 self.subshell(|walker| {
-                    walker.handed_on(call);
+                    walker.handed_on(call, &inner.words);
                     walker.call(inner)
                 });
                 self.notes = notes;
@@ -58,26 +58,6 @@ impl Walker<'_> {
             }
             Nested::StdinScript { via } => self.stdin_script(index, &via, call),
             Nested::File { path, via } => self.file(index, &path, &via, call),
-        }
-    }
-
-    /// `env NAME=value COMMAND`: the variables the command finds.
-    fn handed_on(&mut self, call: &Call) {
-        if call.name().map(base_name) != Some("env") {
-            return;
-        }
-        let pairs = call.arguments().iter().map_while(|word| {
-            let text = word.prefix();
-            if text.starts_with('-') {
-                return Some(None);
-            }
-            let (name, _) = text.split_once('=').filter(|(name, _)| crate::expand::is_name(name))?;
-            Some(Some((name.to_owned(), super::declare::after_equals(word, name.len() + 1))))
-        });
-        for (name, value) in pairs.flatten().collect::<Vec<_>>() {
-            let mut variable = super::state::Variable::scalar(value);
-            variable.attributes.exported = true;
-            self.set_variable(&name, variable);
         }
     }
 
@@ -109,6 +89,7 @@ impl Walker<'_> {
         if text.text().is_none() {
             let interpreter = call.name().map_or("the shell", base_name).to_owned();
             self.opaque(index, &interpreter, origin::reason(text));
+            self.run_suspects(text, via, call.span);
         }
         self.run_code(text, via, call.span);
     }
@@ -182,6 +163,7 @@ impl Walker<'_> {
             for path in self.path_texts(path) {
                 self.add_effect(index, Effect::Runs { code: CodeSource::File { path } });
             }
+            self.written_that_match(path, call);
             return None;
         };
         match self.readable_or_input(&absolute, call) {
@@ -193,6 +175,10 @@ impl Walker<'_> {
             }
             Stream::File(path) if self.below_written(&path) => {
                 self.opaque(index, call.name().map_or("the shell", base_name), &origin::contents(&path));
+            }
+            // What runs at the same time may write it yet.
+            Stream::File(path) if self.concurrent > 0 && self.sinks.len() < 16 => {
+                self.sinks.push(normal(&path))
             }
             Stream::File(_) => {}
         }
@@ -206,6 +192,35 @@ impl Walker<'_> {
             }
         }
         None
+    }
+
+    /// Scripts the line has written and that one of which only a pattern is known may be.
+    fn written_that_match(&mut self, path: &Word, call: &Call) {
+        let mut last = Word::default();
+        for part in path.parts() {
+            match part {
+                Part::Text(text) => match text.rsplit_once('/') {
+                    Some((_, after)) => last = Word::literal(after),
+                    None => last.push(part.clone()),
+                },
+                part => last.push(part.clone()),
+            }
+        }
+        let Some(pattern) = crate::expand::pattern::Pattern::new(&last) else { return };
+        let matching = |path: &str| pattern.matches(&base_name(path).chars().collect::<Vec<char>>());
+        let texts: Vec<Word> = self
+            .shell
+            .files
+            .iter()
+            .filter(|(path, _)| matching(path))
+            .filter_map(|(_, data)| data.known().map(Word::literal))
+            .take(8)
+            .collect();
+        for text in texts {
+            self.branch(|walker| {
+                walker.subshell(|walker| walker.run_code(&text, "a file of the line", call.span))
+            });
+        }
     }
 
     fn readable_or_input(&self, path: &str, call: &Call) -> Stream {

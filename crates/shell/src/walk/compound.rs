@@ -1,7 +1,7 @@
 //! Compound commands: what is known when a part of them may run, may not, or may run often.
 
 use super::lists::Flow;
-use super::state::{BRANCHED, Function, Running, Shell, Stream, Variable};
+use super::state::{BRANCHED, Function, Running, Shell, Stream};
 use super::{Outcome, Walker};
 use crate::expand::Documents;
 use crate::limits::TURNS;
@@ -191,10 +191,13 @@ impl Walker<'_> {
         let Some(items) = followed else {
             let value = items.as_ref().and_then(|items| only_glob(items)).unwrap_or_else(|| {
                 let why = items.iter().flatten().find_map(Word::unknown_reason);
+                let number = |word: &Word| word.text().is_some_and(|text| text.parse::<i64>().is_ok());
+                let numbers = items.as_ref().is_some_and(|items| items.iter().all(number));
+                let why = if numbers { Some(super::origin::NUMBER) } else { why };
                 Word::unknown(why.unwrap_or("one of many values"))
             });
             self.repeat(|walker| {
-                walker.set_variable(name, Variable::scalar(value.clone()));
+                walker.bind(name, value.clone());
                 walker.script(body, documents);
             });
             return self.here();
@@ -202,7 +205,7 @@ impl Walker<'_> {
         self.exits.push(None);
         let start = self.analysis.commands.len();
         for item in items {
-            self.set_variable(name, Variable::scalar(item.clone()));
+            self.bind(name, item.clone());
             let before = self.analysis.commands.len();
             // A glob may stand for no file or for many.
             if item.has_glob() || self.exits.last().is_some_and(Option::is_some) {

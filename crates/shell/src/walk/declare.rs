@@ -46,7 +46,10 @@ impl Walker<'_> {
                     BTreeMap::new()
                 };
                 let keys = self.attributes(&name).keys;
-                let elements = self.array(elements, start, keys, documents);
+                let mut elements = self.array(elements, start, keys, documents);
+                if self.attributes(&name).integer {
+                    self.computed(&mut elements);
+                }
                 let mut variable = Variable::array(elements);
                 variable.attributes = self.attributes(&name);
                 let value = variable.value.clone();
@@ -57,8 +60,10 @@ impl Walker<'_> {
                 let value = self.assigned(&word.pieces, documents);
                 match &assignment.subscript {
                     Some(subscript) => {
-                        let keys = self.attributes(&name).keys;
+                        let of_shell = matches!(name.as_str(), "BASH_ALIASES" | "BASH_CMDS");
+                        let keys = if of_shell { Keys::Names } else { self.attributes(&name).keys };
                         let key = self.key(subscript, keys, documents);
+                        self.named_by_array(&name, key.as_ref(), &value);
                         self.set_element(&name, key, value.clone());
                         (name, value)
                     }
@@ -68,6 +73,17 @@ impl Walker<'_> {
                     }
                 }
             }
+        }
+    }
+
+    /// `BASH_ALIASES[NAME]=TEXT` and `BASH_CMDS[NAME]=FILE` are `alias` and `hash -p`.
+    fn named_by_array(&mut self, name: &str, key: Option<&Key>, value: &Word) {
+        let (Some(Key::Name(key)), Some(value)) = (key, value.text()) else { return };
+        let (key, value) = (key.clone(), value.to_owned());
+        match name {
+            "BASH_ALIASES" => drop(self.shell_mut().aliases.insert(key, value)),
+            "BASH_CMDS" => drop(self.shell_mut().hashed.insert(key, value)),
+            _ => {}
         }
     }
 
@@ -86,6 +102,9 @@ impl Walker<'_> {
     /// Sets a variable to a value, as its attributes have it.
     pub(super) fn assign(&mut self, name: &str, value: Word, writing: Writing) -> Word {
         let attributes = self.attributes(name);
+        if attributes.reference {
+            self.subscript_code(&value);
+        }
         let mut value = value;
         if writing == Writing::Append {
             let mut whole = self.variable_or_environment(name);
@@ -120,6 +139,16 @@ impl Walker<'_> {
         }
         self.set_variable(name, variable);
         value
+    }
+
+    /// The elements of an array of numbers are expressions.
+    fn computed(&mut self, elements: &mut BTreeMap<Key, Word>) {
+        for element in elements.values_mut() {
+            *element = match self.evaluate(element, 0) {
+                Some(number) => Word::literal(number.to_string()),
+                None => Word::unknown(origin::NUMBER),
+            };
+        }
     }
 
     fn set_element(&mut self, name: &str, key: Option<Key>, value: Word) {
@@ -265,9 +294,7 @@ impl Walker<'_> {
         };
         let writing = if target.ends_with('+') { Writing::Append } else { Writing::Replace };
         let target = target.trim_end_matches('+').to_owned();
-        if target.contains('[') {
-            self.hidden_code(&target, "a subscript");
-        }
+        self.evaluated_name(&target);
         let name = target.split('[').next().unwrap_or("").to_owned();
         if !is_name(&name) {
             return;
@@ -315,7 +342,10 @@ impl Walker<'_> {
         if value.unknown_reason() == Some(ARRAY)
             && let Some(elements) = self.arrays.pop_front()
         {
-            let array = elements.declared(all.keys, writing).unwrap_or_else(|| Variable::scalar(value));
+            let mut array = elements.declared(all.keys, writing).unwrap_or_else(|| Variable::scalar(value));
+            if let Some(elements) = array.elements.as_mut().filter(|_| all.integer) {
+                self.computed(elements);
+            }
             return self.set_variable(&name, Variable { attributes: all, ..array });
         }
         self.set_variable(&name, variable);

@@ -1,27 +1,87 @@
 //! Files that a tool loads without being told to (`Makefile`, `package.json`, `conftest.py`): what the line has put
 //! into one of them runs with the tool.
 
-use super::Walker;
 use super::simple::Call;
 use super::state::Stream;
+use super::{Walker, origin};
 use crate::expand::HOLE;
 use crate::knowledge::Nested;
 use crate::paths::base_name;
 use crate::word::Word;
-use leashd_types::{CodeSource, Effect};
+use leashd_types::{CodeSource, Effect, PathText};
+use std::sync::LazyLock;
 
 /// Most files of a line that are looked at for one tool.
 const FILES: usize = 16;
+/// Longest file of settings that is looked through, in bytes.
+const SETTINGS_BYTES: usize = 64 * 1024;
 
-/// What is known about a file a tool loads.
+const LOADS: &str = include_str!("../../knowledge/loads");
+
+/// What is in a file a tool loads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Language {
     Make,
     PackageScripts,
     Inline(&'static str, &'static str),
-    /// Code that is not read.
-    Unread,
+    /// Not read as code; looked through for what names a program or a host.
+    Settings,
 }
+
+/// Which tools load which files.
+struct Row {
+    tools: Vec<&'static str>,
+    files: Vec<&'static str>,
+    language: Language,
+}
+
+static ROWS: LazyLock<Vec<Row>> = LazyLock::new(|| {
+    let row = |line: &'static str| {
+        let mut fields = line.split(" | ");
+        let mut words = || fields.next().map(|field| field.split(' ').collect::<Vec<_>>());
+        let (tools, files, what) = (words()?, words()?, words()?);
+        let language = match what.first().copied()? {
+            "make" => Language::Make,
+            "scripts" => Language::PackageScripts,
+            "python" => Language::Inline("python3", "-c"),
+            "node" => Language::Inline("node", "-e"),
+            "ruby" => Language::Inline("ruby", "-e"),
+            _ => Language::Settings,
+        };
+        Some(Row { tools, files, language })
+    };
+    LOADS.lines().filter(|line| !line.starts_with('#')).filter_map(row).collect()
+});
+
+/// In settings: they name a program, a host, or a place outside.
+const STEERING_SETTINGS: [&str; 26] = [
+    "script-shell",
+    "execute",
+    "exec(",
+    "exec ",
+    "exec{",
+    "exec.",
+    "commandline",
+    "command::new",
+    "process::",
+    "wrapper",
+    "runner",
+    "linker",
+    "rustc =",
+    "rustc=",
+    "registry=",
+    "registry =",
+    "index-url",
+    "proxy",
+    "/tmp",
+    "../",
+    "~/",
+    "system(",
+    "spawn",
+    "[alias",
+    "$(shell",
+    "commands",
+];
 
 impl Walker<'_> {
     /// Follows files that an earlier command of the line wrote and this one loads.
@@ -31,37 +91,87 @@ impl Walker<'_> {
         if matches!(base, "npm" | "pnpm" | "yarn") {
             self.package_scripts_set(base, call);
         }
-        let runs_project =
-            effects.iter().any(|effect| matches!(effect, Effect::Runs { code: CodeSource::Project { .. } }));
-        if !runs_project || self.shell.files.is_empty() || self.via.iter().any(|via| via == base) {
+        if self.shell.files.is_empty() || self.via.iter().any(|via| via == base) {
             return;
         }
+        let imports = super::program::inline_flag(base);
+        let runs_project = effects.iter().any(|effect| match effect {
+            Effect::Runs { code: CodeSource::Project { .. } } => true,
+            Effect::Runs { code: CodeSource::File { .. } } => imports.is_none(),
+            _ => false,
+        });
+        if !runs_project && imports.is_none() {
+            return;
+        }
+        // `npx jest` loads what jest does.
+        let tool = match (base, call.arguments().first().and_then(Word::text)) {
+            ("npx" | "bunx" | "uvx" | "pipx", Some(tool)) if !tool.starts_with('-') => tool,
+            _ => base,
+        };
+        let is_script = |path: &str| {
+            effects.iter().any(|effect| {
+                matches!(effect, Effect::Runs { code: CodeSource::File { path: PathText::Exact(other) } } if other == path)
+            })
+        };
+        let named = |path: &str| call.arguments().iter().any(|word| self.names_file(word, path));
         let files: Vec<(String, Language, Stream)> = self
             .shell
             .files
             .iter()
-            .filter_map(|(path, data)| language(base, base_name(path)).map(|found| (path, found, data)))
+            .filter(|(path, _)| !Self::is_stream(path) && (imports.is_none() || !is_script(path)))
+            .filter_map(|(path, data)| {
+                let found = match imports {
+                    Some(flag) if !runs_project => imported(base, flag, call, base_name(path)),
+                    _ => language(tool, base_name(path), || named(path)),
+                };
+                found.map(|found| (path.clone(), found, data.clone()))
+            })
             .take(FILES)
-            .map(|(path, found, data)| (path.clone(), found, data.clone()))
             .collect();
         for (path, found, data) in files {
             self.loaded(index, base, &path, found, &data, call);
         }
     }
 
+    /// `make -f FILE`, `--config=FILE`.
+    fn names_file(&self, word: &Word, path: &str) -> bool {
+        let Some(text) = word.text() else { return false };
+        let value = text.split_once('=').map(|(_, value)| value);
+        let attached = text.strip_prefix("-f").filter(|rest| !rest.is_empty());
+        std::iter::once(text)
+            .chain(value)
+            .chain(attached)
+            .any(|text| self.single_path(&Word::literal(text)).as_deref() == Some(path))
+    }
+
     fn loaded(&mut self, index: usize, tool: &str, path: &str, found: Language, data: &Stream, call: &Call) {
         let text = match data {
             Stream::Text(word) => match word.text() {
                 Some(text) => text.to_owned(),
-                // What a tool made of the file that was there (`npm install`, `sed -i`).
-                None if word.unknown_reason().is_some_and(|why| why.ends_with(" wrote")) => return,
-                None => return self.add_doubt(index, unread(tool, path)),
+                None => {
+                    // What a tool made of the file that was there (`npm install`, `sed -i`, `jq`) is the project's.
+                    self.run_suspected_commands(word, tool, call.span);
+                    let why = origin::reason(word);
+                    if origin::is_marked(why)
+                        || why.starts_with("what is read from")
+                        || word.parts().len() > 1
+                    {
+                        self.add_doubt(index, unread(tool, path));
+                    }
+                    return;
+                }
             },
             Stream::File(source) if source.starts_with(self.env.cwd) => return,
             Stream::File(_) | Stream::Inherited => return self.add_doubt(index, unread(tool, path)),
         };
         let code = match found {
-            Language::Unread => None,
+            Language::Settings => {
+                let lower = text.get(..SETTINGS_BYTES).unwrap_or(&text).to_lowercase();
+                if STEERING_SETTINGS.iter().any(|steering| lower.contains(steering)) {
+                    self.add_doubt(index, unread(tool, path));
+                }
+                return;
+            }
             Language::Make => Some(recipes(&text)),
             Language::PackageScripts => package_scripts(&text),
             Language::Inline(interpreter, flag) => {
@@ -101,10 +211,8 @@ impl Walker<'_> {
             "sh" | "dash" | "ksh" => "ENV",
             _ => return,
         };
-        let Some(path) = self.variable(variable).and_then(|found| found.value.text()).map(str::to_owned)
-        else {
-            return;
-        };
+        let value = self.variable(variable).map(|found| found.value.clone());
+        let Some(path) = value.and_then(|path| self.single_path(&path)) else { return };
         if self.written(&path).is_some() {
             let nested = Nested::File { path: Word::literal(path), via: variable.to_owned() };
             self.nested(index, nested, call);
@@ -116,21 +224,38 @@ fn unread(tool: &str, path: &str) -> String {
     format!("{tool} runs what this line writes to {path}")
 }
 
-fn language(tool: &str, file: &str) -> Option<Language> {
-    let python = matches!(file, "conftest.py" | "setup.py" | "noxfile.py" | "sitecustomize.py")
-        || file.starts_with("test_") && file.ends_with(".py")
-        || file.ends_with("_test.py");
-    match (tool, file) {
-        ("make" | "gmake", "Makefile" | "makefile" | "GNUmakefile")
-        | ("just", "justfile" | "Justfile" | ".justfile") => Some(Language::Make),
-        ("npm" | "pnpm" | "yarn" | "bun" | "npx", "package.json") => Some(Language::PackageScripts),
-        (_, "build.rs" | ".npmrc" | "build.gradle" | "build.gradle.kts" | "settings.gradle" | "pom.xml") => {
-            Some(Language::Unread)
-        }
-        ("rake", "Rakefile") => Some(Language::Inline("ruby", "-e")),
-        _ if python => Some(Language::Inline("python3", "-c")),
-        _ => None,
+/// What a tool finds in a file of the line that it loads. `named`: the file stands among its arguments.
+fn language(tool: &str, file: &str, named: impl Fn() -> bool) -> Option<Language> {
+    let mut rows = ROWS.iter().filter(|row| row.tools.contains(&tool) || row.tools == ["-"]);
+    let matching = rows.clone().find(|row| row.files.iter().any(|pattern| matches(pattern, file)));
+    if matching.is_some() {
+        return matching.map(|row| row.language);
     }
+    rows.next().filter(|row| row.tools != ["-"] && named()).map(|row| row.language)
+}
+
+fn matches(pattern: &str, file: &str) -> bool {
+    match pattern.split_once('*') {
+        Some((start, end)) => file.len() >= pattern.len() && file.starts_with(start) && file.ends_with(end),
+        None => pattern.rsplit('/').next() == Some(file),
+    }
+}
+
+/// A module of the line that code on the command line names: it is loaded from the directory.
+fn imported(interpreter: &str, flag: &'static str, call: &Call, file: &str) -> Option<Language> {
+    let (stem, extension) = file.rsplit_once('.')?;
+    let language = match (extension, interpreter) {
+        ("py", _) if interpreter.starts_with("py") => "python3",
+        ("js" | "cjs" | "mjs", "node" | "nodejs" | "bun") => "node",
+        ("rb", "ruby") => "ruby",
+        ("pl" | "pm", "perl") => "perl",
+        _ => return None,
+    };
+    let word =
+        |text: &str| text.split(|char: char| !char.is_alphanumeric() && char != '_').any(|word| word == stem);
+    let mentioned = call.arguments().iter().filter_map(Word::text).any(word);
+    (mentioned || matches!(stem, "sitecustomize" | "usercustomize"))
+        .then_some(Language::Inline(language, flag))
 }
 
 /// The shell lines of a makefile or justfile, with holes for what make puts in.

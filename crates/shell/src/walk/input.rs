@@ -4,7 +4,6 @@ use super::simple::Call;
 use super::state::{Key, Stream, Variable};
 use super::{Outcome, Walker, origin};
 use crate::fold;
-use crate::syntax::Writing;
 use crate::word::Word;
 use std::collections::BTreeMap;
 
@@ -15,6 +14,8 @@ struct Request {
     input: Stream,
     /// Lines end where lines end, and nothing is cut off.
     plain: bool,
+    /// `read -d ''`: everything is one line.
+    whole: bool,
     lines: Lines,
 }
 
@@ -49,7 +50,9 @@ impl Walker<'_> {
         }
         let followed = request.plain && (self.exits.is_empty() || self.unrolled);
         let known = request.input.known().filter(|text| followed && !text.contains('\\')).map(str::to_owned);
-        if builtin == "read" && known.is_some() && request.input == self.input {
+        if request.whole && request.input == self.input {
+            self.input = Stream::text("");
+        } else if builtin == "read" && known.is_some() && request.input == self.input {
             self.consume_line();
         }
         let why = match &request.input {
@@ -57,6 +60,11 @@ impl Walker<'_> {
             data => origin::reason(&data.word()).to_owned(),
         };
         let values = match (known.as_deref(), self.separators()) {
+            (Some(text), Some(separators)) if request.whole && request.names.len() == 1 => {
+                let blank = |char: char| char.is_ascii_whitespace() && separators.contains(char);
+                Some(vec![text.trim_matches(blank).to_owned()])
+            }
+            (Some(_), Some(_)) if request.whole => None,
             (Some(text), Some(separators)) => Some(fields_of(text, request.names.len(), &separators)),
             _ => None,
         };
@@ -71,7 +79,7 @@ impl Walker<'_> {
             };
             self.subscript_code(name);
             if let Some(name) = name.text() {
-                self.set_variable(name, variable);
+                self.bind_variable(name, variable);
             }
         }
         self.plain(call);
@@ -81,8 +89,14 @@ impl Walker<'_> {
     /// Reads the options of `read` and `mapfile`.
     fn request(&mut self, builtin: &str, call: &Call) -> Request {
         let lines = if builtin == "read" { Lines::Fields } else { Lines::Whole };
-        let mut request =
-            Request { names: Vec::new(), arrays: Vec::new(), input: call.input.clone(), plain: true, lines };
+        let mut request = Request {
+            names: Vec::new(),
+            arrays: Vec::new(),
+            input: call.input.clone(),
+            plain: true,
+            whole: false,
+            lines,
+        };
         let mut arguments = call.arguments().iter();
         while let Some(word) = arguments.next() {
             let Some(text) = word.text().filter(|text| text.starts_with('-') && text.len() > 1) else {
@@ -99,6 +113,13 @@ impl Walker<'_> {
                 }
                 'a' if builtin == "read" => request.arrays.extend(arguments.next().cloned()),
                 't' if builtin != "read" => request.lines = Lines::Stripped,
+                'd' if builtin == "read"
+                    && !attached
+                    && arguments.clone().next().and_then(Word::text) == Some("") =>
+                {
+                    request.whole = true;
+                    arguments.next();
+                }
                 'd' | 'n' | 'N' | 'p' | 't' | 'i' | 'u' | 'O' | 'c' if !attached => {
                     request.plain &= matches!(last, 'p' | 't');
                     arguments.next();
@@ -133,8 +154,7 @@ impl Walker<'_> {
         self.subscript_code(name);
         match name.text() {
             Some(name) if crate::expand::is_name(name) => {
-                let name = self.referred(name).to_owned();
-                self.assign(&name, value, Writing::Replace);
+                self.bind(name, value);
             }
             Some(name) => {
                 let base = name.split('[').next().unwrap_or("").to_owned();
@@ -147,11 +167,10 @@ impl Walker<'_> {
     /// Bash evaluates the subscript of a name it is given: code in it runs.
     pub(super) fn subscript_code(&mut self, word: &Word) {
         match word.text() {
-            Some(text) if text.contains('[') => {
+            Some(text) => {
                 let text = text.to_owned();
-                self.hidden_code(&text, "a subscript");
+                self.evaluated_name(&text);
             }
-            Some(_) => {}
             None => {
                 if word
                     .unknown_reason()
@@ -219,7 +238,7 @@ impl Walker<'_> {
             }
             "getopts" => {
                 for name in ["OPTARG", call.words.get(2).and_then(Word::text).unwrap_or("OPTARG")] {
-                    self.set_variable(name, Variable::scalar(Word::unknown("an argument of a script")));
+                    self.bind(name, Word::unknown("an argument of a script"));
                 }
             }
             _ => {}

@@ -4,8 +4,12 @@ use super::{Outcome, Walker};
 use crate::expand::Documents;
 use crate::limits::{LEVELS, TOO_DEEP};
 use crate::syntax::{Command, End, Item, Join, Kind, Pipeline, Script};
-use crate::walk::state::Stream;
+use crate::walk::state::{Key, Stream, Variable};
+use crate::word::Word;
 use std::rc::Rc;
+
+/// The number bash gives to the output of a coprocess.
+const READS_FROM: u32 = 63;
 
 /// Whether what stands behind a list is reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -131,16 +135,27 @@ impl Walker<'_> {
             }
             Kind::Coproc(inner) => {
                 self.concurrent += 1;
-                self.subshell(|walker| {
-                    walker.via.push("coproc".to_owned());
-                    walker.command(inner, documents);
-                    walker.via.pop();
-                });
+                self.via.push("coproc".to_owned());
+                let input =
+                    std::mem::replace(&mut self.input, Stream::unknown("what is written to a coprocess"));
+                let (_, data) =
+                    self.capture(|walker| walker.subshell(|walker| walker.command(inner, documents)));
+                self.input = input;
+                self.via.pop();
                 self.concurrent -= 1;
+                self.coprocess(data);
                 Outcome::either(&self.shell)
             }
             kind => self.compound(kind, &command.redirects, command.span, documents),
         }
+    }
+
+    /// What a coprocess prints is read through the first number in `COPROC`.
+    fn coprocess(&mut self, data: Stream) {
+        let numbers = [(0, READS_FROM), (1, READS_FROM - 3)];
+        let elements = numbers.map(|(index, number)| (Key::Index(index), Word::literal(number.to_string())));
+        self.set_variable("COPROC", Variable::array(elements.into()));
+        self.shell_mut().descriptors.insert(READS_FROM, data);
     }
 
     pub(super) fn here(&self) -> Outcome {

@@ -12,10 +12,12 @@ mod implicit;
 mod input;
 pub(crate) mod lists;
 pub(crate) mod origin;
+mod printed;
 mod program;
 mod redirect;
 mod simple;
 pub(crate) mod state;
+mod steering;
 
 use crate::limits::{
     COMMANDS, COPIED_BYTES, COPIES, NESTING, PARSED_BYTES, TEXT_BYTES, TOO_DEEP, TOO_MANY_COMMANDS,
@@ -28,7 +30,7 @@ use crate::{Analysis, Command, Env};
 use capture::Capture;
 use leashd_types::Effect;
 use state::{Directory, Running, Shell, Stream, Variable};
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 
 /// Most reasons kept for the line as a whole.
@@ -47,6 +49,16 @@ pub(crate) struct Walker<'e> {
     left: Left,
     /// What cannot be told about the command that is being read.
     notes: Vec<String>,
+    /// What setting variables has done since the last command that was found.
+    steered: Vec<Effect>,
+    /// What values that are not known may hold.
+    suspects: Vec<printed::Suspect>,
+    /// Paths that searches may well have found, with why the output of the search is not known.
+    named: Vec<(String, String)>,
+    /// Process substitutions that run what is written to them.
+    sinks: Vec<String>,
+    /// Files opened for writing under numbers of their own.
+    outputs: BTreeMap<u32, String>,
     captures: Vec<Capture>,
     input: Stream,
     /// Variables that `local` hides, with what they were, by running function.
@@ -87,6 +99,7 @@ pub(crate) fn walk(line: &str, env: &Env<'_>) -> Analysis {
     let mut walker = Walker::new(env);
     walker.text(line);
     walker.run_traps();
+    walker.emit_bare(Vec::new(), (0, line.len()));
     walker.analysis
 }
 
@@ -113,6 +126,11 @@ impl<'e> Walker<'e> {
                 copies: COPIES,
             },
             notes: Vec::new(),
+            steered: Vec::new(),
+            suspects: Vec::new(),
+            named: Vec::new(),
+            sinks: Vec::new(),
+            outputs: BTreeMap::new(),
             captures: Vec::new(),
             input: Stream::Inherited,
             locals: Vec::new(),
@@ -294,6 +312,12 @@ impl<'e> Walker<'e> {
 
     /// Puts a command into the answer.
     fn emit(&mut self, command: Command) -> usize {
+        let mut command = command;
+        for effect in self.steered.drain(..) {
+            if !command.effects.contains(&effect) {
+                command.effects.push(effect);
+            }
+        }
         if self.spend_command() {
             self.analysis.commands.push(command);
         }
@@ -303,7 +327,7 @@ impl<'e> Walker<'e> {
     /// Puts effects or doubts into the answer that no simple command stands for.
     fn emit_bare(&mut self, effects: Vec<Effect>, span: Span) {
         let unclear = std::mem::take(&mut self.notes);
-        if !effects.is_empty() || !unclear.is_empty() {
+        if !effects.is_empty() || !unclear.is_empty() || !self.steered.is_empty() {
             let command = Command {
                 via: self.via.clone(),
                 span: self.span.unwrap_or(span),

@@ -17,9 +17,9 @@ const DOWNLOADED: &str = "downloaded by ";
 const DECODED: &str = "decoded by ";
 
 /// Programs that fetch bytes from elsewhere and print them.
-const FETCHERS: [&str; 14] = [
-    "curl", "wget", "http", "https", "xh", "aria2c", "fetch", "lynx", "w3m", "nc", "ncat", "socat", "ssh",
-    "ftp",
+const FETCHERS: [&str; 17] = [
+    "curl", "wget", "http", "https", "xh", "aria2c", "fetch", "lynx", "w3m", "links", "elinks", "dig", "nc",
+    "ncat", "socat", "ssh", "ftp",
 ];
 /// Programs that turn bytes nobody can read into others.
 const DECODERS: [&str; 17] = [
@@ -106,8 +106,9 @@ pub(crate) fn output(program: &str, arguments: &[Word], input: Option<&Word>) ->
     }
     let texts = || arguments.iter().filter_map(Word::text);
     if COUNTERS.contains(&name)
+        && (name != "expr" || texts().all(|text| text.len() < 12 && !text.contains(' ')))
         || name == "grep" && texts().any(is_count_flag)
-        || name == "date" && texts().any(|text| matches!(text, "+%s" | "+%Y" | "+%s%N"))
+        || name == "date" && texts().any(|text| text.starts_with('+') && is_date(text))
         || name == "id" && texts().any(|text| matches!(text, "-u" | "-g"))
         || name == "stat" && texts().any(|text| matches!(text, "%s" | "-c%s" | "%Y" | "-c%Y"))
     {
@@ -124,6 +125,15 @@ pub(crate) fn output(program: &str, arguments: &[Word], input: Option<&Word>) ->
         return Word::unknown(format!("{DECODED}{name}"));
     }
     Word::unknown(format!("the output of {name}"))
+}
+
+/// A format that begins with digits and prints nothing but digits, letters and marks that mean nothing to a shell.
+fn is_date(format: &str) -> bool {
+    let rest = format.strip_prefix('+').unwrap_or(format);
+    let begins = ["%s", "%Y", "%F", "%y", "%m", "%d", "%H", "%j"].iter().any(|start| rest.starts_with(start));
+    begins
+        && rest.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"%-_.:+".contains(&byte))
+        && !rest.contains("%D")
 }
 
 fn is_count_flag(text: &str) -> bool {

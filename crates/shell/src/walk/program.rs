@@ -20,6 +20,10 @@ const COMPILERS: [&str; 9] = ["cc", "gcc", "g++", "c++", "clang", "clang++", "ru
 
 impl Walker<'_> {
     pub(super) fn program(&mut self, call: Call) -> Outcome {
+        let call = self.with_items_as_input(call);
+        if let Some(likely) = self.with_named_paths(&call) {
+            self.branch(|walker| walker.described(likely));
+        }
         let name = call.name().unwrap_or("").to_owned();
         if name.contains('/')
             && let Some(path) = self.single_path(&Word::literal(name.as_str()))
@@ -35,19 +39,33 @@ impl Walker<'_> {
         let name = call.name().unwrap_or("").to_owned();
         let description = self.describe(&call);
         let printed = self.printed(&name, &call);
+        self.suspect(&call, &printed);
         self.remember_writes(&name, &call, &description);
         let mut effects = call.effects.clone();
-        let kept = |effect: &&Effect| !is_stream_effect(effect) && !is_unchanged(effect, &call);
+        let kept = |effect: &&Effect| !is_stream_effect(effect);
         effects.extend(description.effects.iter().filter(kept).cloned());
         self.searched_directory(&name, &call, &mut effects);
         for why in &description.unclear {
             self.note(why);
         }
+        if matches!(base_name(&name), "make" | "gmake") {
+            self.set_for_make(&call);
+        }
+        let computes = self.notes.iter().any(|note| note.contains("runs a command"));
         let index = self.emit_call(&call, effects);
+        if computes {
+            self.run_what_is_given(base_name(&name), &call);
+        }
         self.loaded_unasked(index, &name, &call, &description.effects);
         let mut nested = if only_asks(&name, &call) { Vec::new() } else { description.nested };
         nested.extend(self.written_scripts(&call, &description.effects));
         nested.extend(self.written_options(&call));
+        nested.extend(self.written_statements(&call));
+        if let Some(code) =
+            fold::executed_by_sed(call.arguments(), &call.input).filter(|_| base_name(&name) == "sed")
+        {
+            nested.push(Nested::Script { text: Word::literal(code), via: "sed".to_owned() });
+        }
         if nested.is_empty() {
             self.deliver(printed, &call.output);
         } else {
@@ -61,18 +79,6 @@ impl Walker<'_> {
             "true" | "echo" | "printf" => Outcome::succeeds(&self.shell),
             _ => self.here(),
         }
-    }
-
-    fn printed(&self, name: &str, call: &Call) -> Stream {
-        if base_name(name) == "pwd"
-            && let Some(directory) = self.shell.directory.only()
-        {
-            return Stream::text(format!("{directory}\n"));
-        }
-        fold::output(name, call.arguments(), &call.input, |path| {
-            let path = join(path, self.shell.directory.only());
-            path.map_or_else(|| Stream::unknown("a file that is not known"), |path| self.readable(&path))
-        })
     }
 
     /// A search that is not told where looks in the directory it runs in: worth saying if that is another one.
@@ -185,7 +191,7 @@ impl Walker<'_> {
     /// Files that a program writes hold something else from now on.
     fn remember_writes(&mut self, name: &str, call: &Call, description: &Description) {
         let base = base_name(name);
-        if matches!(base, "mkdir" | "touch" | "chmod" | "rmdir") {
+        if matches!(base, "mkdir" | "mkfifo" | "touch" | "chmod" | "rmdir") {
             return;
         }
         let operands: Vec<&str> = call
@@ -219,6 +225,7 @@ impl Walker<'_> {
                     word if word.unknown_reason().is_some_and(origin::is_marked) => Stream::of(word),
                     _ => Stream::unknown(format!("what {base} wrote")),
                 };
+                self.suspect(call, &data);
                 self.remember_file(&normal(path), data);
             }
         }
@@ -293,6 +300,25 @@ impl Walker<'_> {
         Some(Nested::Command { words, via: "curl --config".to_owned() })
     }
 
+    /// `psql -f FILE`, where the line has written the file: the statements in it.
+    fn written_statements(&self, call: &Call) -> Option<Nested> {
+        let name = call.words.first().filter(|_| call.name().map(base_name) == Some("psql"))?;
+        let mut words = call.arguments().iter();
+        let file = words.find_map(|word| {
+            let text = word.text()?;
+            match text.strip_prefix("--file=").or_else(|| text.strip_prefix("-f")) {
+                Some("") => Some(None),
+                Some(path) => Some(Some(Word::literal(path))),
+                None if text == "--file" => Some(None),
+                None => None,
+            }
+        })?;
+        let path = self.single_path(&file.or_else(|| words.next().cloned())?)?;
+        let statements = Word::literal(self.written(&path)?.known()?);
+        let words = vec![name.clone(), Word::literal("-c"), statements];
+        Some(Nested::Command { words, via: "psql -f".to_owned() })
+    }
+
     /// A program whose name is not known: at least asked for, and described as everything it may well be.
     pub(super) fn unknown_program(&mut self, call: Call) -> Outcome {
         let Some(first) = call.words.first().cloned() else { return self.here() };
@@ -309,6 +335,7 @@ impl Walker<'_> {
             effects.push(Effect::Runs { code });
         }
         self.emit_call(&call, effects);
+        self.run_suspected_programs(&first, &call);
         self.deliver(Stream::unknown("the output of a program that is not known"), &call.output);
         for candidate in self.candidates(&first) {
             self.notes.clone_from(&notes);
@@ -392,22 +419,6 @@ fn only_asks(name: &str, call: &Call) -> bool {
             .is_some_and(|text| text.starts_with('-') && text.contains(['v', 'V'])),
         _ => false,
     }
-}
-
-/// `env PATH="$PATH" …` sets what was set already.
-fn is_unchanged(effect: &Effect, call: &Call) -> bool {
-    let Effect::Environment { name } = effect else { return false };
-    let same = |word: &Word| match word.parts() {
-        [Part::Text(text), Part::Unknown(why)] => {
-            text.strip_suffix('=') == Some(name.as_str()) && *why == origin::environment(name)
-        }
-        _ => false,
-    };
-    let mut sets = call
-        .arguments()
-        .iter()
-        .filter(|word| word.prefix().strip_prefix(name.as_str()).is_some_and(|rest| rest.starts_with('=')));
-    sets.next().is_some_and(same) && sets.all(same)
 }
 
 fn is_stream_effect(effect: &Effect) -> bool {

@@ -128,12 +128,22 @@ impl Walker<'_> {
         let standard_output = matches!(number, None | Some(1)) && writes && operator != Operator::ReadWrite;
         if standard_output {
             into.output = match &path {
-                Some(path) if Self::is_stream(path) && path != "/dev/null" => Output::Stream,
+                Some(path) if Self::is_stream(path) && path != "/dev/null" && !self.is_sink(path) => {
+                    Output::Stream
+                }
                 Some(path) => Output::File { path: normal(path), writing },
                 None => Output::Elsewhere,
             };
         } else if let Some(path) = path.filter(|_| writes) {
-            self.write_file(&normal(&path), Stream::unknown("what a command wrote"), writing);
+            let path = normal(&path);
+            if !self.is_sink(&path) {
+                let mut word = Word::unknown("what a command wrote");
+                word.push(Part::Text("\n".to_owned()));
+                self.write_file(&path, Stream::of(word), writing);
+            }
+            if let Some(number) = number.filter(|number| *number > 2) {
+                self.outputs.insert(number, path);
+            }
         }
     }
 
@@ -172,6 +182,10 @@ impl Walker<'_> {
                 }
             }
             (1, Some(1)) => {}
+            (1, Some(number)) if self.outputs.contains_key(&number) => {
+                let path = self.outputs.get(&number).cloned().unwrap_or_default();
+                into.output = Output::File { path, writing: Writing::Append };
+            }
             (1, _) => into.output = Output::Elsewhere,
             (target, Some(source)) if target > 2 => {
                 if let Some(data) = self.shell.descriptors.get(&source).cloned() {
@@ -208,7 +222,10 @@ impl Walker<'_> {
 
     /// The absolute path of a word, if it is one and only one.
     pub(super) fn single_path(&self, word: &Word) -> Option<String> {
-        join(word.text()?, self.shell.directory.only())
+        match word.text() {
+            Some(text) => join(text, self.shell.directory.only()),
+            None => join(crate::paths::numbered(word)?.text()?, self.shell.directory.only()),
+        }
     }
 
     /// The paths a word may name: one for each directory the command may run in.

@@ -81,7 +81,7 @@ impl Walker<'_> {
         let outer_notes = std::mem::take(&mut self.notes);
         let arrays = std::mem::take(&mut self.arrays);
         self.alias(simple, span);
-        let words = self.words(&simple.words, documents);
+        let words = self.command_words(&simple.words, documents);
         let redirected = self.redirects(redirects, documents);
         let outcome = if words.is_empty() {
             self.only_assignments(simple, redirected, span, documents)
@@ -118,7 +118,7 @@ impl Walker<'_> {
             self.print(data);
         }
         let unclear = std::mem::take(&mut self.notes);
-        if !effects.is_empty() || !unclear.is_empty() {
+        if !effects.is_empty() || !unclear.is_empty() || !self.steered.is_empty() {
             self.emit(Command {
                 words: Vec::new(),
                 assignments: assigned,

@@ -1,5 +1,6 @@
 //! What is known about the shell at one point of the line: variables, functions, directory.
 
+use super::origin::NUMBER;
 use crate::limits::TEXT_BYTES;
 use crate::word::{Part, Word};
 use std::collections::BTreeMap;
@@ -10,6 +11,9 @@ const DIRECTORIES: usize = 4;
 
 /// Most parts of what a file may hold, over all the ways the line may go.
 const ALTERNATIVES: usize = 16;
+
+/// Most values a variable is remembered to have on different ways.
+const EITHER: usize = 4;
 
 /// Why a value is not known that a branch may or may not have set.
 pub(crate) const BRANCHED: &str = "a value that depends on how the line goes";
@@ -48,6 +52,8 @@ pub(crate) struct Variable {
     pub(crate) attributes: Attributes,
     /// `unset`, as far as the line tells.
     pub(crate) unset: bool,
+    /// What the value may be, where that depends on how the line goes.
+    pub(crate) either: Vec<Word>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -153,14 +159,33 @@ impl Variable {
         Self { value, elements: Some(elements), ..Self::default() }
     }
 
+    /// Whether it holds a number, known or not, and nothing else.
+    fn is_number(&self) -> bool {
+        let digits = |text: &str| text.parse::<i64>().is_ok();
+        self.elements.is_none() && (self.value.text().is_some_and(digits) || is_only(&self.value, NUMBER))
+    }
+
     fn forget(&mut self, other: Option<&Self>) {
         self.attributes.exported |= other.is_some_and(|other| other.attributes.exported);
         self.attributes.integer |= other.is_some_and(|other| other.attributes.integer);
         self.attributes.reference = false;
-        self.value = Word::unknown(BRANCHED);
+        let number = self.is_number() && other.is_none_or(Self::is_number);
+        let known = |variable: &Self| Some(variable.value.clone()).filter(|value| value.text().is_some());
+        let theirs = other.map(|other| other.either.iter().cloned().chain(known(other)));
+        let ours = known(self);
+        for value in ours.into_iter().chain(theirs.into_iter().flatten()) {
+            if self.either.len() < EITHER && !self.either.contains(&value) {
+                self.either.push(value);
+            }
+        }
+        self.value = Word::unknown(if number { NUMBER } else { BRANCHED });
         self.elements = None;
         self.unset = false;
     }
+}
+
+fn is_only(word: &Word, why: &str) -> bool {
+    matches!(word.parts(), [Part::Unknown(reason)] if reason == why)
 }
 
 impl Shell {

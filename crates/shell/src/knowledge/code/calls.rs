@@ -39,6 +39,7 @@ pub(super) fn mention(scan: &mut Scan<'_>, report: &mut Report<'_>, name: &str, 
     }
     // A function that does something, handed on or called in a way that is not followed.
     scan.beyond |= kind(name).is_some_and(|kind| kind != Kind::Harmless) && !names::is_handle(name);
+    scan.evaluates |= kind(name) == Some(Kind::Evaluates);
     let below = ["ctypes", "cffi", "marshal", "pickle", "pty", "FFI", "Fiddle", "DL"];
     if below.iter().any(|module| name == *module || name.starts_with(&format!("{module}."))) {
         scan.beyond = true;
@@ -52,14 +53,44 @@ fn is_environment(name: &str) -> bool {
     matches!(name, "os.environ" | "environ" | "process.env" | "ENV" | "$ENV" | "$_ENV")
 }
 
-pub(super) fn call(scan: &mut Scan<'_>, report: &mut Report<'_>, name: &str, args: &[Arg], depth: usize) {
-    let receiver = scan.receiver.take();
-    let Some(kind) = kind(name) else {
+/// One call as it is written.
+pub(super) struct Call<'c> {
+    pub(super) name: &'c str,
+    pub(super) args: &'c [Arg],
+    /// The text the method is called on.
+    pub(super) receiver: Option<Word>,
+}
+
+pub(super) fn call(scan: &mut Scan<'_>, report: &mut Report<'_>, call: &Call<'_>, depth: usize) {
+    let (name, args) = (call.name, call.args);
+    if let Some((called, rest)) = handed_on(scan, name, args) {
+        self::call(scan, report, &Call { name: &called, args: &rest, receiver: None }, depth);
+        return;
+    }
+    let kind = match kind(name) {
+        None | Some(Kind::Harmless)
+            if scan.language == "perl" && name == "get" && scan.source.contains("LWP") =>
+        {
+            Some(Kind::Fetches)
+        }
+        kind => kind,
+    };
+    if kind.is_none_or(|kind| matches!(kind, Kind::Sql | Kind::CommandOfModule | Kind::Command))
+        && statement(report, args)
+    {
+        return;
+    }
+    let Some(kind) = kind else {
         shows_environment(report, args);
         scan.beyond |= !names::is_plain(scan.language, name);
         return;
     };
     match kind {
+        Kind::Sql => scan.beyond = true,
+        Kind::Drops => {
+            report.add(leashd_types::Effect::Database { statement: leashd_types::Strength::Destroy })
+        }
+        Kind::Command if name.starts_with("Deno.") => deno_command(scan, report, args),
         Kind::Command => command(scan, report, args, ArgvZero::Absent),
         Kind::CommandArgv0 => command(scan, report, args, ArgvZero::Given),
         Kind::CommandMode => command(scan, report, args.get(1..).unwrap_or(&[]), ArgvZero::Given),
@@ -67,12 +98,7 @@ pub(super) fn call(scan: &mut Scan<'_>, report: &mut Report<'_>, name: &str, arg
         Kind::Evaluates => evaluate(scan, report, args, depth),
         Kind::Anything => anything(scan, report, name, args),
         Kind::Loads => loads(scan, report, name, args),
-        Kind::Path => {
-            scan.receiver = match args.first() {
-                Some(Arg::Text(text)) => Some(text.clone()),
-                _ => None,
-            };
-        }
+        Kind::Path => {}
         Kind::Variable => match args.first() {
             Some(Arg::Text(key)) if super::is_secret_name(key) => {
                 report.secret("a variable of the environment")
@@ -85,7 +111,7 @@ pub(super) fn call(scan: &mut Scan<'_>, report: &mut Report<'_>, name: &str, arg
         Kind::Kills if name == "kill" && scan.language == "node" => {}
         Kind::Kills => report.system(leashd_types::SystemChange::Kill),
         Kind::Fetches | Kind::Sends | Kind::Connects | Kind::Listens | Kind::Socket => {
-            reach::network(scan, report, kind, leaf(name), args);
+            reach::network(scan, report, kind, name, args);
         }
         Kind::DeletesTree
         | Kind::Deletes
@@ -95,9 +121,41 @@ pub(super) fn call(scan: &mut Scan<'_>, report: &mut Report<'_>, name: &str, arg
         | Kind::Copies
         | Kind::Moves
         | Kind::Modes => {
-            reach::file(scan, report, &reach::FileCall { kind, name, args, receiver: receiver.as_deref() })
+            reach::file(scan, report, &reach::FileCall { kind, name, args, receiver: call.receiver.as_ref() })
         }
     }
+}
+
+/// `array_map('unlink', $files)`: a function named by a text.
+fn handed_on(scan: &Scan<'_>, name: &str, args: &[Arg]) -> Option<(String, Vec<Arg>)> {
+    let takes = kind(name).is_none_or(|kind| matches!(kind, Kind::Harmless | Kind::Anything));
+    if scan.language != "php" || !takes || args.len() < 2 {
+        return None;
+    }
+    let acts = |text: &str| {
+        kind(text)
+            .is_some_and(|kind| !matches!(kind, Kind::Harmless | Kind::Path | Kind::Variable | Kind::Sql))
+    };
+    let at = args.iter().position(|arg| matches!(arg, Arg::Text(text) if acts(text)))?;
+    let Some(Arg::Text(called)) = args.get(at) else { return None };
+    let rest =
+        args.iter().enumerate().filter(|(other, _)| *other != at).map(|(_, arg)| arg.clone()).collect();
+    Some((called.clone(), rest))
+}
+
+/// SQL in the first text of a call (`execute('DROP TABLE x')`), whatever the client is called.
+fn statement(report: &mut Report<'_>, args: &[Arg]) -> bool {
+    let text = args.iter().take(3).find_map(|arg| match arg {
+        Arg::Text(text) => crate::knowledge::sql::is_statement(text).then(|| Word::literal(text.as_str())),
+        Arg::Partly(word) => {
+            crate::knowledge::sql::is_statement(word.prefix()).then(|| Word::literal(word.prefix()))
+        }
+        Arg::List(_) | Arg::Other(_) => None,
+    });
+    if let Some(text) = &text {
+        crate::knowledge::sql::statement(report, text);
+    }
+    text.is_some()
 }
 
 /// `print(os.environ)`, whatever the function is.
@@ -120,20 +178,44 @@ fn harmless(scan: &mut Scan<'_>, report: &mut Report<'_>, name: &str, args: &[Ar
 
 pub(super) fn hidden(scan: &mut Scan<'_>, report: &mut Report<'_>, why: &str) {
     scan.beyond = true;
+    scan.evaluates = true;
     report.unclear(why);
 }
 
 fn command(scan: &mut Scan<'_>, report: &mut Report<'_>, args: &[Arg], name_at: ArgvZero) {
     match command_words(args, name_at) {
         Some(Line::Words(words)) => {
-            scan.shell |= words.first().is_some_and(|word| word.ends_with("sh"));
-            report.command_texts(&words);
+            scan.shell |= words.first().and_then(Word::text).is_some_and(|word| word.ends_with("sh"));
+            // A shell without a script reads what it is handed.
+            scan.evaluates |= scan.shell && words.iter().skip(1).all(|word| word.prefix().starts_with("-s"));
+            report.command(words);
         }
         Some(Line::Shell(text)) => {
             scan.shell |= text.split_whitespace().next().is_some_and(|word| word.ends_with("sh"));
             report.script_text(&text);
         }
         None => hidden(scan, report, "the code runs a command that cannot be told"),
+    }
+}
+
+/// `new Deno.Command('rm', { args: ['-rf'] })`, `Deno.run({ cmd: ['rm'] })`: the words are in the options.
+fn deno_command(scan: &mut Scan<'_>, report: &mut Report<'_>, args: &[Arg]) {
+    let mut words = Vec::new();
+    for arg in args {
+        match arg {
+            Arg::Text(text) => words.push(Word::literal(text.as_str())),
+            Arg::Other(names) => {
+                let options =
+                    names.iter().skip_while(|name| !matches!(name.as_str(), "args" | "cmd")).skip(1);
+                words.extend(options.map(|name| Word::literal(name.as_str())));
+            }
+            Arg::List(list) => words.extend(list.iter().cloned()),
+            Arg::Partly(word) => words.push(word.clone()),
+        }
+    }
+    match words.is_empty() {
+        true => hidden(scan, report, "the code runs a command that cannot be told"),
+        false => report.command(words),
     }
 }
 
@@ -181,6 +263,7 @@ fn loads(scan: &mut Scan<'_>, report: &mut Report<'_>, name: &str, args: &[Arg])
     }
     match args {
         [Arg::Text(text)] if leaf == "load" && scan.language == "lua" => scan.all(report, &text.clone(), 1),
+        [Arg::Text(path)] if path.ends_with(".json") => report.read_text(path),
         [Arg::Text(path)] if path.starts_with(['/', '.', '~']) => {
             report.runs_file(&Word::literal(path.as_str()))
         }
@@ -192,7 +275,7 @@ fn loads(scan: &mut Scan<'_>, report: &mut Report<'_>, name: &str, args: &[Arg])
 }
 
 enum Line {
-    Words(Vec<String>),
+    Words(Vec<Word>),
     Shell(String),
 }
 
@@ -208,22 +291,25 @@ fn command_words(args: &[Arg], name_at: ArgvZero) -> Option<Line> {
     let replaces = name_at == ArgvZero::Given;
     let (first, rest) = args.split_first()?;
     let mut words = match first {
-        Arg::List(list) => return Some(Line::Words(list.clone())),
-        Arg::Text(text) => vec![text.clone()],
-        Arg::Other(_) => return None,
+        Arg::List(list) if list.first().is_some_and(|word| word.text().is_some()) => {
+            return Some(Line::Words(list.clone()));
+        }
+        Arg::Text(text) => vec![Word::literal(text.as_str())],
+        Arg::List(_) | Arg::Partly(_) | Arg::Other(_) => return None,
     };
     for (at, arg) in rest.iter().enumerate() {
         match arg {
             Arg::List(list) => words.extend(list.iter().skip(usize::from(replaces && at == 0)).cloned()),
             Arg::Text(_) if replaces && at == 0 => {}
-            Arg::Text(text) => words.push(text.clone()),
+            Arg::Text(text) => words.push(Word::literal(text.as_str())),
+            Arg::Partly(word) => words.push(word.clone()),
             // Options of the call; in a place where words are expected they would be words.
             Arg::Other(names) if replaces && !names.iter().any(|name| name.contains("env")) => return None,
             Arg::Other(_) => {}
         }
     }
     match words.as_slice() {
-        [only] if !replaces => Some(Line::Shell(only.clone())),
+        [only] if !replaces => only.text().map(|text| Line::Shell(text.to_owned())),
         _ => Some(Line::Words(words)),
     }
 }

@@ -36,6 +36,10 @@ pub(super) enum Kind {
     Socket,
     Path,
     Variable,
+    /// SQL, where it can be told.
+    Sql,
+    /// Drops a database or all of its keys.
+    Drops,
     Harmless,
 }
 
@@ -80,6 +84,8 @@ fn named(text: &str) -> Option<Kind> {
         "socket" => Kind::Socket,
         "path" => Kind::Path,
         "variable" => Kind::Variable,
+        "sql" => Kind::Sql,
+        "drops" => Kind::Drops,
         "harmless" => Kind::Harmless,
         _ => return None,
     })

@@ -149,10 +149,10 @@ pub(super) fn template(scan: &mut Scan<'_>, report: &mut Report<'_>, tag: &str, 
 const MOST_PIECES: usize = 64;
 
 /// The code inside a string: what stands in braces.
-pub(super) fn interpolated(text: &str) -> Vec<&str> {
+pub(super) fn interpolated<'t>(language: &str, text: &'t str) -> Vec<&'t str> {
     let mut pieces = Vec::new();
     let mut rest = text;
-    while let Some((_, tail)) = rest.split_once('{')
+    while let Some((before, tail)) = rest.split_once('{')
         && pieces.len() < MOST_PIECES
     {
         let mut depth = 0_usize;
@@ -169,7 +169,10 @@ pub(super) fn interpolated(text: &str) -> Vec<&str> {
             _ => None,
         });
         let (piece, after) = tail.split_at_checked(end.unwrap_or(tail.len())).unwrap_or((tail, ""));
-        pieces.push(piece);
+        // In Perl `$NAME{key}` is an element, `@{[ code ]}` is code.
+        if language != "perl" || before.ends_with(['@', '$']) {
+            pieces.push(piece);
+        }
         rest = after;
     }
     pieces

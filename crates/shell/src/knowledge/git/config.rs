@@ -102,6 +102,13 @@ pub(super) fn given(report: &mut Report<'_>, setting: &Word, aliases: &mut Vec<(
             if key.eq_ignore_ascii_case("protocol.ext.allow") {
                 report.unclear("git is told to let addresses run commands");
             }
+            // What a push sends without being told otherwise.
+            let lower = key.to_ascii_lowercase();
+            let forced = lower.ends_with(".push") && value.prefix().starts_with('+')
+                || lower.ends_with(".mirror") && value.text() != Some("false");
+            if lower.starts_with("remote.") && forced {
+                aliases.push(("push".to_owned(), Word::literal("push --force")));
+            }
         }
         kind => code(report, key, kind, &value),
     }

@@ -12,7 +12,7 @@ const LOOKS: &str = " status blame annotate describe rev-parse rev-list ls-files
     shortlog whatchanged check-ignore check-attr check-mailmap check-ref-format cherry count-objects diff-files diff-index \
     diff-tree for-each-ref fsck get-tar-commit-id help merge-tree range-diff show-branch show-index show-ref var \
     verify-commit verify-pack verify-tag version patch-id stripspace column fmt-merge-msg interpret-trailers mailinfo \
-    unpack-file diagnose bugreport log diff show grep archive difftool instaweb gui gitk web--browse request-pull write-tree \
+    unpack-file diagnose bugreport log diff show grep archive difftool instaweb gitk web--browse request-pull write-tree \
     hash-object mktree mktag pack-objects prune-packed index-pack upload-pack upload-archive daemon http-backend fast-export \
     format-patch bundle ";
 /// Subcommands that change the index, the working tree or the object store.
@@ -127,7 +127,8 @@ fn with_others(report: &mut Report<'_>, name: &str, words: &Words<'_>) -> bool {
         "subtree" => match words.first() {
             "push" => {
                 report.configured("the git remote", Direction::Send);
-                operation(report, GitOperation::Push, Force::Normal, None);
+                let force = if words.has("force", Some('f')) { Force::Forced } else { Force::Normal };
+                operation(report, GitOperation::Push, force, None);
             }
             "split" => report.git(GitOperation::Local),
             _ => report.git(GitOperation::Commit),
@@ -144,8 +145,11 @@ fn with_others(report: &mut Report<'_>, name: &str, words: &Words<'_>) -> bool {
 fn makes_history(report: &mut Report<'_>, name: &str, words: &Words<'_>) {
     let reads = name == "symbolic-ref" && words.operands.len() < 2 && !words.has("delete", Some('d'));
     let plain = name.starts_with("merge-") && name != "merge-recursive";
+    let removes = matches!(name, "update-ref" | "symbolic-ref") && words.has("delete", Some('d'));
     report.git(if reads {
         GitOperation::Read
+    } else if removes {
+        GitOperation::Rewrite
     } else if plain {
         GitOperation::Local
     } else {
@@ -199,7 +203,10 @@ fn looks(report: &mut Report<'_>, name: &str, words: &Words<'_>) {
         words.operands.iter().for_each(|file| report.read(file));
     }
     // `git show HEAD:.env` prints a file.
-    if matches!(name, "show" | "cat-file" | "log" | "diff" | "blame" | "archive") {
+    if matches!(
+        name,
+        "show" | "cat-file" | "log" | "diff" | "blame" | "archive" | "grep" | "annotate" | "whatchanged"
+    ) {
         shown_files(report, name, words);
     }
     report.git(GitOperation::Read);
@@ -254,7 +261,13 @@ fn local(report: &mut Report<'_>, name: &str, words: &Words<'_>) {
                 report.runs_file(&template);
             }
         }
-        "add" | "stage" => words.value(&["--pathspec-from-file"]).iter().for_each(|file| report.read(file)),
+        "add" | "stage" => {
+            words.value(&["--pathspec-from-file"]).iter().for_each(|file| report.read(file));
+            if words.has("force", Some('f')) {
+                // What is ignored on purpose would be kept for good.
+                words.operands.iter().for_each(|file| report.read(file));
+            }
+        }
         "mergetool" => report.runs(CodeSource::Project { tool: "git mergetool".to_owned() }),
         _ => {}
     }
@@ -280,11 +293,8 @@ fn lands(report: &mut Report<'_>, name: &str, words: &Words<'_>) {
     };
     let operation = match (undone, staged) {
         (true, _) => {
-            if words.has("abort", None) {
-                GitOperation::Discard
-            } else {
-                GitOperation::Local
-            }
+            // What an interrupted operation was started from is a commit.
+            GitOperation::Local
         }
         (_, true) => GitOperation::Local,
         _ => GitOperation::Commit,
@@ -305,6 +315,9 @@ fn checkout(report: &mut Report<'_>, words: &Words<'_>) {
 }
 
 fn stash(report: &mut Report<'_>, words: &Words<'_>) {
+    if matches!(words.first(), "push" | "save") {
+        words.operands.iter().skip(1).for_each(|path| report.read(path));
+    }
     report.git(match words.first() {
         "list" | "show" => GitOperation::Read,
         "drop" | "clear" => GitOperation::Discard,
