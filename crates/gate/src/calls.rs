@@ -78,6 +78,23 @@ impl Calls {
         }
     }
 
+    /// Takes over a call that another process began.
+    pub(crate) fn adopt(&mut self, session: &SessionId, call: &CallId, state: State) {
+        let known = self.sessions.entry(session.clone()).or_default();
+        if known.calls.insert(call.clone(), state).is_none() {
+            known.order.push_back(call.clone());
+        }
+    }
+
+    pub(crate) fn forget_call(&mut self, session: &SessionId, call: &CallId) {
+        let Some(known) = self.sessions.get_mut(session) else { return };
+        known.calls.remove(call);
+        known.order.retain(|other| other != call);
+        if known.calls.is_empty() {
+            self.sessions.remove(session);
+        }
+    }
+
     pub(crate) fn forget(&mut self, session: &SessionId) {
         self.sessions.remove(session);
     }

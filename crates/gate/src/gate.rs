@@ -83,6 +83,13 @@ impl Gate {
         }
     }
 
+    /// Forgets one call. What became of it is left to [`Gate::observe_recorded`], which asks the log.
+    pub fn forget_call(&self, session: &SessionId, call: &CallId) {
+        if let Ok(mut calls) = self.calls.lock() {
+            calls.forget_call(session, call);
+        }
+    }
+
     /// Records something that is not a tool call.
     ///
     /// # Errors

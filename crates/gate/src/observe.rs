@@ -1,6 +1,6 @@
 //! After the call: what ran is compared with what was decided. An adapter reports each call once.
 
-use crate::audit::Record;
+use crate::audit::{self, Record, Recorded};
 use crate::calls::{Allowed, State};
 use crate::{Gate, Observation};
 use leashd_types::{Digest, RanCall, RanOutcome, SessionId, digest_of};
@@ -26,6 +26,49 @@ impl Gate {
             Err(error) => unrecorded(what, error),
         }
     }
+
+    /// As [`Gate::observe`], for a call that another process may have let out: the audit log knows what was decided.
+    /// The agent reports in this way only what ran, so a failure is no sign that it did not.
+    pub fn observe_recorded(&self, session: &SessionId, ran: &RanCall) -> Observation {
+        let recorded = match audit::recall(self.audit().path(), session, &ran.id) {
+            Ok(recorded) => recorded,
+            Err(error) => return unrecorded(Observation::RanUngated, error),
+        };
+        match self.calls() {
+            Ok(mut calls) => match recorded.and_then(|recorded| state_of(recorded, &ran.tool)) {
+                Some(state) => calls.adopt(session, &ran.id, state),
+                None => calls.forget_call(session, &ran.id),
+            },
+            Err(error) => return unrecorded(Observation::RanUngated, error),
+        }
+        let permitted = self.calls().is_ok_and(|calls| {
+            matches!(calls.state(session, &ran.id), Some(State::Permitted(_) | State::Deferred(_)))
+        });
+        let what = match &ran.outcome {
+            RanOutcome::Failed { .. } if !permitted => {
+                self.observe(session, &RanCall { outcome: RanOutcome::Ran, ..ran.clone() })
+            }
+            RanOutcome::Ran | RanOutcome::Failed { .. } => self.observe(session, ran),
+        };
+        self.forget_call(session, &ran.id);
+        what
+    }
+}
+
+/// What an entry of another process means for the call it is about. The log keeps one digest: of what may run.
+fn state_of(recorded: Recorded, tool: &str) -> Option<State> {
+    let allowed = |digest| Allowed {
+        tool: tool.to_owned(),
+        digests: crate::decide::Digests { sent: digest, released: digest },
+    };
+    Some(match recorded {
+        Recorded::Allowed { tool_name, digest } if tool_name == tool => State::Permitted(allowed(digest)),
+        Recorded::Deferred { tool_name, digest } if tool_name == tool => State::Deferred(allowed(digest)),
+        Recorded::Allowed { .. } | Recorded::Deferred { .. } => State::Denied,
+        Recorded::Asked => State::Begun,
+        Recorded::Denied => State::Denied,
+        Recorded::Over => State::Over,
+    })
 }
 
 fn unrecorded(what: Observation, error: crate::AuditError) -> Observation {

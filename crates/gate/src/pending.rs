@@ -60,6 +60,12 @@ impl Pending {
         &self.verdict
     }
 
+    /// What may run if it is allowed: canonical paths in place of those the model wrote.
+    #[must_use]
+    pub fn input(&self) -> &Value {
+        &self.input
+    }
+
     /// What to ask: an approval, a plan review or the agent's own questions.
     #[must_use]
     pub fn kind(&self) -> &AskKind {

@@ -4,7 +4,7 @@ use crate::Pending;
 use crate::answer::word;
 use crate::audit::{Approval, Attempt, Record};
 use crate::decide::Judged;
-use leashd_types::{Answer, Approver, Decision, Digest, Effect, Stage, ToolCall};
+use leashd_types::{AgentKind, Answer, Approver, Decision, Digest, Effect, Stage, ToolCall};
 use std::collections::BTreeSet;
 
 /// Commands kept of one line.
@@ -40,6 +40,7 @@ pub(crate) fn attempt(
         paths: judged.real_paths(),
         commands: verdict.commands.iter().map(|command| command.text.clone()).take(COMMANDS).collect(),
         subagent: call.subagent.as_ref().map(ToString::to_string),
+        origin: (call.agent == AgentKind::Hook).then_some(call.agent),
     });
     if decision == Decision::Deny && verdict.stage == Stage::Sandbox {
         Record::SecurityViolation(attempt)

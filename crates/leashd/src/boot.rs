@@ -182,7 +182,7 @@ pub(crate) fn real_directory(path: &Path) -> Result<PathBuf, Failure> {
 }
 
 /// The approved directories; the session's own is one of them or the only one.
-fn approved(settings: &Settings, directory: &Path) -> Result<Vec<PathBuf>, Failure> {
+pub(crate) fn approved(settings: &Settings, directory: &Path) -> Result<Vec<PathBuf>, Failure> {
     if settings.approved_directories.is_empty() {
         return Ok(vec![directory.to_owned()]);
     }
@@ -253,8 +253,20 @@ fn protected(
     ])
 }
 
+/// Settings of the agent that carry a hook of ours: they may be read, and changed only by people.
+pub(crate) fn agent_settings(files: impl Iterator<Item = PathBuf>) -> Result<Vec<Protected>, Failure> {
+    files
+        .map(|path| {
+            let real = leashd_sandbox::resolve(&path, Path::new("/"))
+                .map_err(|error| Failure::failed(format!("{}: {error}", path.display())))?;
+            let what = "settings that carry leashd's hook, or can switch it off".to_owned();
+            Ok(Protected { path: real.0, protection: Protection::ReadOnly, what })
+        })
+        .collect()
+}
+
 /// Values that must never reach the audit log: whatever a variable named like a secret holds.
-fn secret_values(environment: &[(OsString, OsString)]) -> Vec<String> {
+pub(crate) fn secret_values(environment: &[(OsString, OsString)]) -> Vec<String> {
     const TELLING: [&str; 5] = ["KEY", "TOKEN", "SECRET", "PASSWORD", "CREDENTIAL"];
     environment
         .iter()

@@ -6,6 +6,7 @@ mod cli;
 mod clock;
 mod commands;
 mod failure;
+mod hook;
 mod policies;
 mod run_loop;
 mod self_check;
@@ -19,7 +20,7 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     if let Some(status) = special() {
-        return ExitCode::from(u8::try_from(status).unwrap_or(u8::MAX));
+        return status;
     }
     match run(Cli::parse().command) {
         Ok(exit) => exit,
@@ -32,21 +33,26 @@ fn main() -> ExitCode {
 
 /// Before anything else: this process may have been started as something other than the command line. None of these
 /// may find a thread, and some of them start with every shell command.
-fn special() -> Option<i32> {
+fn special() -> Option<ExitCode> {
+    let exit = |status: i32| Some(ExitCode::from(u8::try_from(status).unwrap_or(u8::MAX)));
     let mut args = std::env::args_os();
     let name = args.next()?;
     if leashd_sandbox::is_shell_launcher(&name) {
-        return Some(leashd_sandbox::shell_launcher_main(&name, args));
+        return exit(leashd_sandbox::shell_launcher_main(&name, args));
     }
     let first = args.next()?;
     if first == leashd_sandbox::SUPERVISE {
-        return Some(leashd_sandbox::supervise_main(args));
+        return exit(leashd_sandbox::supervise_main(args));
     }
     if first == leashd_sandbox::confine::CONFINE {
-        return Some(leashd_sandbox::confine::confine_main(args));
+        return exit(leashd_sandbox::confine::confine_main(args));
     }
     if first == leashd_sandbox::proof::PROBE {
-        return Some(leashd_sandbox::proof::probe_main(args));
+        return exit(leashd_sandbox::proof::probe_main(args));
+    }
+    // On every tool call of somebody's session: no command line to build, no runtime.
+    if first == "hook" {
+        return hook::order(&args.collect::<Vec<_>>()).map(|order| hook::main(&order));
     }
     None
 }
@@ -59,6 +65,8 @@ fn run(command: Command) -> Result<ExitCode, Failure> {
         Command::Policy(args) => commands::policy::run(&args),
         Command::Audit(args) => commands::audit::run(&args),
         Command::Trust(args) => commands::trust::run(&args),
+        Command::Hook(args) => commands::hook::run(&args),
+        Command::Doctor(args) => commands::doctor::run(&args),
         // Its exit status is the command's own.
         Command::Sandbox(args) => return commands::sandbox::run(&args),
     };

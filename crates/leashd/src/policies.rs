@@ -15,6 +15,7 @@ const PROJECT_FILE: &str = ".leashd/policy.yaml";
 /// Directories looked through from the session's own up to its approved root.
 const DIRECTORIES_MAX: usize = 64;
 
+#[derive(Debug)]
 enum Text {
     Builtin(Source<'static>),
     User { shown: String, text: String },
@@ -22,6 +23,7 @@ enum Text {
 }
 
 /// The texts in force, in the order of judgement within each layer.
+#[derive(Debug)]
 pub(crate) struct Texts {
     texts: Vec<Text>,
     /// The names of the policies asked for, project files left out.
@@ -40,6 +42,19 @@ impl Texts {
 
     pub(crate) fn names(&self) -> &[String] {
         &self.names
+    }
+
+    /// Whether they say the same, from the same places.
+    pub(crate) fn are_those_of(&self, other: &Texts) -> bool {
+        let same = |(left, right): (&Text, &Text)| match (left, right) {
+            (Text::Builtin(left), Text::Builtin(right)) => left.name == right.name,
+            (Text::User { shown, text }, Text::User { shown: other_shown, text: other_text })
+            | (Text::Project { shown, text }, Text::Project { shown: other_shown, text: other_text }) => {
+                shown == other_shown && text == other_text
+            }
+            (_, _) => false,
+        };
+        self.texts.len() == other.texts.len() && self.texts.iter().zip(&other.texts).all(same)
     }
 
     pub(crate) fn rules(&self) -> Result<Rules, Failure> {

@@ -124,6 +124,11 @@ fn record(session: &Session, kept: &Kept) -> Result<(), Failure> {
     session.record(record).map_err(Failure::failed)
 }
 
+/// The version last tested and what did not hold, if one was.
+pub(crate) fn kept(home: &Path) -> Option<(String, Vec<String>)> {
+    read(&home.join(FILE)).map(|kept| (kept.agent.version, kept.broken))
+}
+
 /// A result that cannot be read is no result: the test runs again.
 fn read(path: &Path) -> Option<Kept> {
     serde_json::from_slice(&fs::read(path).ok()?).ok()

@@ -10,6 +10,8 @@ use std::path::PathBuf;
 #[serde(rename_all = "lowercase")]
 pub enum AgentKind {
     Claude,
+    /// A person's own Claude Code session, which asks through its hooks.
+    Hook,
     Scripted,
 }
 

@@ -157,6 +157,9 @@ pub struct Attempt {
     pub commands: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub subagent: Option<String>,
+    /// `hook` for a call of a person's own session; nothing for the sessions leashd drives.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub origin: Option<AgentKind>,
 }
 
 /// An answer.

@@ -107,6 +107,12 @@ impl AuditLog {
         Ok(file::read_tail(&self.file, size, &self.path)?.head)
     }
 
+    /// Whether the file of that name is still the one that is open.
+    #[must_use]
+    pub fn is_in_place(&self) -> bool {
+        self.size().is_ok()
+    }
+
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path

@@ -1,9 +1,10 @@
 //! What is taken out and what stays.
 
-use super::{SHAPES, Secrets, names_a_secret};
+use super::{PATTERNS, SHAPES, Secrets, hint, names_a_secret};
 use crate::audit::fixture::{NOW, fixture};
 use crate::audit::{AuditLog, Durability, Record, verify};
 use proptest::prelude::*;
+use proptest::strategy::ValueTree;
 use std::process::{Command, Stdio};
 
 #[track_caller]
@@ -152,4 +153,46 @@ fn urlencode(text: &str) -> String {
     text.bytes()
         .map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") })
         .collect()
+}
+
+/// Texts that a pattern matches; boundaries stand for what they would be between.
+fn matched_by(pattern: &str) -> impl Strategy<Value = String> + use<> {
+    let plain = pattern
+        .replace(r"(?-u:\b|bot)", "(?:|bot)")
+        .replace(r"(?-u:\b|\s)", " ")
+        .replace(r"(?-u:\b)", "")
+        .replace(r"|\z)", ")");
+    proptest::string::string_regex(&plain).unwrap()
+}
+
+#[test]
+fn whatever_a_pattern_matches_has_a_hint() {
+    let mut runner = proptest::test_runner::TestRunner::deterministic();
+    for (pattern, _) in PATTERNS {
+        let texts = matched_by(pattern);
+        for _ in 0..2_000 {
+            let text = texts.new_tree(&mut runner).unwrap().current();
+            assert!(hint::of_a_shape(&text), "{pattern} matches {text:?}");
+        }
+    }
+    let keys = matched_by(super::SECRET_KEY.as_str());
+    for _ in 0..2_000 {
+        let key = keys.new_tree(&mut runner).unwrap().current();
+        assert!(hint::of_a_key(&key), "{key:?}");
+    }
+}
+
+#[test]
+fn ordinary_texts_have_no_hint() {
+    for text in [
+        "git status && ls -la src",
+        "/home/dev/proj/src/main.rs",
+        "A command that only reads",
+        "cargo test -p x",
+    ] {
+        assert!(!hint::of_a_shape(text), "{text}");
+    }
+    for key in ["tool_name", "command", "file_path", "description", "matched_rule"] {
+        assert!(!hint::of_a_key(key), "{key}");
+    }
 }

@@ -2,7 +2,9 @@
 
 pub(crate) mod audit;
 pub(crate) mod demo;
+pub(crate) mod doctor;
 pub(crate) mod exec;
+pub(crate) mod hook;
 pub(crate) mod policy;
 pub(crate) mod sandbox;
 pub(crate) mod start;

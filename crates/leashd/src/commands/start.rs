@@ -4,6 +4,7 @@ use crate::boot::{self, Session};
 use crate::claude;
 use crate::cli::StartArgs;
 use crate::failure::{Exit, Failure};
+use crate::hook::server;
 use crate::self_check;
 use crate::settings::Settings;
 use leashd_connectors::terminal::{self, Colour, Keys, ReplOptions};
@@ -19,6 +20,11 @@ pub(crate) fn run(args: StartArgs) -> Result<Exit, Failure> {
         let (plan, agent) = claude::plan(&settings, &args.session, keys).await?;
         let session = Session::prepare(&settings, plan)?;
         self_check::check(&settings, &agent, &session, keys).await?;
+        // Hooks of other sessions are served meanwhile. Without it each judges for itself, only slower.
+        let _server = server::serve(&settings.home).unwrap_or_else(|failure| {
+            eprintln!("! hooks are not served: {}", failure.message);
+            None
+        });
         let options = ReplOptions {
             session: session.id().clone(),
             user: boot::user(),

@@ -1,0 +1,128 @@
+//! The settings hooks judge with: taken from the person's environment when the hook was installed and kept in leashd's
+//! home. A hook's own environment is no source: a repository's settings can put variables into it.
+
+use crate::failure::Failure;
+use crate::settings::Settings;
+use leashd_sandbox::PrivateDir;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fs;
+use std::io::{ErrorKind, Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+/// The file in leashd's home.
+pub(crate) const PINNED: &str = "hook.json";
+/// Bytes of it.
+const LIMIT: u64 = 1 << 20;
+
+/// Claude Code's configuration directory, where it is not `~/.claude`.
+const CONFIG: &str = "CLAUDE_CONFIG_DIR";
+
+/// What hooks judge with.
+#[derive(Debug)]
+pub(crate) struct Ground {
+    pub(crate) settings: Settings,
+    /// Claude Code's configuration directory.
+    pub(crate) claude: PathBuf,
+}
+
+/// `HOME` and every `LEASHD_…` variable as they were.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Pinned {
+    v: u32,
+    environment: BTreeMap<String, String>,
+}
+
+impl Pinned {
+    /// What the environment of this process says, checked.
+    pub(crate) fn from_environment() -> Result<Self, Failure> {
+        let mut environment = BTreeMap::new();
+        for (name, value) in std::env::vars_os() {
+            let Some(name) = name.to_str() else { continue };
+            if name != "HOME" && name != CONFIG && !name.starts_with("LEASHD_") {
+                continue;
+            }
+            let value = value.into_string().map_err(|_| {
+                Failure::usage(format!("{name} is not valid UTF-8")).hint("set it to plain text")
+            })?;
+            environment.insert(name.to_owned(), value);
+        }
+        let pinned = Self { v: 1, environment };
+        pinned.settings(None)?;
+        Ok(pinned)
+    }
+
+    /// What hooks judge with, as installed in `home`. Without it nothing is judged: the environment is no substitute.
+    pub(super) fn ground(pinned: Option<&Self>, home: &Path) -> Result<Ground, Failure> {
+        let pinned = pinned.ok_or_else(|| {
+            Failure::failed(format!("there is no {PINNED} in {}", home.display()))
+                .hint("run `leashd hook install`")
+        })?;
+        let settings = pinned.settings(Some(home))?;
+        let claude = claude_directory(&settings, pinned.environment.get(CONFIG).map(OsString::from));
+        Ok(Ground { settings, claude })
+    }
+
+    /// For a hook somebody runs by hand, without saying where leashd's home is.
+    pub(super) fn by_hand() -> Result<Ground, Failure> {
+        let settings = Settings::from_environment()?;
+        let claude = claude_directory(&settings, std::env::var_os(CONFIG));
+        Ok(Ground { settings, claude })
+    }
+
+    /// As installed in `home`, if it was.
+    pub(crate) fn read(home: &Path) -> Result<Option<Self>, Failure> {
+        if !home.join(PINNED).exists() {
+            return Ok(None);
+        }
+        let wrong = |why: String| {
+            Failure::failed(format!("{}: {why}", home.join(PINNED).display()))
+                .hint("run `leashd hook install`")
+        };
+        let home = PrivateDir::open(home).map_err(Failure::failed)?;
+        let file = home.read(PINNED).map_err(Failure::failed)?;
+        let mut text = Vec::new();
+        file.take(LIMIT).read_to_end(&mut text).map_err(|error| wrong(error.to_string()))?;
+        let pinned: Self = serde_json::from_slice(&text).map_err(|error| wrong(error.to_string()))?;
+        if pinned.v != 1 {
+            return Err(wrong(format!("it has version {}, this leashd knows 1", pinned.v)));
+        }
+        Ok(Some(pinned))
+    }
+
+    /// Keeps it in `home`, in one step.
+    pub(crate) fn write(&self, home: &PrivateDir) -> Result<(), Failure> {
+        let path = home.path().join(PINNED);
+        let new = home.path().join(format!("{PINNED}.new"));
+        match fs::remove_file(&new) {
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(error.into()),
+            Ok(()) | Err(_) => {}
+        }
+        let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&new)?;
+        let text = serde_json::to_string_pretty(self).map_err(Failure::failed)?;
+        file.write_all(text.as_bytes())?;
+        file.write_all(b"\n")?;
+        file.sync_all()?;
+        fs::rename(&new, &path)?;
+        home.sync().map_err(Failure::failed)
+    }
+
+    /// The settings they make; `home` beats what they say of it.
+    pub(crate) fn settings(&self, home: Option<&Path>) -> Result<Settings, Failure> {
+        Settings::read(&|name| match (name, home) {
+            ("LEASHD_HOME", Some(home)) => Some(home.as_os_str().to_owned()),
+            (name, _) => self.environment.get(name).map(OsString::from),
+        })
+    }
+}
+
+/// Where Claude Code keeps a person's settings.
+pub(crate) fn claude_directory(settings: &Settings, configured: Option<OsString>) -> PathBuf {
+    match configured.filter(|configured| !configured.is_empty()) {
+        Some(configured) => PathBuf::from(configured),
+        None => settings.user_home.join(".claude"),
+    }
+}

@@ -1,0 +1,274 @@
+//! What in Claude Code's settings switches a hook off, goes around it, or runs something it never sees. Reads the files
+//! as they are; what Claude Code makes of them was tried with 2.1.197 and 2.1.330 (docs/hook.md).
+
+use serde_json::{Map, Value};
+use std::fmt;
+use std::fs::File;
+use std::io::{ErrorKind, Read};
+use std::path::{Path, PathBuf};
+
+/// Bytes of one settings file.
+const LIMIT: u64 = 4 * 1024 * 1024;
+/// What every hook of ours is recognised by.
+const OURS: &str = " hook --home ";
+/// Where an administrator's settings are on Linux.
+const MANAGED: &str = "/etc/claude-code/managed-settings.json";
+
+/// Whose settings a file holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Scope {
+    Managed,
+    User,
+    /// It travels with the repository.
+    Project,
+    /// In the project, and the agent can write it like any other file there.
+    Local,
+}
+
+impl Scope {
+    /// Whether somebody else may have written it.
+    fn is_foreign(self) -> bool {
+        matches!(self, Self::Project | Self::Local)
+    }
+}
+
+impl fmt::Display for Scope {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Managed => "managed settings",
+            Self::User => "your settings",
+            Self::Project => "the project's settings",
+            Self::Local => "the project's local settings",
+        })
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct SettingsFile {
+    pub(crate) scope: Scope,
+    pub(crate) path: PathBuf,
+}
+
+/// One thing that weakens the hook.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Weakness {
+    pub(crate) file: SettingsFile,
+    pub(crate) grade: Grade,
+    pub(crate) what: String,
+}
+
+/// How bad it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Grade {
+    /// The hook still stands; there is less behind it should it fail.
+    Note,
+    /// Calls are not judged, or something runs that no hook sees.
+    Grave,
+}
+
+impl Weakness {
+    pub(crate) fn is_grave(&self) -> bool {
+        self.grade == Grade::Grave
+    }
+}
+
+impl fmt::Display for Weakness {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{} ({}): {}", self.file.scope, self.file.path.display(), self.what)
+    }
+}
+
+/// Every settings file Claude Code reads. `claude` is its configuration directory.
+pub(crate) fn settings_files(claude: &Path, project: Option<&Path>) -> Vec<SettingsFile> {
+    let mut files = vec![
+        SettingsFile { scope: Scope::Managed, path: PathBuf::from(MANAGED) },
+        SettingsFile { scope: Scope::User, path: claude.join("settings.json") },
+    ];
+    if let Some(project) = project {
+        let inside = project.join(".claude");
+        files.push(SettingsFile { scope: Scope::Project, path: inside.join("settings.json") });
+        files.push(SettingsFile { scope: Scope::Local, path: inside.join("settings.local.json") });
+    }
+    files
+}
+
+/// What weakens a hook, the file with the widest reach first.
+pub(crate) fn find(claude: &Path, project: Option<&Path>) -> Vec<Weakness> {
+    settings_files(claude, project).iter().flat_map(in_file).collect()
+}
+
+fn in_file(file: &SettingsFile) -> Vec<Weakness> {
+    let said = match read(&file.path) {
+        Ok(None) => return Vec::new(),
+        Ok(Some(Value::Object(settings))) => in_settings(file.scope, &settings),
+        Ok(Some(_)) => vec![(Grade::Grave, "it is not a JSON object and Claude Code ignores it".to_owned())],
+        Err(why) => vec![(Grade::Grave, why)],
+    };
+    let weakness = |(grade, what)| Weakness { file: file.clone(), grade, what };
+    said.into_iter().map(weakness).collect()
+}
+
+/// A settings file as JSON. `None` if there is none.
+pub(crate) fn read(path: &Path) -> Result<Option<Value>, String> {
+    let mut text = Vec::new();
+    match File::open(path).and_then(|file| file.take(LIMIT + 1).read_to_end(&mut text)) {
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+            return Ok(None);
+        }
+        Err(error) => return Err(format!("it cannot be read: {error}")),
+        Ok(_) if text.len() as u64 > LIMIT => return Err(format!("it has more than {} MiB", LIMIT >> 20)),
+        Ok(_) => {}
+    }
+    if text.iter().all(u8::is_ascii_whitespace) {
+        return Ok(None);
+    }
+    serde_json::from_slice(&text)
+        .map(Some)
+        .map_err(|error| format!("it is not valid JSON and Claude Code ignores it: {error}"))
+}
+
+type Said = (Grade, String);
+
+fn in_settings(scope: Scope, settings: &Map<String, Value>) -> Vec<Said> {
+    let mut said = Vec::new();
+    if is_true(settings, "disableAllHooks") {
+        said.push((Grade::Grave, "`disableAllHooks` switches every hook off".to_owned()));
+    }
+    if is_true(settings, "allowManagedHooksOnly") && scope == Scope::Managed {
+        let what = "`allowManagedHooksOnly` switches off the hooks of everybody else";
+        said.push((Grade::Grave, what.to_owned()));
+    }
+    permissions(settings, &mut said);
+    sandbox(settings, &mut said);
+    hooks(scope, settings, &mut said);
+    environment(scope, settings, &mut said);
+    commands(scope, settings, &mut said);
+    said
+}
+
+fn permissions(settings: &Map<String, Value>, said: &mut Vec<Said>) {
+    let Some(permissions) = settings.get("permissions") else { return };
+    let allowed = permissions.get("allow").and_then(Value::as_array).map_or(0, Vec::len);
+    if allowed > 0 {
+        let what =
+            format!("`permissions.allow` has {allowed} rules: what they name runs unasked if the hook fails");
+        said.push((Grade::Note, what));
+    }
+    if let Some(mode @ ("acceptEdits" | "bypassPermissions" | "auto")) =
+        permissions.get("defaultMode").and_then(Value::as_str)
+    {
+        let what = format!("`permissions.defaultMode` is {mode}: less stands behind the hook if it fails");
+        said.push((Grade::Note, what));
+    }
+}
+
+fn sandbox(settings: &Map<String, Value>, said: &mut Vec<Said>) {
+    let Some(sandbox) = settings.get("sandbox") else { return };
+    let enabled = sandbox.get("enabled") == Some(&Value::Bool(true));
+    if enabled && sandbox.get("autoAllowBashIfSandboxed") != Some(&Value::Bool(false)) {
+        let what =
+            "`sandbox.enabled` without `autoAllowBashIfSandboxed: false` lets shell commands go unasked";
+        said.push((Grade::Note, what.to_owned()));
+    }
+}
+
+/// Hooks of others that answer for the person or change what was judged.
+fn hooks(scope: Scope, settings: &Map<String, Value>, said: &mut Vec<Said>) {
+    let Some(Value::Object(hooks)) = settings.get("hooks") else { return };
+    for (event, grade, why) in [
+        ("PermissionRequest", Grade::Grave, "may answer a question in your place"),
+        ("PreToolUse", Grade::Note, "may change a call after it was judged; that is seen when it comes back"),
+    ] {
+        let others = entries(hooks, event).filter(|hook| !is_ours(hook)).count();
+        if others > 0 {
+            let grade = if scope.is_foreign() { grade } else { Grade::Note };
+            said.push((grade, format!("{others} other {event} hooks: one {why}")));
+        }
+    }
+    if scope.is_foreign() {
+        let running =
+            ["SessionStart", "UserPromptSubmit", "SessionEnd", "Notification", "Stop", "PostToolUse"];
+        let others: usize =
+            running.iter().map(|event| entries(hooks, event).filter(|hook| !is_ours(hook)).count()).sum();
+        if others > 0 {
+            said.push((Grade::Grave, format!("{others} hooks that run commands no hook of ours sees")));
+        }
+    }
+    for hook in hooks.keys().flat_map(|event| entries(hooks, event)).filter(|hook| is_ours(hook)) {
+        if hook.get("async") == Some(&Value::Bool(true))
+            || hook.get("asyncRewake") == Some(&Value::Bool(true))
+        {
+            said.push((Grade::Grave, "leashd's hook is `async`: nobody waits for its answer".to_owned()));
+        }
+    }
+}
+
+/// The hooks of one event, whatever their matcher.
+pub(crate) fn entries<'a>(
+    hooks: &'a Map<String, Value>,
+    event: &str,
+) -> impl Iterator<Item = &'a Value> + use<'a> {
+    let groups = hooks.get(event).and_then(Value::as_array).into_iter().flatten();
+    groups.flat_map(|group| group.get("hooks").and_then(Value::as_array).into_iter().flatten())
+}
+
+/// Whether a hook is one that `leashd hook install` wrote.
+pub(crate) fn is_ours(hook: &Value) -> bool {
+    hook.get("command").and_then(Value::as_str).is_some_and(|command| command.contains(OURS))
+}
+
+/// Variables through which code or an answer gets in.
+fn environment(scope: Scope, settings: &Map<String, Value>, said: &mut Vec<Said>) {
+    let Some(Value::Object(variables)) = settings.get("env") else { return };
+    for name in variables.keys() {
+        let why = match name.as_str() {
+            "BASH_ENV" | "ENV" | "PROMPT_COMMAND" | "CLAUDE_CODE_SHELL_PREFIX" | "SHELL" => {
+                "runs code with every shell command"
+            }
+            name if name.starts_with("LD_")
+                || name.starts_with("DYLD_")
+                || name.starts_with("BASH_FUNC_") =>
+            {
+                "puts code into every program, the hook's shell included"
+            }
+            "NODE_OPTIONS" | "BUN_OPTIONS" | "GIT_SSH_COMMAND" | "GIT_EXTERNAL_DIFF" | "PATH" => {
+                "changes what programs run"
+            }
+            "HOME" | "CLAUDE_CONFIG_DIR" => "moves where settings are read from",
+            "CLAUDE_CODE_SIMPLE" => "switches hooks off",
+            name if name.starts_with("ANTHROPIC_") && name.contains("URL") => {
+                "sends the conversation and the key elsewhere"
+            }
+            _ => continue,
+        };
+        let grade = if scope.is_foreign() { Grade::Grave } else { Grade::Note };
+        said.push((grade, format!("`env.{name}` {why}")));
+    }
+}
+
+/// Commands Claude Code runs for the settings themselves. A person's own are the person's choice.
+fn commands(scope: Scope, settings: &Map<String, Value>, said: &mut Vec<Said>) {
+    if !scope.is_foreign() {
+        return;
+    }
+    let keys = [
+        "apiKeyHelper",
+        "awsAuthRefresh",
+        "awsCredentialExport",
+        "gcpAuthRefresh",
+        "otelHeadersHelper",
+        "statusLine",
+        "fileSuggestion",
+    ];
+    for key in keys.iter().filter(|key| settings.contains_key(**key)) {
+        said.push((Grade::Grave, format!("`{key}` runs a command no hook sees")));
+    }
+    if is_true(settings, "enableAllProjectMcpServers") {
+        let what = "`enableAllProjectMcpServers` starts every server of the project's .mcp.json";
+        said.push((Grade::Grave, what.to_owned()));
+    }
+}
+
+fn is_true(settings: &Map<String, Value>, key: &str) -> bool {
+    settings.get(key) == Some(&Value::Bool(true))
+}
