@@ -3,6 +3,7 @@
 
 use crate::StartError;
 use leashd_gate::Permit;
+use leashd_sandbox::confine::Wish;
 use leashd_types::{AgentEvent, AgentKind, CallId, Mode, SessionId};
 use serde_json::{Map, Value};
 use std::ffi::OsString;
@@ -132,11 +133,23 @@ pub struct Launch {
     pub private_directory: PathBuf,
     /// The agent's configuration directory; without it, its default under HOME.
     pub config_directory: Option<PathBuf>,
+    /// Where the person's own skills and CLAUDE.md are; without it, the configuration directory.
+    pub personal_directory: Option<PathBuf>,
     /// For temporary files of the agent; without it, TMPDIR of `environment`.
     pub temporary_directory: Option<PathBuf>,
     /// A program that gets every shell line the agent runs as its one argument.
     pub shell_launcher: Option<PathBuf>,
+    /// What the kernel holds the agent's process tree in.
+    pub walls: Option<Walls>,
     pub limits: Limits,
+}
+
+/// A profile to start the agent in. If it cannot be entered the agent does not start.
+#[derive(Clone, Debug)]
+pub struct Walls {
+    /// The file with the profile; the agent cannot write it.
+    pub profile: PathBuf,
+    pub wish: Wish,
 }
 
 /// How long things may take and how large they may get.

@@ -11,6 +11,7 @@ pub mod trust;
 
 pub use agent::{
     AfterDenial, Agent, Attachment, Conversation, Launch, Limits, Message, Order, Reply, Running, Starting,
+    Walls,
 };
 pub use error::StartError;
 pub use leashd_gate::Permit;

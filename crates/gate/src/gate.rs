@@ -98,6 +98,19 @@ impl Gate {
         self.audit.append((self.clock)(), session, None, record)
     }
 
+    /// The same for what belongs to a call and is no judgement of it.
+    ///
+    /// # Errors
+    /// When it could not be written.
+    pub fn record_for(
+        &self,
+        session: Option<&SessionId>,
+        call: Option<&CallId>,
+        record: Record,
+    ) -> Result<Head, AuditError> {
+        self.audit.append((self.clock)(), session, call, record)
+    }
+
     #[must_use]
     pub fn audit(&self) -> &AuditLog {
         &self.audit
@@ -200,6 +213,7 @@ impl Gate {
             via,
             sequence: head.seq,
             grant,
+            effects: verdict.effects.clone(),
         })
     }
 

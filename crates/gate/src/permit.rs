@@ -1,7 +1,7 @@
 //! The proof that a call may run. Only the gate makes one, it cannot be copied, and using it consumes it.
 
 use crate::Grant;
-use leashd_types::{Approver, CallId, Digest, Mode, RuleRef, SessionId};
+use leashd_types::{Approver, CallId, Digest, Effect, Mode, RuleRef, SessionId};
 use serde_json::Value;
 
 /// One call may run once, with exactly this input.
@@ -14,6 +14,7 @@ pub struct Permit {
     pub(crate) via: Approver,
     pub(crate) sequence: u64,
     pub(crate) grant: Option<Grant>,
+    pub(crate) effects: Vec<Effect>,
 }
 
 /// What a permit releases to the agent.
@@ -43,6 +44,18 @@ impl Permit {
     #[must_use]
     pub fn tool(&self) -> &str {
         &self.released.tool
+    }
+
+    /// What may run: for whoever has to make room for it in the walls.
+    #[must_use]
+    pub fn released(&self) -> &Released {
+        &self.released
+    }
+
+    /// What was allowed to happen.
+    #[must_use]
+    pub fn effects(&self) -> &[Effect] {
+        &self.effects
     }
 
     /// The rule that allowed it, or asked.

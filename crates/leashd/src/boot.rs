@@ -2,6 +2,7 @@
 //! can be wrong is found here, before anything starts.
 
 use crate::clock;
+use crate::containment::{self, Held, Wanted};
 use crate::failure::Failure;
 use crate::policies;
 use crate::run_loop::{self, COMMANDS_MAX, Inbox, MAIL_MAX};
@@ -36,6 +37,7 @@ pub(crate) struct Session {
     link: Link,
     gate: Arc<Gate>,
     limits: Limits,
+    held: Held,
     /// Removed when the session is over.
     _private: tempfile::TempDir,
 }
@@ -43,6 +45,8 @@ pub(crate) struct Session {
 /// What a session is made of, beyond the settings.
 pub(crate) struct Plan {
     pub(crate) agent: Arc<dyn Agent>,
+    /// Its program, if it has one of its own.
+    pub(crate) program: Option<PathBuf>,
     pub(crate) directory: PathBuf,
     pub(crate) policy: Vec<String>,
     pub(crate) model: Option<String>,
@@ -55,7 +59,7 @@ pub(crate) struct Plan {
 }
 
 impl Session {
-    pub(crate) fn prepare(settings: &Settings, plan: Plan) -> Result<Self, Failure> {
+    pub(crate) async fn prepare(settings: &Settings, plan: Plan) -> Result<Self, Failure> {
         let directory = real_directory(&plan.directory)?;
         let approved = approved(settings, &directory)?;
         let rules = Arc::new(policies::load(settings, &plan.policy, &directory)?);
@@ -67,45 +71,51 @@ impl Session {
         let gate = Arc::new(Gate::new(audit, clock::now));
         let id = session_id(plan.resume.as_deref())?;
         let private = private_directory(&home)?;
-        let launch = Launch {
-            session: id.clone(),
-            directory: directory.clone(),
-            additional_directories: Vec::new(),
-            conversation: Conversation::New,
-            model: plan.model,
-            mode: settings.default_mode,
-            max_turns: Some(settings.max_turns),
-            system_prompt: settings.system_prompt.clone(),
-            mcp_servers: plan.mcp_servers,
-            environment: plan.environment,
-            private_directory: private.path().to_owned(),
-            config_directory: plan.config_directory,
-            temporary_directory: None,
-            shell_launcher: None,
-            limits: leashd_agents::Limits {
-                silence: settings.agent_timeout,
-                ..leashd_agents::Limits::default()
-            },
+        let wanted = Wanted {
+            settings,
+            session: &id,
+            program: plan.program.as_deref(),
+            approved: &approved,
+            private: private.path(),
+            environment: &plan.environment,
+            config_directory: plan.config_directory.as_deref(),
+            resume: plan.resume.as_deref(),
+            keys: plan.keys,
         };
+        let held = containment::contain(&wanted, &gate).await?;
+        let mut facts = facts(settings, &directory, &approved)?;
+        facts.containment = held.containment;
+        for path in &held.own {
+            facts.approved.push(real(path)?);
+        }
         let opening = Opening {
-            session: id,
+            session: id.clone(),
             agent: plan.agent.kind(),
             directory: directory.clone(),
             mode: settings.default_mode,
-            resume: plan.resume,
+            resume: plan.resume.clone(),
         };
         let snapshot = Snapshot {
             generation: rules.generation(),
             rules,
-            facts: facts(settings, &directory, &approved)?,
+            facts,
             grants: Vec::new(),
             interactive: match plan.keys {
                 Keys::Terminal => Interactive::Somebody,
                 Keys::None => Interactive::Nobody,
             },
         };
-        let link = Link::new(plan.agent, launch, snapshot);
-        Ok(Self { opening, link, gate, limits, _private: private })
+        let agent = Arc::clone(&plan.agent);
+        let mut launch = launch(settings, plan, id, private.path());
+        launch.directory = directory;
+        held.furnish(&mut launch);
+        let link = Link::new(agent, launch, snapshot, held.doors.clone());
+        Ok(Self { opening, link, gate, limits, held, _private: private })
+    }
+
+    /// What holds the agent, for people.
+    pub(crate) fn says(&self) -> &str {
+        &self.held.says
     }
 
     pub(crate) fn id(&self) -> &SessionId {
@@ -140,6 +150,29 @@ impl Session {
             running.abort();
         }
         result
+    }
+}
+
+/// How the agent is started where nothing holds it.
+fn launch(settings: &Settings, plan: Plan, session: SessionId, private: &Path) -> Launch {
+    Launch {
+        session,
+        directory: plan.directory,
+        additional_directories: Vec::new(),
+        conversation: Conversation::New,
+        model: plan.model,
+        mode: settings.default_mode,
+        max_turns: Some(settings.max_turns),
+        system_prompt: settings.system_prompt.clone(),
+        mcp_servers: plan.mcp_servers,
+        environment: plan.environment,
+        private_directory: private.to_owned(),
+        config_directory: plan.config_directory,
+        personal_directory: None,
+        temporary_directory: None,
+        shell_launcher: None,
+        walls: None,
+        limits: leashd_agents::Limits { silence: settings.agent_timeout, ..leashd_agents::Limits::default() },
     }
 }
 
@@ -211,13 +244,14 @@ fn limits(settings: &Settings, rules: &Rules) -> Limits {
     }
 }
 
+fn real(path: &Path) -> Result<ResolvedPath, Failure> {
+    leashd_sandbox::resolve(path, Path::new("/"))
+        .map(|(real, _)| real)
+        .map_err(|error| Failure::failed(format!("{}: {error}", path.display())))
+}
+
 /// What never changes during a session.
 pub(crate) fn facts(settings: &Settings, directory: &Path, approved: &[PathBuf]) -> Result<Facts, Failure> {
-    let real = |path: &Path| {
-        leashd_sandbox::resolve(path, Path::new("/"))
-            .map(|(real, _)| real)
-            .map_err(|error| Failure::failed(format!("{}: {error}", path.display())))
-    };
     let mut temporary = ["/tmp", "/var/tmp"].map(PathBuf::from).to_vec();
     temporary.push(std::env::temp_dir());
     let mut temporary = temporary.iter().map(|path| real(path)).collect::<Result<Vec<_>, _>>()?;

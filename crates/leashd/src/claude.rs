@@ -30,6 +30,7 @@ pub(crate) async fn plan(
     }
     let plan = Plan {
         agent: Arc::new(agent.clone()),
+        program: Some(agent.program().to_owned()),
         directory,
         policy: args.policy.clone(),
         model: args.model.clone(),

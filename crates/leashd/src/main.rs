@@ -5,6 +5,7 @@ mod claude;
 mod cli;
 mod clock;
 mod commands;
+mod containment;
 mod failure;
 mod hook;
 mod policies;
@@ -47,6 +48,7 @@ fn special() -> Option<ExitCode> {
     if first == leashd_sandbox::confine::CONFINE {
         return exit(leashd_sandbox::confine::confine_main(args));
     }
+    #[cfg(target_os = "linux")]
     if first == leashd_sandbox::proof::PROBE {
         return exit(leashd_sandbox::proof::probe_main(args));
     }

@@ -30,6 +30,17 @@ pub(crate) struct Settings {
     /// Without a sign of life from the agent while a turn runs.
     pub(crate) agent_timeout: Duration,
     pub(crate) default_mode: Mode,
+    pub(crate) sandbox: Sandboxing,
+}
+
+/// How much the kernel's walls matter (`LEASHD_SANDBOX`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sandboxing {
+    /// The best that can be had. Without proof a person has to be there.
+    Auto,
+    /// Nothing is started without proof.
+    Required,
+    Off,
 }
 
 impl Settings {
@@ -61,6 +72,7 @@ impl Settings {
             agent_timeout: seconds(lookup, "LEASHD_AGENT_TIMEOUT_SECONDS")?
                 .unwrap_or(Duration::from_secs(3600)),
             default_mode: mode(lookup)?,
+            sandbox: sandboxing(lookup)?,
             user_home,
             home,
         })
@@ -147,6 +159,16 @@ fn mode(lookup: Lookup<'_>) -> Result<Mode, Failure> {
     }
 }
 
+fn sandboxing(lookup: Lookup<'_>) -> Result<Sandboxing, Failure> {
+    const NAME: &str = "LEASHD_SANDBOX";
+    match text(lookup, NAME)?.as_deref() {
+        None | Some("auto") => Ok(Sandboxing::Auto),
+        Some("required") => Ok(Sandboxing::Required),
+        Some("off") => Ok(Sandboxing::Off),
+        Some(value) => Err(Failure::usage(format!("{NAME} is {value:?}, expected auto, required or off"))),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::Settings;
@@ -189,6 +211,7 @@ mod tests {
             ("LEASHD_APPROVED_DIRECTORIES", "src", "not an absolute path"),
             ("LEASHD_MCP_SERVERS", "[]", "not a JSON object"),
             ("LEASHD_DEFAULT_MODE", "wild", "expected default, plan or auto"),
+            ("LEASHD_SANDBOX", "no", "expected auto, required or off"),
             ("LEASHD_POLICY_FILES", "[1]", "not a JSON array of strings"),
         ] {
             let message = check(&[(name, value)]).unwrap_err();

@@ -2,10 +2,11 @@
 //! nothing.
 
 use crate::clock;
+use crate::containment::Doors;
 use leashd_agents::{AfterDenial, Agent, Conversation, Launch, Message, Order, Reply};
 use leashd_engine::{Action, Gated, Input, Observed};
 use leashd_gate::audit::Record;
-use leashd_gate::{Denial, Gate, Grant, Observation, Outcome, Pending, Snapshot};
+use leashd_gate::{Denial, Gate, Grant, Observation, Outcome, Pending, Permit, Snapshot};
 use leashd_types::{
     AgentEvent, Answer, Approver, Band, CallId, Digest, Event, Fault, Mode, RanCall, RuleRef, SessionId,
     Stage, ToolCall,
@@ -41,6 +42,8 @@ pub(crate) struct Link {
     pub(crate) agent: Arc<dyn Agent>,
     pub(crate) launch: Launch,
     pub(crate) snapshot: Snapshot,
+    /// Where there are walls.
+    doors: Option<Arc<Doors>>,
     orders: Option<mpsc::Sender<Order>>,
     /// Set when the session was told to stop before its agent was there.
     stop_wanted: bool,
@@ -48,8 +51,13 @@ pub(crate) struct Link {
 }
 
 impl Link {
-    pub(crate) fn new(agent: Arc<dyn Agent>, launch: Launch, snapshot: Snapshot) -> Self {
-        Self { agent, launch, snapshot, orders: None, stop_wanted: false, pendings: BTreeMap::new() }
+    pub(crate) fn new(
+        agent: Arc<dyn Agent>,
+        launch: Launch,
+        snapshot: Snapshot,
+        doors: Option<Arc<Doors>>,
+    ) -> Self {
+        Self { agent, launch, snapshot, doors, orders: None, stop_wanted: false, pendings: BTreeMap::new() }
     }
 }
 
@@ -126,7 +134,7 @@ impl World {
     fn judge(&mut self, call: ToolCall) {
         let Some(link) = self.links.get(&call.session) else { return };
         let (gate, snapshot, mail) = (Arc::clone(&self.gate), link.snapshot.clone(), self.mail.clone());
-        let orders = link.orders.clone();
+        let (orders, doors) = (link.orders.clone(), link.doors.clone());
         let (session, id) = (call.session.clone(), call.id.clone());
         tokio::spawn(async move {
             let outcome = blocking(move || gate.begin(call, &snapshot)).await;
@@ -138,7 +146,7 @@ impl World {
                 Ok(Outcome::Permit(permit)) => {
                     let gated = Gated::Allowed { rule: permit.rule().clone(), via: permit.via().clone() };
                     send(&mail, judged(&session, &id, gated)).await;
-                    Reply::Allow(Box::new(permit))
+                    allow(doors.as_deref(), permit)
                 }
                 Ok(Outcome::Denied(denial)) => {
                     send(&mail, judged(&session, &id, denied(&denial))).await;
@@ -157,7 +165,7 @@ impl World {
         let Some(link) = self.links.get_mut(&session) else { return };
         let Some(pending) = link.pendings.remove(&call) else { return };
         let (gate, snapshot, mail) = (Arc::clone(&self.gate), link.snapshot.clone(), self.mail.clone());
-        let orders = link.orders.clone();
+        let (orders, doors) = (link.orders.clone(), link.doors.clone());
         tokio::spawn(async move {
             let (said, who) = (answer.clone(), by.clone());
             let outcome = blocking(move || gate.settle(pending, &said, &who, digest, &snapshot)).await;
@@ -166,7 +174,7 @@ impl World {
                     let (grant, mode) = (permit.grant().cloned(), permit.mode());
                     send(&mail, Mail::Changed { session: session.clone(), grant, mode }).await;
                     let via = permit.via().clone();
-                    (Gated::Allowed { rule: permit.rule().clone(), via }, Reply::Allow(Box::new(permit)))
+                    (Gated::Allowed { rule: permit.rule().clone(), via }, allow(doors.as_deref(), permit))
                 }
                 Ok(Outcome::Denied(denial)) => (denied(&denial), deny(denial)),
                 Ok(Outcome::Pending(again)) => {
@@ -185,6 +193,9 @@ impl World {
 
     fn observe(&mut self, session: SessionId, ran: RanCall) {
         let (gate, mail) = (Arc::clone(&self.gate), self.mail.clone());
+        if let Some(doors) = self.links.get(&session).and_then(|link| link.doors.as_ref()) {
+            doors.close(&ran.id);
+        }
         tokio::spawn(async move {
             let (call, tool) = (ran.id.clone(), ran.tool.clone());
             let id = session.clone();
@@ -302,6 +313,14 @@ fn crashed(reason: &str) -> Gated {
         band: Band::High,
         reason: reason.to_owned(),
     }
+}
+
+/// What was permitted has to be possible by the time the agent hears of it.
+fn allow(doors: Option<&Doors>, permit: Permit) -> Reply {
+    if let Some(doors) = doors {
+        doors.open(&permit);
+    }
+    Reply::Allow(Box::new(permit))
 }
 
 fn deny(denial: Denial) -> Reply {

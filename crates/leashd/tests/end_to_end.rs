@@ -8,6 +8,8 @@
     reason = "a test that cannot go on has failed"
 )]
 
+#[path = "end_to_end/contained.rs"]
+mod contained;
 #[path = "end_to_end/hook.rs"]
 mod hook;
 #[path = "end_to_end/kill.rs"]

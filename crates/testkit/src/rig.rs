@@ -80,8 +80,10 @@ impl Rig {
             environment: variables.into_iter().map(|(name, value)| (name.into(), value)).collect(),
             private_directory: self.path("private"),
             config_directory: None,
+            personal_directory: None,
             temporary_directory: Some(self.path("tmp")),
             shell_launcher: None,
+            walls: None,
             limits: Limits::default(),
         }
     }

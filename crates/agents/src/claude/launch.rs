@@ -40,7 +40,8 @@ pub(crate) fn prepare(launch: &Launch) -> Result<Prepared, StartError> {
         .config_directory
         .clone()
         .or_else(|| value(&environment, "HOME").map(|home| Path::new(home).join(".claude")));
-    let personal = personal_directory(launch, config_directory.as_deref())?;
+    let theirs = launch.personal_directory.as_deref().or(config_directory.as_deref());
+    let personal = personal_directory(launch, theirs)?;
     let mcp = write_mcp_servers(launch)?;
     Ok(Prepared { args: args(launch, &personal, &mcp), environment, config_directory })
 }

@@ -24,7 +24,7 @@ pub use version::{MINIMUM, Version};
 use crate::{Agent, Launch, Running, StartError, Starting};
 use interpreter::Interpreter;
 use leashd_types::{AgentEvent, AgentKind};
-use process::Process;
+use process::{Process, Program};
 use session::{Session, first_words};
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -64,8 +64,9 @@ impl ClaudeCode {
     async fn open(&self, launch: Launch) -> Result<Running, StartError> {
         let limits = launch.limits;
         let prepared = launch::prepare(&launch)?;
-        let mut process =
-            Process::spawn(&self.program, &self.supervisor, &launch.directory, &prepared, limits)?;
+        let agent =
+            Program { program: &self.program, supervisor: &self.supervisor, walls: launch.walls.as_ref() };
+        let mut process = Process::spawn(agent, &launch.directory, &prepared, limits)?;
         let pid = process.pid();
         let mut interpreter = Interpreter::new(launch.session.clone(), self.version.to_string());
         let mut first = first_words(&mut process, &mut interpreter, limits).await?;

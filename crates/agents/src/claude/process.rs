@@ -1,9 +1,11 @@
 //! The process and its three pipes: lines out, lines in, the end of what it complains about. Knows no protocol.
 
 use crate::claude::launch::Prepared;
-use crate::{Limits, StartError};
+use crate::{Limits, StartError, Walls};
+use leashd_sandbox::confine::CONFINE;
 use leashd_sandbox::{Lifeline, Supervised};
 use std::collections::VecDeque;
+use std::ffi::OsString;
 use std::path::Path;
 use std::process::{ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -31,6 +33,24 @@ pub(crate) enum Line {
     TooLong,
 }
 
+/// What to start, and what holds it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Program<'a> {
+    pub(crate) program: &'a Path,
+    pub(crate) supervisor: &'a Path,
+    pub(crate) walls: Option<&'a Walls>,
+}
+
+impl<'a> Program<'a> {
+    /// The same binary as the supervisor enters the walls and starts the agent in them.
+    fn behind_walls(self, args: &[OsString]) -> (&'a Path, Vec<OsString>) {
+        let Some(walls) = self.walls else { return (self.program, args.to_vec()) };
+        let first =
+            [CONFINE.into(), walls.profile.clone().into(), walls.wish.as_str().into(), self.program.into()];
+        (self.supervisor, first.into_iter().chain(args.iter().cloned()).collect())
+    }
+}
+
 #[derive(Debug)]
 pub(crate) struct Process {
     child: Child,
@@ -45,17 +65,17 @@ pub(crate) struct Process {
 
 impl Process {
     pub(crate) fn spawn(
-        program: &Path,
-        supervisor: &Path,
+        agent: Program<'_>,
         directory: &Path,
         prepared: &Prepared,
         limits: Limits,
     ) -> Result<Self, StartError> {
-        let failed = |reason: String| StartError::Spawn { program: program.to_owned(), reason };
+        let failed = |reason: String| StartError::Spawn { program: agent.program.to_owned(), reason };
+        let (program, args) = agent.behind_walls(&prepared.args);
         let launch = leashd_sandbox::Launch {
-            supervisor,
+            supervisor: agent.supervisor,
             program,
-            args: &prepared.args,
+            args: &args,
             env: &prepared.environment,
             cwd: directory,
         };

@@ -92,6 +92,17 @@ pub enum Record {
         #[serde(skip_serializing_if = "Option::is_none")]
         user_id: Option<String>,
     },
+    /// A contained process reached for the network.
+    Network {
+        target: String,
+        allowed: bool,
+        /// The addresses, or why not.
+        detail: String,
+    },
+    /// Files that git takes orders from were changed during a session.
+    GitOrdersChanged {
+        changes: Vec<String>,
+    },
     GrantRevoked {
         grant: String,
         rule: String,
@@ -124,6 +135,8 @@ impl Record {
             | Record::SelfTest { .. }
             | Record::Trust { .. }
             | Record::Config { .. }
+            | Record::Network { .. }
+            | Record::GitOrdersChanged { .. }
             | Record::GrantRevoked { .. } => true,
         }
     }

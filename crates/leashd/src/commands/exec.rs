@@ -26,7 +26,8 @@ pub(crate) fn run(args: ExecArgs) -> Result<Exit, Failure> {
     let keys = if output == Output::Json { Keys::None } else { Keys::detect() };
     let ending = boot::with_runtime(async {
         let (plan, agent) = claude::plan(&settings, &args.session, keys).await?;
-        let session = Session::prepare(&settings, plan)?;
+        let session = Session::prepare(&settings, plan).await?;
+        eprintln!("{}", session.says());
         self_check::check(&settings, &agent, &session, keys).await?;
         let options = ExecOptions {
             session: session.id().clone(),

@@ -18,7 +18,8 @@ pub(crate) fn run(args: StartArgs) -> Result<Exit, Failure> {
     let keys = Keys::detect();
     boot::with_runtime(async {
         let (plan, agent) = claude::plan(&settings, &args.session, keys).await?;
-        let session = Session::prepare(&settings, plan)?;
+        let session = Session::prepare(&settings, plan).await?;
+        eprintln!("{}", session.says());
         self_check::check(&settings, &agent, &session, keys).await?;
         // Hooks of other sessions are served meanwhile. Without it each judges for itself, only slower.
         let _server = server::serve(&settings.home).unwrap_or_else(|failure| {

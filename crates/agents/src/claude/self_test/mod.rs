@@ -124,8 +124,10 @@ impl Stage {
             environment: environment.into_iter().map(|(name, value)| (name.into(), value)).collect(),
             private_directory: self.root.join("private"),
             config_directory: None,
+            personal_directory: None,
             temporary_directory: Some(self.root.join("tmp")),
             shell_launcher: None,
+            walls: None,
             limits: Limits { stop: Duration::from_secs(2), retries: 1, ..Limits::default() },
         }
     }

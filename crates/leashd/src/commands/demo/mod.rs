@@ -8,7 +8,7 @@ use crate::claude;
 use crate::cli::{DemoAgent, DemoArgs};
 use crate::commands::audit;
 use crate::failure::{Exit, Failure};
-use crate::settings::Settings;
+use crate::settings::{Sandboxing, Settings};
 use leashd_agents::messages_api::MessagesApi;
 use leashd_agents::{Act, Agent, Scripted};
 
@@ -37,7 +37,7 @@ pub(crate) fn run(args: &DemoArgs) -> Result<Exit, Failure> {
     boot::with_runtime(async {
         // Lives as long as the session that talks to it.
         let api = MessagesApi::start().await?;
-        let session = Session::prepare(&stage.settings, stage.plan(args.agent, &api).await?)?;
+        let session = Session::prepare(&stage.settings, stage.plan(args.agent, &api).await?).await?;
         let options = ExecOptions {
             session: session.id().clone(),
             user: boot::user(),
@@ -83,7 +83,7 @@ impl Stage {
         let directory = directory.canonicalize()?;
         let (home, project) = (directory.join("home"), directory.join("project"));
         let lookup = |name: &str| (name == "HOME").then(|| home.clone().into_os_string());
-        let settings = Settings::read(&lookup)?;
+        let settings = Settings { sandbox: Sandboxing::Off, ..Settings::read(&lookup)? };
         Ok(Self { settings, home, project })
     }
 
@@ -97,6 +97,8 @@ impl Stage {
         };
         Ok(Plan {
             agent,
+            // What the demo shows is the gate.
+            program: None,
             directory: self.project.clone(),
             policy: Vec::new(),
             model: None,

@@ -1,13 +1,13 @@
 //! Where a command is contained: from the command line and the settings to a profile.
 
 use crate::cli::{SandboxCaches, SandboxLevel, SandboxPlaceArgs};
+use crate::containment::places::{cache_directory, maybe_missing, real};
 use crate::failure::Failure;
 use crate::settings::Settings;
 use leashd_sandbox::confine::{Kernel, Level, WITHOUT, Wish};
 use leashd_sandbox::{
     Caches, Capabilities, Domain, Limits, Network, Profile, Request, SessionPlaces, TOOLCHAINS,
 };
-use leashd_types::Digest;
 use std::path::{Path, PathBuf};
 
 /// A profile, and where it is entered.
@@ -62,24 +62,4 @@ pub(super) fn place(
     };
     let kernel = Kernel::detect(std::env::var_os(WITHOUT).as_deref());
     Ok(Place { profile, directory, kernel, wish })
-}
-
-/// Private caches of one workspace: kept, and used by nothing but contained commands in that workspace.
-fn cache_directory(home: &Path, directory: &Path) -> Result<PathBuf, Failure> {
-    let base = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from).filter(|base| base.is_absolute());
-    let name: String = Digest::plain(&[directory.as_os_str().as_encoded_bytes()]).to_string();
-    let name = name.get(..16).unwrap_or(&name);
-    maybe_missing(&base.unwrap_or_else(|| home.join(".cache")).join("leashd").join(name))
-}
-
-fn real(path: &Path) -> Result<PathBuf, Failure> {
-    path.canonicalize().map_err(|error| {
-        Failure::usage(format!("{}: {error}", path.display())).hint("name a directory that exists")
-    })
-}
-
-/// The real path of something that need not be there yet.
-fn maybe_missing(path: &Path) -> Result<PathBuf, Failure> {
-    let (real, _) = leashd_sandbox::resolve(path, Path::new("/")).map_err(Failure::usage)?;
-    Ok(real.as_path().to_owned())
 }

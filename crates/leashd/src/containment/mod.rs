@@ -1,0 +1,262 @@
+//! Puts a session behind the kernel's walls: the agent in the outer domain, each of its commands in the inner one, and
+//! both proxies of the network. Says what holds and what does not. Judges no call.
+
+mod doors;
+mod environment;
+mod home;
+mod network;
+pub(crate) mod places;
+pub(crate) mod proof;
+
+pub(crate) use doors::Doors;
+
+use crate::failure::{Exit, Failure};
+use crate::settings::{Sandboxing, Settings};
+use environment::{Login, Variables};
+use home::AgentHome;
+use leashd_agents::{Launch, Walls};
+use leashd_connectors::terminal::Keys;
+use leashd_gate::Gate;
+use leashd_gate::audit::Record;
+use leashd_sandbox::confine::{Level, Wish};
+use leashd_sandbox::{
+    Caches, Capabilities, Domain, Limits, Network as Reach, Profile, Request, SessionPlaces, ShellLauncher,
+    TOOLCHAINS,
+};
+use leashd_types::{Containment, SessionId};
+use network::Network;
+use proof::Known;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use tempfile::TempDir;
+
+/// The file with the profile of the agent, in the session's private directory.
+const OUTER: &str = "agent.json";
+
+/// The session that is to be contained.
+pub(crate) struct Wanted<'a> {
+    pub(crate) settings: &'a Settings,
+    pub(crate) session: &'a SessionId,
+    /// The agent's program. An agent that is part of leashd has none and is not contained.
+    pub(crate) program: Option<&'a Path>,
+    pub(crate) approved: &'a [PathBuf],
+    /// Of this session alone; not written by the agent.
+    pub(crate) private: &'a Path,
+    pub(crate) environment: &'a [(OsString, OsString)],
+    /// The person's own configuration of the agent.
+    pub(crate) config_directory: Option<&'a Path>,
+    pub(crate) resume: Option<&'a str>,
+    pub(crate) keys: Keys,
+}
+
+/// What became of it.
+pub(crate) struct Held {
+    pub(crate) containment: Containment,
+    /// For people: `contained (namespaces)`, `not contained: …`.
+    pub(crate) says: String,
+    /// Where a permitted command gets what it was permitted.
+    pub(crate) doors: Option<Arc<Doors>>,
+    /// Directories of the agent that it may use like approved ones.
+    pub(crate) own: Vec<PathBuf>,
+    inside: Option<Inside>,
+}
+
+/// What has to stay as long as the session does.
+struct Inside {
+    walls: Walls,
+    launcher: PathBuf,
+    home: PathBuf,
+    personal: Option<PathBuf>,
+    environment: Vec<(OsString, OsString)>,
+    temporary: TempDir,
+}
+
+impl Held {
+    /// Changes a launch so that the agent starts behind the walls.
+    pub(crate) fn furnish(&self, launch: &mut Launch) {
+        let Some(inside) = &self.inside else { return };
+        launch.walls = Some(inside.walls.clone());
+        launch.shell_launcher = Some(inside.launcher.clone());
+        launch.config_directory = Some(inside.home.clone());
+        launch.personal_directory.clone_from(&inside.personal);
+        launch.temporary_directory = Some(inside.temporary.path().to_owned());
+        launch.environment.clone_from(&inside.environment);
+    }
+}
+
+/// Contains a session as well as it can be had, or says why not.
+///
+/// Refuses where the settings require walls that hold, and where nobody is there to know that none do.
+pub(crate) async fn contain(wanted: &Wanted<'_>, gate: &Arc<Gate>) -> Result<Held, Failure> {
+    let held = match attempt(wanted, gate).await {
+        Ok(held) => held,
+        Err(why) => Held {
+            containment: Containment::NotProven,
+            says: format!("not contained: {why}"),
+            doors: None,
+            own: Vec::new(),
+            inside: None,
+        },
+    };
+    let refused = match (wanted.settings.sandbox, wanted.keys) {
+        (Sandboxing::Off, _) | (Sandboxing::Auto, Keys::Terminal) => false,
+        (Sandboxing::Required, _) | (Sandboxing::Auto, Keys::None) => true,
+    };
+    if refused && held.containment != Containment::Proven {
+        return Err(Failure::new(Exit::NotContained, &held.says).hint(
+            "`leashd sandbox prove` says what holds here; LEASHD_SANDBOX=off works without walls, attended or not",
+        ));
+    }
+    Ok(held)
+}
+
+async fn attempt(wanted: &Wanted<'_>, gate: &Arc<Gate>) -> Result<Held, String> {
+    if wanted.settings.sandbox == Sandboxing::Off {
+        return Err("LEASHD_SANDBOX=off".to_owned());
+    }
+    let program = wanted.program.ok_or("this agent is part of leashd")?;
+    let variables = Variables::read(wanted.environment)?;
+    let known = proven(wanted, gate)?;
+    let home = AgentHome::prepare(wanted, &variables).map_err(|error| format!("its directories: {error}"))?;
+    let network = Network::open(wanted.session, &variables, gate).await?;
+    let temporary =
+        tempfile::Builder::new().prefix("leashd-").tempdir().map_err(|error| error.to_string())?;
+    let built = build(wanted, program, &home, temporary.path(), &network)?;
+    let launcher =
+        ShellLauncher::create(&wanted.private.join("shell"), &own_program()?, &built.inner, &built.server)
+            .map_err(|error| format!("the shell launcher: {error}"))?;
+    let path = launcher.path();
+    if path.as_os_str().as_encoded_bytes().windows(2).any(|pair| pair == b" -") {
+        return Err(format!("`{}` has a space before a dash in it", path.display()));
+    }
+    let profile = wanted.private.join(OUTER);
+    places::write(&profile, &built.outer).map_err(|error| format!("{}: {error}", profile.display()))?;
+    let environment = network.environment(wanted.environment, &variables);
+    Ok(Held {
+        containment: match known.failures.is_empty() {
+            true => Containment::Proven,
+            false => Containment::NotProven,
+        },
+        says: says(&known, &variables),
+        doors: Some(Arc::new(Doors::new(launcher, built.inner, network))),
+        own: vec![home.directory.join("plans")],
+        inside: Some(Inside {
+            walls: Walls { profile, wish: Wish::Exactly(known.level) },
+            launcher: path,
+            home: home.directory,
+            personal: home.personal,
+            environment,
+            temporary,
+        }),
+    })
+}
+
+/// The proof for this kernel and this leashd; a new one stands in the audit log.
+fn proven(wanted: &Wanted<'_>, gate: &Gate) -> Result<Known, String> {
+    let known = proof::known(wanted.settings);
+    let (fresh, why) = match &known {
+        Ok(known) => (known.fresh, known.failures.join("; ")),
+        Err(why) => (proof::Fresh::Yes, why.clone()),
+    };
+    if fresh == proof::Fresh::Yes {
+        let check = match &known {
+            Ok(known) => format!("containment ({})", level_name(known.level)),
+            Err(_) => "containment".to_owned(),
+        };
+        let record = Record::SelfTest { check, passed: why.is_empty(), detail: why };
+        gate.record(Some(wanted.session), record).map_err(|error| error.to_string())?;
+    }
+    known
+}
+
+fn says(known: &Known, variables: &Variables) -> String {
+    let mut says = format!("contained ({})", level_name(known.level));
+    if let Some(first) = known.failures.first() {
+        says.push_str(&format!(", which is not proven: {first}"));
+    }
+    if matches!(variables.login, Login::File) {
+        says.push_str("; the agent reads your login itself, an API key would stay with leashd");
+    }
+    says
+}
+
+fn level_name(level: Level) -> &'static str {
+    match level {
+        Level::Landlock => "Landlock",
+        Level::Namespaces => "namespaces",
+    }
+}
+
+struct Built {
+    outer: Profile,
+    inner: Profile,
+    server: Profile,
+}
+
+fn build(
+    wanted: &Wanted<'_>,
+    program: &Path,
+    home: &AgentHome,
+    temporary: &Path,
+    network: &Network,
+) -> Result<Built, String> {
+    let real = |path: &Path| places::real(path).map_err(|failure| failure.message);
+    let maybe = |path: &Path| places::maybe_missing(path).map_err(|failure| failure.message);
+    let user_home = real(&wanted.settings.user_home)?;
+    let approved: Vec<PathBuf> = wanted.approved.iter().map(|path| real(path)).collect::<Result<_, _>>()?;
+    let workspace = approved.first().ok_or("no directory is approved")?;
+    let session = SessionPlaces {
+        temporary: real(temporary)?,
+        config: Some(real(&home.directory)?),
+        private: Some(real(wanted.private)?),
+        program: vec![own_program()?, agent_program(program)?],
+        credential: home.credential.clone(),
+    };
+    let outer = Capabilities {
+        network: Reach::Ports(network.ports()),
+        read: home.readable.clone(),
+        ..Capabilities::default()
+    };
+    let nothing = Capabilities::default();
+    let hidden = [maybe(&wanted.settings.home)?, maybe(&wanted.settings.audit_log)?];
+    let cache_directory =
+        places::cache_directory(&user_home, workspace).map_err(|failure| failure.message)?;
+    let profile = |domain, capabilities| {
+        let request = Request {
+            domain,
+            approved: &approved,
+            session: &session,
+            home: &user_home,
+            toolchains: TOOLCHAINS,
+            caches: Caches::Private,
+            cache_directory: &cache_directory,
+            hidden: &hidden,
+            capabilities,
+            limits: Limits::default(),
+        };
+        Profile::build(&request).map_err(|refused| refused.to_string())
+    };
+    Ok(Built {
+        outer: profile(Domain::Outer, &outer)?,
+        inner: profile(Domain::Inner, &nothing)?,
+        server: profile(Domain::Mcp, &nothing)?,
+    })
+}
+
+fn own_program() -> Result<PathBuf, String> {
+    let program = std::env::current_exe().and_then(|program| program.canonicalize());
+    program.map_err(|error| format!("leashd's own program: {error}"))
+}
+
+/// A program of its own is one file; a script needs what lies beside it.
+fn agent_program(program: &Path) -> Result<PathBuf, String> {
+    let failed = |error: std::io::Error| format!("{}: {error}", program.display());
+    let real = program.canonicalize().map_err(failed)?;
+    let mut first = [0_u8; 2];
+    let read = std::fs::File::open(&real).and_then(|mut file| std::io::Read::read(&mut file, &mut first));
+    match (read.map_err(failed)?, &first, real.parent()) {
+        (2, b"#!", Some(directory)) => Ok(directory.to_owned()),
+        _ => Ok(real),
+    }
+}

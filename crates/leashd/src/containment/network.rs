@@ -1,0 +1,178 @@
+//! The two proxies of one session: the model's, with the key, and the one for granted hosts. What they refuse or open
+//! stands in the audit log. Decides nothing: hosts are handed in.
+
+use super::environment::{Login, Variables};
+use leashd_gate::Gate;
+use leashd_gate::audit::Record;
+use leashd_proxy::{
+    ApiEvent, ApiLimits, ApiProxy, EgressEvent, EgressLimits, EgressProxy, HostList, Listener, Roots, Secret,
+    SystemResolver, Upstream, Visitor,
+};
+use leashd_types::{CallId, SessionId};
+use std::collections::BTreeSet;
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::sync::Arc;
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+
+/// Events of a proxy that wait for the audit log.
+const EVENTS_MAX: usize = 256;
+
+/// Where an agent goes that logs in by itself.
+const VENDOR: [&str; 4] = ["api.anthropic.com", "console.anthropic.com", "platform.claude.com", "claude.ai"];
+
+pub(super) struct Network {
+    session: SessionId,
+    egress: Arc<EgressProxy>,
+    egress_port: u16,
+    entrance: Entrance,
+    /// Ended when the session is.
+    _tasks: JoinSet<()>,
+}
+
+/// The agent's own way to the model.
+enum Entrance {
+    Api { port: u16, key: Secret },
+    Egress(Secret),
+}
+
+impl Network {
+    pub(super) async fn open(
+        session: &SessionId,
+        variables: &Variables,
+        gate: &Arc<Gate>,
+    ) -> Result<Self, String> {
+        let mut tasks = JoinSet::new();
+        let (sender, events) = mpsc::channel(EVENTS_MAX);
+        let egress =
+            Arc::new(EgressProxy::new(Box::new(SystemResolver), None, EgressLimits::default(), sender));
+        let (listener, egress_port) = listen().await?;
+        let serving = Arc::clone(&egress).serve(listener);
+        tasks.spawn(async move { match serving.await {} });
+        tasks.spawn(keep(events, Arc::clone(gate), egress_record));
+        let said = |error: leashd_proxy::Error| error.to_string();
+        let entrance = match &variables.login {
+            Login::Key { credential, .. } => {
+                let (sender, events) = mpsc::channel(EVENTS_MAX);
+                let upstream = Upstream::parse(&variables.base_url)
+                    .map_err(|error| format!("ANTHROPIC_BASE_URL: {error}"))?;
+                let more = variables.more_authorities.iter().map(PathBuf::from).collect();
+                let api = ApiProxy::new(upstream, credential, &Roots { more }, ApiLimits::default(), sender);
+                let api = Arc::new(api.map_err(said)?);
+                let key = api.sessions().issue(session.clone()).map_err(said)?;
+                let (listener, port) = listen().await?;
+                let serving = api.serve(listener);
+                tasks.spawn(async move { match serving.await {} });
+                tasks.spawn(keep(events, Arc::clone(gate), api_record));
+                Entrance::Api { port, key }
+            }
+            Login::File => {
+                let hosts = HostList::parse(VENDOR).map_err(said)?;
+                let visitor = Visitor::new(session.clone(), None, hosts);
+                Entrance::Egress(egress.visitors().issue(visitor).map_err(said)?)
+            }
+        };
+        Ok(Self { session: session.clone(), egress, egress_port, entrance, _tasks: tasks })
+    }
+
+    /// All that the agent's process tree can connect to.
+    pub(super) fn ports(&self) -> BTreeSet<u16> {
+        let api = match &self.entrance {
+            Entrance::Api { port, .. } => Some(*port),
+            Entrance::Egress(_) => None,
+        };
+        api.into_iter().chain([self.egress_port]).collect()
+    }
+
+    pub(super) fn egress_port(&self) -> u16 {
+        self.egress_port
+    }
+
+    /// The agent's variables, with keys that open nothing but the proxies.
+    pub(super) fn environment(
+        &self,
+        all: &[(OsString, OsString)],
+        variables: &Variables,
+    ) -> Vec<(OsString, OsString)> {
+        let passes = |name: &OsString| name.to_str().is_none_or(|name| !Variables::is_kept_back(name));
+        let mut environment: Vec<_> = all.iter().filter(|(name, _)| passes(name)).cloned().collect();
+        match (&self.entrance, &variables.login) {
+            (Entrance::Api { port, key }, Login::Key { variable, .. }) => {
+                environment.push(("ANTHROPIC_BASE_URL".into(), format!("http://127.0.0.1:{port}").into()));
+                environment.push(((*variable).into(), key.expose().into()));
+            }
+            (Entrance::Api { .. }, Login::File) => {}
+            (Entrance::Egress(token), _) => {
+                environment.push(("ANTHROPIC_BASE_URL".into(), variables.base_url.clone().into()));
+                environment.push(("HTTPS_PROXY".into(), self.proxy_url(token).into()));
+            }
+        }
+        environment
+    }
+
+    /// A key to the proxy that lets one call reach `hosts`.
+    pub(super) fn admit(&self, call: &CallId, hosts: HostList) -> Option<Secret> {
+        let visitor = Visitor::new(self.session.clone(), Some(call.clone()), hosts);
+        self.egress.visitors().issue(visitor).ok()
+    }
+
+    /// Ends what came in with this key.
+    pub(super) fn dismiss(&self, token: &Secret) {
+        self.egress.visitors().revoke(token);
+    }
+
+    pub(super) fn proxy_url(&self, token: &Secret) -> String {
+        format!("http://leashd:{}@127.0.0.1:{}", token.expose(), self.egress_port)
+    }
+}
+
+async fn listen() -> Result<(Listener, u16), String> {
+    let listener = Listener::loopback(0).await.map_err(|error| error.to_string())?;
+    let port = listener.address().ok_or("a proxy has no port")?.port();
+    Ok((listener, port))
+}
+
+/// What an entry needs: whose it is, and what it says.
+type Entry = (Option<SessionId>, Option<CallId>, Record);
+
+/// A log that cannot be written denies the next call and says so; here nothing waits for it.
+async fn keep<E: Send + 'static>(
+    mut events: mpsc::Receiver<E>,
+    gate: Arc<Gate>,
+    read: fn(E) -> Option<Entry>,
+) {
+    while let Some(event) = events.recv().await {
+        let Some((session, call, record)) = read(event) else { continue };
+        let gate = Arc::clone(&gate);
+        let written = tokio::task::spawn_blocking(move || {
+            gate.record_for(session.as_ref(), call.as_ref(), record).map(drop)
+        });
+        drop(written.await);
+    }
+}
+
+fn egress_record(event: EgressEvent) -> Option<Entry> {
+    match event {
+        EgressEvent::Opened { session, call, target, addresses } => {
+            let addresses: Vec<String> = addresses.iter().map(ToString::to_string).collect();
+            let record =
+                Record::Network { target: target.to_string(), allowed: true, detail: addresses.join(", ") };
+            Some((Some(session), call, record))
+        }
+        EgressEvent::Denied { session, call, target, reason } => {
+            Some((session, call, Record::Network { target, allowed: false, detail: reason.to_string() }))
+        }
+        EgressEvent::Closed { .. } => None,
+    }
+}
+
+fn api_record(event: ApiEvent) -> Option<Entry> {
+    match event {
+        ApiEvent::Refused { session, reason } => {
+            let target = "the model API".to_owned();
+            Some((session, None, Record::Network { target, allowed: false, detail: reason.to_string() }))
+        }
+        ApiEvent::Answered { .. } => None,
+    }
+}

@@ -1,0 +1,115 @@
+//! The proof that the walls hold, once for each kernel, boot and leashd: the result is kept until one of them changes.
+//! Made by a process of its own, because whoever confines has one thread. Knows no session.
+
+use crate::settings::Settings;
+use leashd_sandbox::PrivateDir;
+use leashd_sandbox::confine::{Kernel, Level, WITHOUT};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::fs;
+use std::io::Write;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+const FILE: &str = "containment.json";
+
+/// What is known about the walls here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Known {
+    pub(crate) level: Level,
+    /// Why there is no proof; empty if there is one.
+    pub(crate) failures: Vec<String>,
+    pub(crate) fresh: Fresh,
+}
+
+/// Whether it was found out just now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fresh {
+    Yes,
+    No,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Kept {
+    of: Place,
+    level: Level,
+    failures: Vec<String>,
+}
+
+/// What a proof is about.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Place {
+    kernel: Kernel,
+    /// Settings of a kernel change with a boot, if ever.
+    boot: String,
+    leashd: String,
+    bytes: u64,
+    modified_ns: i64,
+}
+
+/// The kept proof if it is about this place, else a new one. The error says why there are no walls at all.
+pub(crate) fn known(settings: &Settings) -> Result<Known, String> {
+    let place = Place::here().map_err(|error| format!("leashd's own program: {error}"))?;
+    let path = settings.home.join(FILE);
+    if let Some(kept) = read(&path).filter(|kept| kept.of == place) {
+        return Ok(Known { level: kept.level, failures: kept.failures, fresh: Fresh::No });
+    }
+    let (level, failures) = prove(settings)?;
+    let kept = Kept { of: place, level, failures };
+    write(settings, &kept).map_err(|error| format!("{}: {error}", path.display()))?;
+    Ok(Known { level, failures: kept.failures, fresh: Fresh::Yes })
+}
+
+impl Place {
+    fn here() -> std::io::Result<Self> {
+        let metadata = fs::metadata("/proc/self/exe").or_else(|_| fs::metadata(std::env::current_exe()?))?;
+        Ok(Self {
+            kernel: Kernel::detect(std::env::var_os(WITHOUT).as_deref()),
+            boot: fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default().trim().to_owned(),
+            leashd: env!("CARGO_PKG_VERSION").to_owned(),
+            bytes: metadata.len(),
+            modified_ns: metadata.mtime().saturating_mul(1_000_000_000).saturating_add(metadata.mtime_nsec()),
+        })
+    }
+}
+
+/// `leashd sandbox prove --json`, with the settings of this session.
+fn prove(settings: &Settings) -> Result<(Level, Vec<String>), String> {
+    let program = std::env::current_exe().map_err(|error| error.to_string())?;
+    let output = Command::new(program)
+        .args(["sandbox", "prove", "--json"])
+        .env("HOME", &settings.user_home)
+        .env("LEASHD_HOME", &settings.home)
+        .env("LEASHD_AUDIT_LOG_PATH", &settings.audit_log)
+        .stdin(Stdio::null())
+        .output()
+        .map_err(|error| format!("the proof cannot be made: {error}"))?;
+    let proof: Option<Value> = serde_json::from_slice(&output.stdout).ok();
+    read_proof(proof.as_ref()).ok_or_else(|| {
+        let said = String::from_utf8_lossy(&output.stderr);
+        let first = said.lines().next().unwrap_or("the proof was not made");
+        first.trim_start_matches("leashd: ").to_owned()
+    })
+}
+
+fn read_proof(proof: Option<&Value>) -> Option<(Level, Vec<String>)> {
+    let level = proof?.pointer("/plan/level").cloned()?;
+    let failures = proof?.get("failures").cloned()?;
+    Some((serde_json::from_value(level).ok()?, serde_json::from_value(failures).ok()?))
+}
+
+/// A result that cannot be read is no result: the proof is made again.
+fn read(path: &Path) -> Option<Kept> {
+    serde_json::from_slice(&fs::read(path).ok()?).ok()
+}
+
+fn write(settings: &Settings, kept: &Kept) -> std::io::Result<()> {
+    let home = PrivateDir::create(&settings.home).map_err(std::io::Error::other)?;
+    let new = home.path().join(format!("{FILE}.{}.new", std::process::id()));
+    let mut options = fs::OpenOptions::new();
+    let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(&new)?;
+    file.write_all(serde_json::to_string_pretty(kept)?.as_bytes())?;
+    file.sync_all()?;
+    fs::rename(&new, home.path().join(FILE))
+}

@@ -1,0 +1,149 @@
+//! Behind the walls: the agent works, and a command the gate lets through does not get out. The witness is the file, the
+//! listener or the model's side of the conversation.
+
+use crate::support::{Bench, call, script, shell, shown};
+use serde_json::json;
+use std::fs;
+use std::io::ErrorKind;
+use std::net::TcpListener;
+use std::path::PathBuf;
+use std::process::Output;
+
+const CANARY: &str = "canary-of-a-private-key";
+const KEY: &str = "sk-ant-the-key-of-this-person";
+
+/// A project whose `make escape` tries everything; the judge sees only that a project's own code runs.
+struct Trap {
+    bench: Bench,
+    listener: TcpListener,
+    outside: PathBuf,
+}
+
+impl Trap {
+    fn new() -> Self {
+        let bench = Bench::new();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let canary = bench.rig.write("home/.ssh/id_rsa", CANARY);
+        let outside = bench.rig.home().join("outside.txt");
+        let makefile = format!(
+            "escape:\n\t-cat {canary} > got-canary\n\t-echo x > {outside}\n\t-bash -c 'echo > \
+             /dev/tcp/127.0.0.1/{port}'\n\t-env > got-environment\n\t-cat /proc/[0-9]*/environ > got-environs\n\techo \
+             x > ran\n",
+            canary = canary.display(),
+            outside = outside.display(),
+        );
+        bench.rig.write("project/Makefile", &makefile);
+        bench.rig.write(
+            "policy.yaml",
+            "version: \"1.0\"\nname: all\nrules: []\nsettings:\n  default_action: allow\n",
+        );
+        Self { bench, listener, outside }
+    }
+
+    fn run(&self, sandbox: &str) -> Output {
+        let policy = self.bench.rig.path("policy.yaml").display().to_string();
+        let prompt = script(&[shell("make escape")]);
+        let mut command = self.bench.leashd(&["exec", "--policy", &policy, &prompt]);
+        command.env("LEASHD_SANDBOX", sandbox).env("ANTHROPIC_API_KEY", KEY).output().unwrap()
+    }
+
+    fn made(&self, name: &str) -> String {
+        String::from_utf8_lossy(&fs::read(self.bench.rig.project().join(name)).unwrap_or_default())
+            .into_owned()
+    }
+
+    fn connected(&self) -> bool {
+        match self.listener.accept() {
+            Ok(_) => true,
+            Err(error) => {
+                assert_eq!(error.kind(), ErrorKind::WouldBlock);
+                false
+            }
+        }
+    }
+}
+
+#[test]
+fn what_the_gate_lets_through_does_not_get_out() {
+    let trap = Trap::new();
+    let output = trap.run("required");
+    assert_eq!(output.status.code(), Some(0), "{}", shown(&output));
+    assert_eq!(trap.made("ran"), "x\n", "the command ran: {}", shown(&output));
+    assert_eq!(trap.made("got-canary"), "");
+    assert!(!trap.outside.exists());
+    assert!(!trap.connected());
+    for seen in ["got-environment", "got-environs"] {
+        assert!(!trap.made(seen).contains(KEY), "{seen}");
+    }
+    assert!(trap.made("got-environment").contains("PATH="));
+    let started = trap.bench.audit().into_iter().find(|entry| entry["event"] == "session_started").unwrap();
+    assert_eq!(started["containment"], "proven");
+    // The same without walls: everything that was tried is possible.
+    let output = trap.run("off");
+    assert_eq!(output.status.code(), Some(0), "{}", shown(&output));
+    assert_eq!(trap.made("got-canary"), CANARY);
+    assert!(trap.outside.exists() && trap.connected());
+    assert!(trap.made("got-environs").contains(KEY));
+    let last = trap.bench.audit().into_iter().rfind(|entry| entry["event"] == "session_started").unwrap();
+    assert_eq!(last["containment"], "not-proven");
+}
+
+#[test]
+fn a_contained_agent_works_and_goes_on_later() {
+    let bench = Bench::new();
+    let file = bench.rig.write("project/README.md", "teh text\n");
+    bench.rig.write(
+        "project/Makefile",
+        "all:\n\techo built > built.txt\n\ttouch $$TMPDIR/scratch\n\tls $$TMPDIR\n",
+    );
+    let git = |args: &[&str]| {
+        let mut command = std::process::Command::new("git");
+        let output =
+            command.args(args).current_dir(bench.rig.project()).env("HOME", bench.rig.home()).output();
+        assert!(output.unwrap().status.success());
+    };
+    git(&["init", "-q"]);
+    let items = [
+        call("Read", json!({"file_path": file})),
+        call("Edit", json!({"file_path": file, "old_string": "teh", "new_string": "the"})),
+        shell("git status --short"),
+        shell("make"),
+    ];
+    let output = bench.exec(&["--policy", "permissive", "--policy", "dev-tools"], &items);
+    assert_eq!(output.status.code(), Some(0), "{}", shown(&output));
+    assert!(String::from_utf8_lossy(&output.stderr).starts_with("contained ("), "{}", shown(&output));
+    assert_eq!(fs::read_to_string(&file).unwrap(), "the text\n");
+    assert_eq!(fs::read_to_string(bench.rig.project().join("built.txt")).unwrap(), "built\n");
+    let said = bench.rig.api.requests().last().unwrap().to_string();
+    assert!(said.contains("?? README.md"), "git answered: {said}");
+    assert!(said.contains("scratch"), "{said}");
+
+    let session = bench.audit().last().unwrap()["session_id"].as_str().unwrap().to_owned();
+    let resumed = bench.exec(&["--resume", &session, "--policy", "permissive"], &[shell("pwd")]);
+    assert_eq!(resumed.status.code(), Some(0), "{}", shown(&resumed));
+    assert!(bench.rig.api.requests().last().unwrap().to_string().contains("?? README.md"));
+}
+
+#[test]
+fn where_nothing_holds_nobody_is_left_alone_with_it() {
+    let bench = Bench::new();
+    let exec = |sandbox: &str| {
+        let prompt = script(&[shell("pwd")]);
+        let mut command = bench.leashd(&["exec", &prompt]);
+        command.env("LEASHD_SANDBOX", sandbox).env("LEASHD_KERNEL_WITHOUT", "landlock").output().unwrap()
+    };
+    for sandbox in ["auto", "required"] {
+        let output = exec(sandbox);
+        assert_eq!(output.status.code(), Some(6), "{sandbox}: {}", shown(&output));
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(said.contains("not contained: ") && said.contains("no Landlock"), "{said}");
+    }
+    let failed = bench.audit().into_iter().find(|entry| entry["check"] == "containment").unwrap();
+    assert_eq!(failed["passed"], false, "{failed}");
+    assert_eq!(bench.rig.api.requests().len(), 0, "nothing was started");
+    let output = exec("off");
+    assert_eq!(output.status.code(), Some(0), "{}", shown(&output));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("not contained: LEASHD_SANDBOX=off"));
+}
