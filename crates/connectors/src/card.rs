@@ -2,8 +2,8 @@
 //! quoted. One card for all screens; how it is drawn is the screen's business.
 
 use leashd_types::{
-    Ask, AskKind, CodeSource, Depth, Direction, Effect, Force, GitOperation, Host, PathText, Question,
-    ToolCall, Verdict, visible,
+    Ask, AskKind, CodeSource, Containment, Depth, Direction, Effect, Force, GitOperation, Host, PathText,
+    Question, ToolCall, Verdict, visible,
 };
 
 /// Lines of a command, a file or a diff shown on a card; what is cut is counted.
@@ -32,7 +32,13 @@ pub struct Card {
 #[must_use]
 pub fn card(ask: &Ask) -> Card {
     match &ask.kind {
-        AskKind::Approval { call, verdict, session_rule: _ } => approval(ask, call, verdict),
+        AskKind::Approval { call, verdict, session_rule: _, containment } => {
+            let card = approval(ask, call, verdict);
+            match containment {
+                Containment::Proven => card,
+                Containment::NotProven => Card { place: format!("{} · not contained", card.place), ..card },
+            }
+        }
         AskKind::PlanReview { call, plan } => Card {
             headline: "REVIEW a plan".to_owned(),
             reason: "nothing is carried out before you answer".to_owned(),

@@ -2,9 +2,9 @@
 
 use crate::{Action, Engine, Gated, Input, Limits, Observed, Opening};
 use leashd_types::{
-    AgentEvent, AgentKind, Answer, Approver, AskKind, Band, CallId, Command, Decision, Digest, Event, Fault,
-    Mode, Money, Origin, RanCall, RanOutcome, RuleRef, SessionId, Stage, Timestamp, ToolCall, TurnEnd,
-    TurnOutcome, Usage, UserId, Verdict,
+    AgentEvent, AgentKind, Answer, Approver, AskKind, Band, CallId, Command, Containment, Decision, Digest,
+    Event, Fault, Mode, Money, Origin, RanCall, RanOutcome, RuleRef, SessionId, Stage, Timestamp, ToolCall,
+    TurnEnd, TurnOutcome, Usage, UserId, Verdict,
 };
 use serde_json::json;
 use std::time::Duration;
@@ -53,7 +53,15 @@ fn denied() -> Gated {
 
 fn pending() -> Gated {
     let verdict = Verdict { decision: Decision::Ask, ..Verdict::failure(Stage::Policy, "asks") };
-    Gated::Pending { kind: AskKind::Approval { call: call(), verdict, session_rule: None }, digest: digest() }
+    Gated::Pending {
+        kind: AskKind::Approval {
+            call: call(),
+            verdict,
+            session_rule: None,
+            containment: Containment::NotProven,
+        },
+        digest: digest(),
+    }
 }
 
 fn turn_end(outcome: TurnOutcome) -> AgentEvent {

@@ -140,7 +140,7 @@ impl Gate {
             judged.verdict.reason = format!("{why}, and there is nobody to ask");
             return self.deny_via(&call, &judged, snapshot, &Approver::Nobody);
         }
-        let kind = match pending::kind_of(&call, &judged.verdict) {
+        let kind = match pending::kind_of(&call, &judged.verdict, judged.facts.containment) {
             Ok(kind) => kind,
             Err(why) => {
                 judged.verdict = Verdict::failure(Stage::Agent, why);

@@ -3,7 +3,7 @@
 
 use crate::Grant;
 use crate::decide::{Digests, Judged};
-use leashd_types::{AskKind, Digest, Facts, Question, ToolCall, Verdict};
+use leashd_types::{AskKind, Containment, Digest, Facts, Question, ToolCall, Verdict};
 use serde_json::Value;
 
 /// Questions of one call.
@@ -109,7 +109,11 @@ pub(crate) fn is_for_a_person(tool: &str) -> bool {
 ///
 /// # Errors
 /// If the agent's questions cannot be read: in words.
-pub(crate) fn kind_of(call: &ToolCall, verdict: &Verdict) -> Result<AskKind, String> {
+pub(crate) fn kind_of(
+    call: &ToolCall,
+    verdict: &Verdict,
+    containment: Containment,
+) -> Result<AskKind, String> {
     match call.tool.as_str() {
         PLAN_TOOL => Ok(AskKind::PlanReview {
             call: call.clone(),
@@ -124,6 +128,11 @@ pub(crate) fn kind_of(call: &ToolCall, verdict: &Verdict) -> Result<AskKind, Str
             }
             Ok(AskKind::Question { call: call.clone(), questions })
         }
-        _ => Ok(AskKind::Approval { call: call.clone(), verdict: verdict.clone(), session_rule: None }),
+        _ => Ok(AskKind::Approval {
+            call: call.clone(),
+            verdict: verdict.clone(),
+            session_rule: None,
+            containment,
+        }),
     }
 }

@@ -7,9 +7,10 @@ use leashd_agents::{AfterDenial, Agent, Conversation, Launch, Message, Order, Re
 use leashd_engine::{Action, Gated, Input, Observed};
 use leashd_gate::audit::Record;
 use leashd_gate::{Denial, Gate, Grant, Observation, Outcome, Pending, Permit, Snapshot};
+use leashd_sandbox::{GitChange, GitOrders};
 use leashd_types::{
     AgentEvent, Answer, Approver, Band, CallId, Digest, Event, Fault, Mode, RanCall, RuleRef, SessionId,
-    Stage, ToolCall,
+    Stage, ToolCall, visible,
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -37,6 +38,9 @@ pub(crate) enum Mail {
     },
 }
 
+/// Changed orders of git that are named at a time.
+const GIT_CHANGES_MAX: usize = 32;
+
 /// One session's ends.
 pub(crate) struct Link {
     pub(crate) agent: Arc<dyn Agent>,
@@ -44,6 +48,8 @@ pub(crate) struct Link {
     pub(crate) snapshot: Snapshot,
     /// Where there are walls.
     doors: Option<Arc<Doors>>,
+    /// As they were when the session began, or were last spoken of.
+    git_orders: GitOrders,
     orders: Option<mpsc::Sender<Order>>,
     /// Set when the session was told to stop before its agent was there.
     stop_wanted: bool,
@@ -57,7 +63,17 @@ impl Link {
         snapshot: Snapshot,
         doors: Option<Arc<Doors>>,
     ) -> Self {
-        Self { agent, launch, snapshot, doors, orders: None, stop_wanted: false, pendings: BTreeMap::new() }
+        let git_orders = GitOrders::snapshot(&launch.directory);
+        Self {
+            agent,
+            launch,
+            snapshot,
+            doors,
+            git_orders,
+            orders: None,
+            stop_wanted: false,
+            pendings: BTreeMap::new(),
+        }
     }
 }
 
@@ -226,9 +242,34 @@ impl World {
     }
 
     async fn show(&mut self, event: Event) {
+        if let Event::TurnCompleted { session, .. } | Event::SessionEnded { session, .. } = &event
+            && let Some(warning) = self.look_at_git_orders(session.clone()).await
+        {
+            drop(self.shows.send(warning).await);
+        }
         self.keep(&event);
         // A screen that is gone needs no events.
         drop(self.shows.send(event).await);
+    }
+
+    /// Says and records which files that git takes orders from are not as they were. Whoever wrote them: the agent, a
+    /// command of its, or the person meanwhile.
+    async fn look_at_git_orders(&mut self, session: SessionId) -> Option<Event> {
+        let link = self.links.get_mut(&session)?;
+        let directory = link.launch.directory.clone();
+        let now = tokio::task::spawn_blocking(move || GitOrders::snapshot(&directory)).await.ok()?;
+        let changes: Vec<String> =
+            link.git_orders.changes(&now).iter().map(change).take(GIT_CHANGES_MAX).collect();
+        link.git_orders = now;
+        if changes.is_empty() {
+            return None;
+        }
+        let message = format!(
+            "git takes orders from what was changed: {}; look before you use git here",
+            changes.join(", ")
+        );
+        drop(self.gate.record(Some(&session), Record::GitOrdersChanged { changes }));
+        Some(Event::Warning { session, message })
     }
 
     /// Sessions that begin and end stand in the audit log.
@@ -321,6 +362,16 @@ fn allow(doors: Option<&Doors>, permit: Permit) -> Reply {
         doors.open(&permit);
     }
     Reply::Allow(Box::new(permit))
+}
+
+fn change(change: &GitChange) -> String {
+    let (what, path) = match change {
+        GitChange::Appeared { path } => ("new", path),
+        GitChange::Changed { path } => ("changed", path),
+        GitChange::Vanished { path } => ("gone", path),
+        GitChange::Unknown => return "not all of it can be looked at".to_owned(),
+    };
+    format!("{} ({what})", visible(&path.display().to_string()))
 }
 
 fn deny(denial: Denial) -> Reply {

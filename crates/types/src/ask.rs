@@ -1,6 +1,6 @@
 //! A question to a person: an approval, a plan to review, something the agent wants to know, a confirmation.
 
-use crate::{AskId, Digest, SessionId, Timestamp, ToolCall, UserId, Verdict};
+use crate::{AskId, Containment, Digest, SessionId, Timestamp, ToolCall, UserId, Verdict};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -26,6 +26,9 @@ pub enum AskKind {
         verdict: Verdict,
         /// The rule that "for this session" would add, in words; none where no such rule is offered.
         session_rule: Option<String>,
+        /// Whether the kernel holds what is approved.
+        #[serde(default)]
+        containment: Containment,
     },
     PlanReview {
         call: ToolCall,

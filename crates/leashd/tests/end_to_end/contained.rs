@@ -147,3 +147,31 @@ fn where_nothing_holds_nobody_is_left_alone_with_it() {
     assert_eq!(output.status.code(), Some(0), "{}", shown(&output));
     assert!(String::from_utf8_lossy(&output.stderr).contains("not contained: LEASHD_SANDBOX=off"));
 }
+
+#[test]
+fn new_orders_for_git_are_recorded_and_said() {
+    let bench = Bench::new();
+    fs::create_dir_all(bench.rig.project().join(".git/hooks")).unwrap();
+    bench.rig.write("project/.git/config", "[core]\n");
+    bench.rig.write("project/.git/HEAD", "ref: refs/heads/main\n");
+    bench.rig.write("project/Makefile", "all:\n\techo x >> .git/config; echo x > .git/gitdir\n");
+    let output = bench.exec(&["--policy", "permissive", "--policy", "dev-tools"], &[shell("make")]);
+    assert_eq!(output.status.code(), Some(0), "{}", shown(&output));
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(
+        said.contains("git takes orders from what was changed") && said.contains(".git/gitdir (new)"),
+        "{said}"
+    );
+    let changed = bench.audit().into_iter().find(|entry| entry["event"] == "git_orders_changed").unwrap();
+    let config = fs::read_to_string(bench.rig.project().join(".git/config")).unwrap();
+    // Where there are mounts the configuration itself cannot be changed; elsewhere that is among what is said.
+    if said.starts_with("contained (namespaces)") {
+        assert_eq!(
+            (changed["changes"].as_array().unwrap().len(), config.as_str()),
+            (1, "[core]\n"),
+            "{changed}"
+        );
+    } else {
+        assert!(said.contains(".git/config (changed)"), "{said}");
+    }
+}

@@ -5,6 +5,7 @@ use super::Finding;
 use crate::clock;
 use crate::settings::Settings;
 use leashd_gate::audit;
+use leashd_sandbox::confine::{Kernel, Support, WITHOUT};
 use leashd_types::Timestamp;
 use rustix::fs::statvfs;
 use serde_json::Value;
@@ -19,32 +20,33 @@ const CLOCK_SLACK_MICROS: i64 = 60_000_000;
 /// 2026-01-01T00:00:00Z, before the first release: a clock before that was never set.
 const CLOCK_EARLIEST_MICROS: i64 = 1_767_225_600_000_000;
 
+/// From this version on Landlock holds TCP ports.
+const LANDLOCK_PORTS: u32 = 4;
+
 /// What containment can be built from. Each is there or not; which of them holds a session is proven elsewhere.
 pub(super) fn kernel() -> Vec<Finding> {
     if !cfg!(target_os = "linux") {
         let fix = "run leashd on Linux for containment";
         return vec![Finding::warn("kernel", "only Linux is looked at here", fix)];
     }
-    let release = first_line("/proc/sys/kernel/osrelease").unwrap_or_else(|| "unknown".to_owned());
-    let mut findings = vec![Finding::ok("kernel", format!("Linux {release}"))];
-    findings.push(match first_line("/sys/kernel/security/lsm") {
-        Some(modules) if modules.split(',').any(|module| module == "landlock") => {
-            Finding::ok("landlock", "the kernel has it switched on")
-        }
-        Some(_) => Finding::warn(
+    let kernel = Kernel::detect(std::env::var_os(WITHOUT).as_deref());
+    let mut findings = vec![Finding::ok("kernel", format!("Linux {}", kernel.release))];
+    findings.push(match kernel.landlock {
+        0 => Finding::warn(
             "landlock",
-            "the kernel has it switched off",
+            "the kernel does not have it, or has it switched off",
             "add `landlock` to the `lsm=` boot parameter, with a kernel from 5.13 on",
         ),
-        None => Finding::warn(
+        version if version < LANDLOCK_PORTS => Finding::warn(
             "landlock",
-            "unknown: /sys/kernel/security is not mounted",
-            "mount -t securityfs securityfs /sys/kernel/security",
+            format!("version {version}, which cannot hold TCP ports"),
+            "use a kernel from 6.7 on",
         ),
+        version => Finding::ok("landlock", format!("version {version}")),
     });
-    findings.push(match Path::new("/proc/sys/kernel/seccomp/actions_avail").exists() {
-        true => Finding::ok("seccomp", "the kernel has it"),
-        false => {
+    findings.push(match kernel.seccomp {
+        Support::There => Finding::ok("seccomp", "the kernel has it"),
+        Support::Missing => {
             Finding::warn("seccomp", "the kernel does not have it", "use a kernel with CONFIG_SECCOMP_FILTER")
         }
     });

@@ -3,6 +3,7 @@
 
 mod exec;
 mod place;
+#[cfg(target_os = "linux")]
 mod prove;
 mod show;
 
@@ -16,7 +17,12 @@ pub(crate) fn run(args: &SandboxArgs) -> Result<ExitCode, Failure> {
     match &args.command {
         SandboxCommand::Exec(args) => exec::run(args),
         SandboxCommand::Show(args) => show::run(args).map(Into::into),
+        #[cfg(target_os = "linux")]
         SandboxCommand::Prove(args) => prove::run(args).map(Into::into),
+        #[cfg(not(target_os = "linux"))]
+        SandboxCommand::Prove(_) => {
+            Err(Failure::new(crate::failure::Exit::NotContained, "walls are proven on Linux only"))
+        }
     }
 }
 
