@@ -18,7 +18,7 @@ use leashd_agents::{Launch, Walls};
 use leashd_connectors::terminal::Keys;
 use leashd_gate::Gate;
 use leashd_gate::audit::Record;
-use leashd_sandbox::confine::{Level, Wish};
+use leashd_sandbox::confine::{self, Kernel, Level, WITHOUT, Weakness, Wish};
 use leashd_sandbox::{
     Caches, Capabilities, Domain, Limits, Network as Reach, Profile, Request, SessionPlaces, ShellLauncher,
     TOOLCHAINS,
@@ -117,12 +117,13 @@ async fn attempt(wanted: &Wanted<'_>, gate: &Arc<Gate>) -> Result<Held, String> 
     }
     let program = wanted.program.ok_or("this agent is part of leashd")?;
     let variables = Variables::read(wanted.environment)?;
-    let known = proven(wanted, gate)?;
+    let mut known = proven(wanted, gate)?;
     let home = AgentHome::prepare(wanted, &variables).map_err(|error| format!("its directories: {error}"))?;
     let network = Network::open(wanted.session, &variables, gate).await?;
     let temporary =
         tempfile::Builder::new().prefix("leashd-").tempdir().map_err(|error| error.to_string())?;
     let built = build(wanted, program, &home, temporary.path(), &network)?;
+    known.failures.extend(open_ports(&built.outer, known.level)?);
     let launcher =
         ShellLauncher::create(&wanted.private.join("shell"), &own_program()?, &built.inner, &built.server)
             .map_err(|error| format!("the shell launcher: {error}"))?;
@@ -168,6 +169,13 @@ fn proven(wanted: &Wanted<'_>, gate: &Gate) -> Result<Known, String> {
         gate.record(Some(wanted.session), record).map_err(|error| error.to_string())?;
     }
     known
+}
+
+/// The proof is made without a network. The agent has one, to which a Landlock before version 4 puts no bounds.
+fn open_ports(outer: &Profile, level: Level) -> Result<Option<String>, String> {
+    let kernel = Kernel::detect(std::env::var_os(WITHOUT).as_deref());
+    let plan = confine::plan(outer, &kernel, level).map_err(|error| error.to_string())?;
+    Ok(plan.weaknesses.contains(&Weakness::Ports).then(|| Weakness::Ports.says().to_owned()))
 }
 
 fn says(known: &Known, variables: &Variables) -> String {
