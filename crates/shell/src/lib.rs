@@ -53,7 +53,7 @@ pub struct Command {
     pub assignments: Vec<(String, Word)>,
     /// How it is reached when not directly (`bash -c`, `$(…)`, `xargs`), outermost first.
     pub via: Vec<String>,
-    /// Byte range in the line (for nested code: of the word that holds it).
+    /// Byte range in the line (for nested code: of the word or the command that holds it).
     pub span: (usize, usize),
     /// Everything it does, redirections and assignments included; nested commands have their own entry.
     pub effects: Vec<Effect>,

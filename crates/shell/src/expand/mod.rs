@@ -256,7 +256,8 @@ impl Walker<'_> {
                 self.result(&word, quotes, fields);
             }
             Piece::Backquote(text) => {
-                let word = self.substituted(|walker| walker.text(text), "`…`");
+                let run = |walker: &mut Self| walker.elsewhere(|walker| walker.text(text));
+                let word = self.substituted(run, "`…`");
                 self.result(&word, quotes, fields);
             }
             Piece::Arithmetic(pieces) => {

@@ -1,6 +1,6 @@
 //! Every construct of the language, with the commands it runs.
 
-use super::{analyzed, analyzed_with, check, check_runs, commands};
+use super::{analyzed, analyzed_with, check, check_runs, commands, line_of};
 use leashd_types::{CodeSource, Direction, Effect, Host, PathText, SystemChange};
 
 #[test]
@@ -266,9 +266,9 @@ fn script_files_are_asked_for_and_read() {
     assert_eq!(asked.scripts.iter().collect::<Vec<_>>(), ["/home/dev/proj/scripts/test.sh"]);
     let read = analyzed_with("bash scripts/test.sh a", &[("/home/dev/proj/scripts/test.sh", "rm -rf $1")]);
     assert!(read.scripts.is_empty());
-    assert_eq!(super::line_of(&read.commands[1]), "rm -rf a");
+    assert_eq!(line_of(&read.commands[1]), "rm -rf a");
     let piped = analyzed_with("cat x.sh | bash", &[("/home/dev/proj/x.sh", "rm y")]);
-    assert_eq!(super::line_of(piped.commands.last().unwrap()), "rm y");
+    assert_eq!(line_of(piped.commands.last().unwrap()), "rm y");
     let changed = analyzed("sed -i s/a/b/ x.sh && bash x.sh");
     assert!(!changed.commands.last().unwrap().unclear.is_empty());
 }
@@ -283,4 +283,21 @@ fn via_and_spans() {
     assert_eq!(analysis.commands[0].via, ["$(…)"]);
     assert_eq!(analysis.commands[0].span, (7, 11));
     assert_eq!(commands("cleanup() { a; }; cleanup"), ["a"]);
+}
+
+#[test]
+fn every_command_is_found_inside_the_line() {
+    for line in [
+        "é `b` c",
+        "é; declare -i n; n='a[$(é b)]'; ls",
+        "éé $[ x='a[$(rm é)]', x ]",
+        "cat <<E\né $(é b)\nE",
+        "éé=`é b\necho c`; trap 'é `é b`' EXIT; eval 'é $(é)'",
+        "alias x='éé $(é)'\nx",
+    ] {
+        for command in &analyzed(line).commands {
+            let (start, end) = command.span;
+            assert!(line.get(start..end).is_some(), "{}: {start}..{end} of {line:?}", line_of(command));
+        }
+    }
 }

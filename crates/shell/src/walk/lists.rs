@@ -121,7 +121,9 @@ impl Walker<'_> {
             return self.here();
         }
         self.levels += 1;
+        let outer = std::mem::replace(&mut self.at, command.span);
         let outcome = self.command_inside(command, documents);
+        self.at = outer;
         self.levels -= 1;
         outcome
     }

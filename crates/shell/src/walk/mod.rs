@@ -43,6 +43,8 @@ pub(crate) struct Walker<'e> {
     via: Vec<String>,
     /// Where code that is not in the line itself comes from.
     span: Option<Span>,
+    /// Where the command stands that is being run: code hidden in its values is found there.
+    at: Span,
     depth: u32,
     /// How many commands surround this point.
     levels: u32,
@@ -116,6 +118,7 @@ impl<'e> Walker<'e> {
             analysis: Analysis::default(),
             via: Vec::new(),
             span: None,
+            at: (0, 0),
             depth: 0,
             levels: 0,
             left: Left {
@@ -193,9 +196,17 @@ impl<'e> Walker<'e> {
         }
         self.depth += 1;
         self.via.push(what.to_owned());
-        self.value(&pieces, &documents);
+        self.elsewhere(|walker| walker.value(&pieces, &documents));
         self.via.pop();
         self.depth -= 1;
+    }
+
+    /// Expands what is not a part of the line as it stands: what runs in it is found at the command it belongs to.
+    pub(crate) fn elsewhere<T>(&mut self, expand: impl FnOnce(&mut Self) -> T) -> T {
+        let outer = self.span.replace(self.span.unwrap_or(self.at));
+        let value = expand(self);
+        self.span = outer;
+        value
     }
 
     /// Something about the command that is being read cannot be told.

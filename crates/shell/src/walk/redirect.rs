@@ -217,7 +217,7 @@ impl Walker<'_> {
             self.note("a here-document that is not understood");
         }
         let quoted = crate::syntax::Piece::Double(pieces);
-        Stream::of(self.value(std::slice::from_ref(&quoted), &inner))
+        Stream::of(self.elsewhere(|walker| walker.value(std::slice::from_ref(&quoted), &inner)))
     }
 
     /// The absolute path of a word, if it is one and only one.
