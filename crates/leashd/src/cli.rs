@@ -79,7 +79,7 @@ pub(crate) struct SessionArgs {
 #[derive(Debug, Args)]
 #[command(
     after_help = "Exit status: 0 done, 1 failed, 2 usage, 4 the turn ended on a denial, 5 nobody answered in \
-                        time, 7 budget used up, 8 agent missing or refused, 75 try again later, 130 interrupted."
+                        time, 6 not contained, 7 budget used up, 8 agent missing or refused, 75 try again later, 130 interrupted."
 )]
 pub(crate) struct ExecArgs {
     #[command(flatten)]
