@@ -71,6 +71,25 @@ fn runs_itself(command: Option<&Command>, real: Option<&ResolvedPath>) -> bool {
         "sh", "bash", "dash", "zsh", "ksh", "python", "python3", "node", "perl", "ruby", "php", "lua",
         "java", "Rscript", "julia", "deno", "bun", "tsx", "ts-node", "source", ".",
     ];
+    // What starts a program that stands on the line as a word, not in an option.
+    const STARTERS: &[&str] = &[
+        "valgrind",
+        "strace",
+        "ltrace",
+        "perf",
+        "time",
+        "timeout",
+        "env",
+        "nohup",
+        "nice",
+        "stdbuf",
+        "sh",
+        "bash",
+        "xargs",
+        "watch",
+        "hyperfine",
+        "gdb",
+    ];
     let (Some(command), Some(name)) = (command, real.and_then(|real| real.as_path().file_name())) else {
         return false;
     };
@@ -85,6 +104,6 @@ fn runs_itself(command: Option<&Command>, real: Option<&ResolvedPath>) -> bool {
             names(word) && !takes_it
         })
     };
-    names(program)
+    names(program) && command.via.iter().all(|via| STARTERS.contains(&base_name(via)))
         || program.text().map(base_name).is_some_and(|name| INTERPRETERS.contains(&name)) && given()
 }

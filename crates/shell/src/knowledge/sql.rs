@@ -470,8 +470,7 @@ pub(super) fn behind(report: &mut Report<'_>, words: &[Word]) {
     if !reaches || report.dry || report.help || is_client(&Word::literal(report.name)) {
         return;
     }
-    if let Some(at) = words.iter().position(is_client).filter(|_| words.iter().any(|word| runs_inside(word)))
-    {
+    if let Some(at) = words.iter().position(is_client).filter(|_| words.iter().any(runs_inside)) {
         let inner = super::Argv {
             words: words.get(at..).unwrap_or(&[]),
             cwd: None,
