@@ -1,6 +1,6 @@
 //! From a word to the path it names, as far as the line tells.
 
-use crate::walk::origin::NUMBER;
+use crate::walk::origin::{JOB, NUMBER};
 use crate::word::{Part, Word};
 use leashd_types::PathText;
 
@@ -42,7 +42,7 @@ pub(crate) fn numbered(word: &Word) -> Option<Word> {
     let mut any = false;
     for part in word.parts() {
         numbered.push(match part {
-            Part::Unknown(why) if why == NUMBER => {
+            Part::Unknown(why) if why == NUMBER || why == JOB => {
                 any = true;
                 if temporary { Part::Text("0".to_owned()) } else { Part::Glob("[0-9]*".to_owned()) }
             }

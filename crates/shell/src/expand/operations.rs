@@ -8,7 +8,7 @@ use super::{Documents, Quotes};
 use crate::limits::PATTERN_BYTES;
 use crate::syntax::{Length, Operation, Parameter, Piece, Place, Reach, TrimEnd};
 use crate::walk::{Walker, environment, origin};
-use crate::word::Word;
+use crate::word::{Part, Word};
 
 impl Walker<'_> {
     /// The value after the operation; nothing if the operand went into `fields` in its place.
@@ -65,6 +65,9 @@ impl Walker<'_> {
                 self.note("a value that is not known is expanded as a prompt");
             }
             return match word.unknown_reason() {
+                None if word.text().is_none() => {
+                    beside(word, operation).unwrap_or_else(|| Word::unknown("a part of a pattern"))
+                }
                 Some(why) => Word::unknown(why),
                 None => Word::unknown("a value too long to be followed"),
             };
@@ -357,4 +360,51 @@ fn letters(text: &str, operator: u8, reach: Reach) -> Option<Word> {
         out.push_str(chars.as_str());
     }
     Some(Word::literal(out))
+}
+
+/// A name found by a pattern, with something cut off or replaced: what comes out lies in the same directory, if no slash
+/// is touched.
+fn beside(word: &Word, operation: &Each) -> Option<Word> {
+    let mut directory = String::new();
+    let mut inside = false;
+    for part in word.parts() {
+        match part {
+            Part::Text(text) if !inside => directory.push_str(text),
+            Part::Text(text) if text.contains('/') => return None,
+            Part::Text(_) => {}
+            Part::Glob(_) => inside = true,
+            Part::Unknown(_) => return None,
+        }
+    }
+    let directory = directory.rfind('/').and_then(|slash| directory.get(..=slash)).unwrap_or("");
+    let plain =
+        |word: &Word| word.text().is_some_and(|text| !text.contains('/') && !directory.contains(text));
+    let stays = match operation {
+        Each::Trim { end: TrimEnd::Back, pattern, .. } => {
+            pattern.text().is_some_and(|text| !text.contains('/'))
+        }
+        Each::Trim { end: TrimEnd::Front, pattern, length: Length::Longest } if matches!(pattern.parts(), [Part::Glob(star), Part::Text(slash)] if star == "*" && slash == "/") =>
+        {
+            return Some(only_glob(""));
+        }
+        Each::Trim { end: TrimEnd::Front, pattern, .. } => directory.is_empty() && plain(pattern),
+        Each::Replace { place, pattern, replacement } => {
+            *place != Place::Front
+                && plain(pattern)
+                && pattern.text().is_some_and(|text| !text.is_empty())
+                && replacement.text().is_some_and(|text| !text.contains('/'))
+        }
+        Each::Case { .. } => directory.is_empty(),
+        Each::Substring { .. } | Each::Transform(_) => false,
+    };
+    stays.then(|| only_glob(directory))
+}
+
+fn only_glob(directory: &str) -> Word {
+    let mut word = Word::default();
+    if !directory.is_empty() {
+        word.push(Part::Text(directory.to_owned()));
+    }
+    word.push(Part::Glob("*".to_owned()));
+    word
 }

@@ -165,7 +165,8 @@ impl Walker<'_> {
                 Some(all) => Found::One(Word::literal(all.len().saturating_sub(1).to_string())),
                 None => Found::One(Word::unknown(origin::NUMBER)),
             },
-            "?" | "$" | "!" => Found::One(Word::unknown(origin::NUMBER)),
+            "?" | "$" => Found::One(Word::unknown(origin::NUMBER)),
+            "!" => Found::One(Word::unknown(origin::JOB)),
             "-" => Found::One(Word::unknown("the options of the shell")),
             digits if digits.bytes().all(|byte| byte.is_ascii_digit()) => {
                 let index = digits.parse::<usize>().unwrap_or(usize::MAX);
@@ -230,6 +231,8 @@ impl Walker<'_> {
                 None => Word::unknown("the directory before is not known here"),
             },
             "IFS" => Word::literal(" \t\n"),
+            // Whichever it is, it reads what bash reads.
+            "SHELL" => Word::literal("/bin/bash"),
             name if environment::is_number(name) => Word::unknown(origin::NUMBER),
             name => Word::unknown(origin::environment(name)),
         }

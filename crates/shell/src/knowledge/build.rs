@@ -132,6 +132,10 @@ pub(super) fn cmake(report: &mut Report<'_>, parsed: &Parsed<'_>) -> After {
 
 /// A class is looked for on the class path; a file is run as it is.
 pub(super) fn java(report: &mut Report<'_>, parsed: &Parsed<'_>) -> After {
+    let rewrites = |jar: &Word| jar.prefix().rsplit('/').next().is_some_and(|name| name.starts_with("bfg"));
+    if parsed.value("-jar").is_some_and(rewrites) {
+        report.git(leashd_types::GitOperation::Rewrite);
+    }
     let class = parsed
         .operands
         .first()

@@ -24,6 +24,7 @@ pub(super) fn run(name: &str, report: &mut Report<'_>, parsed: &Parsed<'_>, word
         "chmod" => files::chmod(report, parsed),
         "creation-mode" => files::creation_mode(report, parsed),
         "setfacl" => files::setfacl(report, parsed),
+        "chattr" => files::chattr(report, words),
         "kill" => files::kill(report, words),
         "dd" => files::dd(report, words),
         "tar" => files::tar(report, words, parsed),

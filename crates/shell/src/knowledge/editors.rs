@@ -224,10 +224,23 @@ fn lisp(report: &mut Report<'_>, code: &Word) {
     }
     let runs = ["shell-command", "call-process", "start-process", "async-shell-command"];
     match runs.iter().find_map(|name| text.split_once(*name)) {
-        Some((_, rest)) => match rest.split('"').nth(1) {
-            Some(command) => report.script_text(command),
+        Some((_, rest)) => match lisp_text(rest) {
+            Some(command) => report.script_text(&command),
             None => report.unclear("the code given to emacs runs a command that cannot be told"),
         },
         None => report.runs(CodeSource::Inline { language: "lisp".to_owned(), text: text.to_owned() }),
+    }
+}
+
+/// The first text of Lisp code, with its escapes undone.
+fn lisp_text(code: &str) -> Option<String> {
+    let mut chars = code.chars().skip_while(|c| *c != '"').skip(1);
+    let mut text = String::new();
+    loop {
+        match chars.next()? {
+            '"' => return Some(text),
+            '\\' => text.push(chars.next()?),
+            c => text.push(c),
+        }
     }
 }

@@ -193,7 +193,7 @@ fn known_text<'v>(name: &str, value: &'v Word) -> Option<Cow<'v, str>> {
     for part in value.parts() {
         match part {
             Part::Text(part) => text.push_str(part),
-            Part::Unknown(why) if *why == origin::NUMBER => text.push('1'),
+            Part::Unknown(why) if *why == origin::NUMBER || *why == origin::JOB => text.push('1'),
             Part::Unknown(why) if *why == origin::environment(name) => {}
             Part::Glob(_) | Part::Unknown(_) => return None,
         }

@@ -114,16 +114,16 @@ fn opens_to_all(mode: &str) -> bool {
 
 pub(super) fn kill(report: &mut Report<'_>, words: &[Word]) -> After {
     // Jobs of this very shell.
-    let jobs = words
-        .iter()
-        .filter(|word| !word.prefix().starts_with('-'))
-        .all(|word| word.prefix().starts_with('%'));
-    if jobs && words.iter().any(|word| word.prefix().starts_with('%')) {
+    let is_job = |word: &Word| {
+        word.prefix().starts_with('%') || word.unknown_reason() == Some(crate::walk::origin::JOB)
+    };
+    let jobs = words.iter().filter(|word| !word.prefix().starts_with('-')).all(is_job);
+    if jobs && words.iter().any(is_job) {
         return After::Done;
     }
-    let asks = words
-        .iter()
-        .any(|word| matches!(word.text(), Some("-0" | "-l" | "-L" | "--list" | "--table" | "--help" | "-V")));
+    let asks = words.iter().any(|word| {
+        matches!(word.text(), Some("-0" | "-l" | "-L" | "--list" | "--table" | "--help" | "--version" | "-V"))
+    });
     let zero = words.windows(2).any(|pair| {
         matches!(pair.first().and_then(Word::text), Some("-s" | "-n"))
             && pair.get(1).and_then(Word::text) == Some("0")
@@ -246,4 +246,15 @@ pub(super) fn remove_source(report: &mut Report<'_>, parsed: &Parsed<'_>) -> Aft
 pub(super) fn mount(_report: &mut Report<'_>, parsed: &Parsed<'_>) -> After {
     let all = parsed.unknown_flags.iter().any(|flag| matches!(flag.as_str(), "-a" | "--all"));
     if parsed.operands.is_empty() && !all { After::Done } else { After::Generic }
+}
+
+/// `chattr -R +i FILE…`: words with a sign in front are modes, the others files.
+pub(super) fn chattr(report: &mut Report<'_>, words: &[Word]) -> After {
+    if words.iter().any(|word| word.text().is_some_and(|text| text.starts_with('-') && text.contains('R'))) {
+        report.depth = leashd_types::Depth::Recursive;
+    }
+    for word in words.iter().filter(|word| !word.prefix().starts_with(['-', '+', '='])) {
+        report.permissions(word, leashd_types::Opens::No);
+    }
+    After::Done
 }

@@ -56,6 +56,10 @@ pub(super) fn git(report: &mut Report<'_>, words: &[Word]) -> After {
         report.help = true;
         return After::Done;
     }
+    if matches!(args, [word] if word.text() == Some("-h")) {
+        report.help = true;
+        return After::Done;
+    }
     subcommands::run(report, name, args);
     After::Done
 }

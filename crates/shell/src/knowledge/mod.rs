@@ -95,8 +95,20 @@ pub(crate) fn is_project_tool(name: &str) -> bool {
             .iter()
             .any(|action| matches!(action, spec::Action::Effect(token) if token.starts_with("runs:project")))
     };
+    // Interpreters of the project's files that are themselves packages.
+    let runner = |spec: &spec::Spec| {
+        !matches!(name, "node" | "nodejs")
+            && spec.operands.iter().any(|operand| {
+                operand.actions.iter().any(|action| matches!(action, spec::Action::Script("node")))
+            })
+    };
     let spec = table::find(name).and_then(|slot| slot.spec().ok());
-    spec.is_some_and(|spec| always(spec) || spec.subs.iter().any(|sub| always(&sub.spec)))
+    spec.is_some_and(|spec| runner(spec) || always(spec) || spec.subs.iter().any(|sub| always(&sub.spec)))
+}
+
+/// A variable whose name says that its value is a secret.
+pub(crate) fn is_secret_name(name: &str) -> bool {
+    code::is_secret_name(name)
 }
 
 pub(crate) fn knows(name: &str) -> bool {

@@ -160,6 +160,12 @@ pub(super) fn tool_install(report: &mut Report<'_>, parsed: &Parsed<'_>) -> Afte
         (None, Some(address)) => report.url(address, Direction::Fetch),
         _ => report.configured("the package registry", Direction::Fetch),
     }
+    if let Some(root) = parsed.value("--root") {
+        // Into a directory of the project, as its own dependencies are.
+        report.write(root);
+        report.runs_project(report.name);
+        return After::Done;
+    }
     for package in &parsed.operands {
         report.runs(CodeSource::Package { name: package.prefix().to_owned() });
     }

@@ -37,7 +37,10 @@ pub(super) fn describe(argv: &Argv<'_>) -> Description {
     if let (Some(slot), false) = (entry, matches!(place, Place::Elsewhere if is_script(name))) {
         let mut report = Report::new(argv, name);
         match slot.spec() {
-            Ok(spec) => roles::apply(&mut report, spec, rest),
+            Ok(spec) => {
+                roles::apply(&mut report, spec, rest);
+                super::sql::behind(&mut report, rest);
+            }
             Err(why) => report.unclear(format!("the effects table is broken at {name}: {why}")),
         }
         if place == Place::Elsewhere && !is_wrapper_script(name) {

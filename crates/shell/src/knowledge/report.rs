@@ -232,13 +232,26 @@ impl<'a> Report<'a> {
         let (kind, rest) = token.split_once(':').unwrap_or((token, ""));
         match kind {
             "r" => self.read_text(rest),
-            "w" => self.write_text(rest),
+            "w" => match self.in_project(rest) {
+                Some(path) => self.add(Effect::Write { path }),
+                None => self.write_text(rest),
+            },
             "d" => self.delete(&Word::literal(rest)),
             "runs" if rest == PROJECT => self.runs_project(self.name),
             _ => match fixed_effect(kind, rest, self.name) {
                 Some(effect) => self.add(effect),
                 None => self.unclear(format!("the effects table says `{token}`, which means nothing")),
             },
+        }
+    }
+
+    /// A path in the project that a flag names.
+    fn in_project(&self, rest: &str) -> Option<PathText> {
+        match self.project.as_ref()? {
+            PathText::Exact(project) if !rest.starts_with(['/', '~']) => {
+                Some(PathText::Exact(format!("{}/{rest}", project.trim_end_matches('/'))))
+            }
+            _ => None,
         }
     }
 

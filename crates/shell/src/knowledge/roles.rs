@@ -6,7 +6,7 @@ use super::report::Report;
 use super::spec::{Action, Operand, Repeat, Spec, UnknownFlags};
 use super::{code, hosts, sql};
 use crate::Word;
-use leashd_types::{Depth, Direction, Force, Opens, SystemChange};
+use leashd_types::{CodeSource, Depth, Direction, Effect, Force, Opens, Strength, SystemChange};
 
 /// Reads the words after the program's name against its entry.
 pub(super) fn apply(report: &mut Report<'_>, spec: &Spec, words: &[Word]) {
@@ -30,6 +30,9 @@ pub(super) fn generic(report: &mut Report<'_>, spec: &Spec, parsed: &Parsed<'_>)
         }
     }
     settings(report, spec, parsed);
+    report.help |= matches!(report.name, "aws" | "awslocal")
+        && parsed.operands.last().and_then(Word::text).or(parsed.path.last().map(String::as_str))
+            == Some("help");
     for hit in &parsed.hits {
         for action in &hit.flag.actions {
             match &hit.value {
@@ -40,6 +43,75 @@ pub(super) fn generic(report: &mut Report<'_>, spec: &Spec, parsed: &Parsed<'_>)
     }
     operands(report, parsed.roles, &parsed.operands);
     always(report, parsed.sub.unwrap_or(spec));
+    publishing(report, parsed);
+    changing(report, parsed);
+}
+
+/// A step of a project's tool that is called after publishing publishes, whether it is listed or not.
+fn publishing(report: &mut Report<'_>, parsed: &Parsed<'_>) {
+    let skipped = |role: &Operand| role.actions.iter().all(|action| matches!(action, Action::Skip));
+    let runs = |effect: &Effect| matches!(effect, Effect::Runs { code: CodeSource::Project { .. } });
+    let listed = |effect: &Effect| matches!(effect, Effect::Publishes { .. });
+    if report.name == "make"
+        || report.out.effects.iter().any(listed)
+        || !parsed.roles.iter().all(skipped)
+        || !report.out.effects.iter().any(runs)
+    {
+        return;
+    }
+    let step = match parsed.path.as_slice() {
+        [] => parsed.operands.first().and_then(Word::text),
+        [path] => Some(path.as_str()),
+        [..] => None,
+    };
+    if step.is_some_and(publishes) {
+        report.add(Effect::Publishes { what: "what the project makes".to_owned() });
+        report.configured("the package registry", Direction::Send);
+    }
+}
+
+fn publishes(step: &str) -> bool {
+    let lower = step.to_ascii_lowercase();
+    let last = lower.rsplit([':', '/']).next().unwrap_or(&lower);
+    matches!(last, "upload" | "deploy" | "publish" | "release:perform")
+        || last.starts_with("publish") && !last.contains("local") && !last.contains('.')
+}
+
+/// `apps create` of a client whose `apps` alone only lists.
+fn changing(report: &mut Report<'_>, parsed: &Parsed<'_>) {
+    const CHANGES: [&str; 14] = [
+        "create", "update", "set", "add", "apply", "start", "stop", "restart", "scale", "put", "write",
+        "import", "attach", "enable",
+    ];
+    const LOOKS: [&str; 14] = [
+        "get",
+        "describe",
+        "logs",
+        "log",
+        "help",
+        "explain",
+        "list",
+        "ls",
+        "show",
+        "search",
+        "view",
+        "inspect",
+        "status",
+        "completion",
+    ];
+    let [noun] = parsed.path.as_slice() else { return };
+    let Some(verb) = parsed.operands.first().and_then(Word::text) else { return };
+    let destroys = matches!(verb, "delete" | "destroy" | "remove" | "rm");
+    if LOOKS.contains(&noun.as_str()) || !destroys && !CHANGES.contains(&verb) {
+        return;
+    }
+    let queried = report.out.effects.iter().find_map(|effect| match effect {
+        Effect::Service { name, action: Strength::Query } if name != "docker" => Some(name.clone()),
+        _ => None,
+    });
+    if let Some(name) = queried {
+        report.service(&name, if destroys { Strength::Destroy } else { Strength::Change });
+    }
 }
 
 fn subcommand_missing(report: &mut Report<'_>, parsed: &Parsed<'_>) {

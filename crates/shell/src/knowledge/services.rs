@@ -40,6 +40,10 @@ pub(super) fn gh_api(report: &mut Report<'_>, parsed: &Parsed<'_>) -> After {
 }
 
 pub(super) fn docker_run(report: &mut Report<'_>, parsed: &Parsed<'_>) -> After {
+    if parsed.has("--help") {
+        report.help = true;
+        return After::Done;
+    }
     let mut privileged = parsed.has("--privileged");
     for (flag, value) in
         ["--pid", "--ipc", "--userns", "--network", "--cap-add", "--security-opt", "--device"]

@@ -180,6 +180,10 @@ impl Walker<'_> {
             Stream::File(path) if self.concurrent > 0 && self.sinks.len() < 16 => {
                 self.sinks.push(normal(&path))
             }
+            Stream::File(source) if source != absolute => {
+                let code = CodeSource::File { path: PathText::Exact(source) };
+                self.add_effect(index, Effect::Runs { code });
+            }
             Stream::File(_) => {}
         }
         let file = CodeSource::File { path: PathText::Exact(absolute.clone()) };

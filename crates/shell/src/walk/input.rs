@@ -172,10 +172,9 @@ impl Walker<'_> {
                 self.evaluated_name(&text);
             }
             None => {
-                if word
-                    .unknown_reason()
-                    .is_some_and(|why| why != origin::NUMBER && !origin::is_environment(why))
-                {
+                if word.unknown_reason().is_some_and(|why| {
+                    why != origin::NUMBER && why != origin::JOB && !origin::is_environment(why)
+                }) {
                     self.note("a name that is not known, which bash would evaluate");
                 }
             }

@@ -6,6 +6,8 @@ use std::borrow::Cow;
 
 /// A number, whichever: nothing in it can run.
 pub(crate) const NUMBER: &str = "a number only known when it runs";
+/// The number of a job that the line has started (`$!`): a number like any other.
+pub(crate) const JOB: &str = "the number of a job of this shell";
 /// What `git rev-parse --show-toplevel` prints: the directory above everything the session works on.
 pub const REPOSITORY_ROOT: &str = "the root of the repository";
 /// Settings for the shell that a program made for it prints (`ssh-agent -s`): nothing anybody else writes.
@@ -35,6 +37,11 @@ pub(crate) fn environment(name: &str) -> String {
 
 pub(crate) fn is_environment(why: &str) -> bool {
     why.starts_with(ENVIRONMENT) && why.ends_with(NOT_SET_HERE)
+}
+
+/// The variable a value is only known from the environment of.
+pub(crate) fn variable_of(why: &str) -> Option<&str> {
+    why.strip_prefix(ENVIRONMENT)?.strip_suffix(NOT_SET_HERE)
 }
 
 pub(crate) fn contents(path: &str) -> String {

@@ -91,7 +91,7 @@ impl Walker<'_> {
     pub(super) fn suspect(&mut self, call: &Call, printed: &Stream) {
         let Stream::Text(word) = printed else { return };
         let [Part::Unknown(why)] = word.parts() else { return };
-        if why == origin::NUMBER || why == origin::SETTINGS {
+        if why == origin::NUMBER || why == origin::JOB || why == origin::SETTINGS {
             return;
         }
         let why = why.clone();

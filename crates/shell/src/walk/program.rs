@@ -45,6 +45,7 @@ impl Walker<'_> {
         let kept = |effect: &&Effect| !is_stream_effect(effect);
         effects.extend(description.effects.iter().filter(kept).cloned());
         self.searched_directory(&name, &call, &mut effects);
+        effects.extend(shown_secret(&name, &call));
         for why in &description.unclear {
             self.note(why);
         }
@@ -60,6 +61,7 @@ impl Walker<'_> {
         let mut nested = if only_asks(&name, &call) { Vec::new() } else { description.nested };
         nested.extend(self.written_scripts(&call, &description.effects));
         nested.extend(self.written_options(&call));
+        self.run_copies(index, &description.effects);
         nested.extend(self.written_statements(&call));
         if let Some(code) =
             fold::executed_by_sed(call.arguments(), &call.input).filter(|_| base_name(&name) == "sed")
@@ -194,7 +196,7 @@ impl Walker<'_> {
             if let Effect::Write { path: PathText::Exact(path) } = effect
                 && !Self::is_stream(path)
             {
-                if COMPILERS.contains(&base)
+                if (COMPILERS.contains(&base) || makes_environment(call))
                     && !call.input.word().unknown_reason().is_some_and(origin::is_marked)
                 {
                     // What a compiler makes of the project is the project's.
@@ -258,6 +260,21 @@ impl Walker<'_> {
                 _ => None,
             })
             .collect()
+    }
+
+    /// A file the line has copied or linked to where it runs counts as what it came from, too.
+    fn run_copies(&mut self, index: usize, effects: &[Effect]) {
+        if self.shell.files.is_empty() {
+            return;
+        }
+        for effect in effects {
+            if let Effect::Runs { code: CodeSource::File { path: PathText::Exact(path) } } = effect
+                && let Some(Stream::File(source)) = self.written(path)
+            {
+                let path = PathText::Exact(source);
+                self.add_effect(index, Effect::Runs { code: CodeSource::File { path } });
+            }
+        }
     }
 
     /// `curl -K FILE`, where the line has written the file: each line of it is an option.
@@ -369,9 +386,21 @@ impl Walker<'_> {
             }
         }
         let Some(pattern) = Pattern::new(&last) else { return Vec::new() };
-        let matching = |name: &&str| pattern.matches(&name.chars().collect::<Vec<char>>());
-        let names: Vec<String> =
-            knowledge::names().filter(matching).take(CANDIDATES + 1).map(str::to_owned).collect();
+        let first = last.prefix().chars().next();
+        let mut chars = Vec::new();
+        let mut matching = |name: &&str| {
+            if first.is_some_and(|first| !name.starts_with(first)) {
+                return false;
+            }
+            chars.clear();
+            chars.extend(name.chars());
+            pattern.matches(&chars)
+        };
+        let names: Vec<String> = knowledge::names()
+            .filter(|name| matching(name))
+            .take(CANDIDATES + 1)
+            .map(str::to_owned)
+            .collect();
         if names.len() > CANDIDATES { Vec::new() } else { names }
     }
 }
@@ -411,4 +440,26 @@ fn is_stream_effect(effect: &Effect) -> bool {
         }
         _ => false,
     }
+}
+
+/// `python3 -m venv DIRECTORY`, `virtualenv DIRECTORY`, `uv venv`: what comes out is the toolchain's own.
+fn makes_environment(call: &Call) -> bool {
+    let base = call.name().map_or("", base_name);
+    let first = |word: &str| call.arguments().iter().filter_map(Word::text).any(|text| text == word);
+    base == "virtualenv"
+        || base.starts_with("python") && first("-m") && (first("venv") || first("virtualenv"))
+        || base == "uv" && first("venv")
+}
+
+/// `echo $AWS_SECRET_ACCESS_KEY`: what is shown is a part of the environment.
+fn shown_secret(name: &str, call: &Call) -> Option<Effect> {
+    if !matches!(base_name(name), "echo" | "printf" | "print") || !matches!(call.output, Output::Stream) {
+        return None;
+    }
+    let mut parts = call.arguments().iter().flat_map(Word::parts);
+    let variable = parts.find_map(|part| match part {
+        Part::Unknown(why) => origin::variable_of(why).filter(|name| knowledge::is_secret_name(name)),
+        Part::Text(_) | Part::Glob(_) => None,
+    })?;
+    Some(Effect::Secret { what: format!("the variable {variable} of the environment") })
 }

@@ -272,7 +272,7 @@ fn duplicates(word: &Word) -> bool {
     word.text().is_some_and(|text| {
         let digits = text.strip_suffix('-').unwrap_or(text);
         !text.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
-    }) || word.unknown_reason() == Some(super::origin::NUMBER)
+    }) || matches!(word.unknown_reason(), Some(super::origin::NUMBER | super::origin::JOB))
 }
 
 /// `/dev/tcp/HOST/PORT`
