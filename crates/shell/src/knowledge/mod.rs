@@ -3,6 +3,7 @@
 
 mod args;
 mod awk;
+mod behind;
 mod build;
 mod code;
 mod custom;

@@ -39,7 +39,7 @@ pub(super) fn describe(argv: &Argv<'_>) -> Description {
         match slot.spec() {
             Ok(spec) => {
                 roles::apply(&mut report, spec, rest);
-                super::sql::behind(&mut report, rest);
+                super::behind::statements(&mut report, rest);
             }
             Err(why) => report.unclear(format!("the effects table is broken at {name}: {why}")),
         }
