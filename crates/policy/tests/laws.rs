@@ -101,6 +101,24 @@ fn plain_lines() -> &'static [String] {
     })
 }
 
+/// Plain lines with a file below `/etc`, which the made-up project has a link to.
+fn lines_about_a_linked_place() -> &'static [String] {
+    static LINES: OnceLock<Vec<String>> = OnceLock::new();
+    LINES.get_or_init(|| {
+        let about = |line: &&String| line.split(' ').any(|word| word.starts_with("/etc/"));
+        let mut found: Vec<String> = plain_lines().iter().filter(about).cloned().collect();
+        let more = [
+            "cat /etc/hosts",
+            "cp README.md /etc/x",
+            "rm -rf /etc/nginx",
+            "sed -i s/a/b/ /etc/fstab",
+            "chmod 777 /etc/x",
+        ];
+        found.extend(more.map(str::to_owned));
+        found
+    })
+}
+
 fn policies() -> &'static [(&'static str, Rules)] {
     static RULES: OnceLock<Vec<(&str, Rules)>> = OnceLock::new();
     RULES.get_or_init(|| ["contained", "default", "leopold"].map(|name| (name, rules(&[name]))).into())
@@ -225,6 +243,20 @@ proptest! {
         let facts = contained();
         for (policy, rules) in policies() {
             prop_assert_eq!(decide(rules, &other, &facts), decide(rules, line, &facts), "{}: {:?}", policy, other);
+        }
+    }
+
+    #[test]
+    fn a_link_changes_nothing(at in any::<Index>(), wrap in select(WRAPPINGS.to_vec()), detour in select(vec!["", "./", ".//", "././"])) {
+        let line: &String = at.get(lines_about_a_linked_place());
+        let other: Vec<String> = line
+            .split(' ')
+            .map(|word| word.strip_prefix("/etc/").map_or_else(|| word.to_owned(), |rest| format!("etclink/{detour}{rest}")))
+            .collect();
+        let (line, other) = (wrap(line), wrap(&other.join(" ")));
+        let facts = contained();
+        for (policy, rules) in policies() {
+            prop_assert_eq!(decide(rules, &other, &facts), decide(rules, &line, &facts), "{}: {:?}", policy, other);
         }
     }
 
