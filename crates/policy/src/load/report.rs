@@ -46,6 +46,8 @@ impl Spot {
 
 /// Builds the error for a mistake in `text`.
 pub(crate) fn at(file: &str, text: &str, spot: Spot, message: String, hint: Option<String>) -> LoadError {
+    // They quote the file, which may come with a repository: nothing of it may write to the terminal by itself.
+    let (message, hint) = (leashd_types::visible(&message), hint.as_deref().map(leashd_types::visible));
     let rendered = render(file, text, spot, &message, hint.as_deref());
     LoadError::At(Box::new(Place {
         file: file.to_owned(),

@@ -158,3 +158,11 @@ fn the_generation_names_the_texts_and_their_order() {
     assert_ne!(generation(&[one, two]), generation(&[two, one]));
     assert_ne!(generation(&[one]), generation(&[Source::project("a.yaml", "rules: []")]));
 }
+
+#[test]
+fn a_refusal_cannot_write_to_the_terminal_by_itself() {
+    let rule = r#"rules: [{name: a, commands: [ls], action: allow, matches: ["rm \e[2K\a x"]}]"#;
+    let error = load(rule).expect_err("the example does not match");
+    assert!(error.contains("\\u{1b}[2K\\u{7}"), "{error}");
+    assert!(!error.contains(['\u{1b}', '\u{7}']), "{error:?}");
+}
