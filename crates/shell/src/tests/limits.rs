@@ -184,3 +184,15 @@ fn shapes_of_two_parts() {
     soon("functions in braces", &format!("f0() {{ a; }}; {chain} f30"));
     soon("parentheses in arithmetic", &format!("echo $(({}1{}))", "(".repeat(100_000), ")".repeat(100_000)));
 }
+
+#[test]
+fn brackets_of_inline_code_end_at_every_depth() {
+    for depth in 1..40 {
+        let open = "(".repeat(depth);
+        for program in ["ruby -e", "perl -e", "python3 -c", "node -e", "php -r"] {
+            for end in ["\"", "\"a\" \"b\"", "'\\''x'\\'' + y", "1"] {
+                soon(program, &format!("{program} 'I{open}{end}'"));
+            }
+        }
+    }
+}

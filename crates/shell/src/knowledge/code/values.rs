@@ -215,7 +215,13 @@ impl<'r> Reader<'r> {
 
     fn term(&mut self) -> Value {
         self.depth += 1;
-        let value = if self.depth > DEEPEST { Value::hole() } else { self.primary() };
+        let value = if self.depth > DEEPEST {
+            // Whoever asked for a term goes on after it: nothing may be left that was not taken.
+            self.rest = &[];
+            Value::hole()
+        } else {
+            self.primary()
+        };
         let value = self.postfix(value);
         self.depth -= 1;
         value
