@@ -136,7 +136,7 @@ async fn listen() -> Result<(Listener, u16), String> {
 /// What an entry needs: whose it is, and what it says.
 type Entry = (Option<SessionId>, Option<CallId>, Record);
 
-/// A log that cannot be written denies the next call and says so; here nothing waits for it.
+/// Ends at the first entry that cannot be written: a proxy whose events nobody takes opens nothing more.
 async fn keep<E: Send + 'static>(
     mut events: mpsc::Receiver<E>,
     gate: Arc<Gate>,
@@ -148,7 +148,9 @@ async fn keep<E: Send + 'static>(
         let written = tokio::task::spawn_blocking(move || {
             gate.record_for(session.as_ref(), call.as_ref(), record).map(drop)
         });
-        drop(written.await);
+        if !matches!(written.await, Ok(Ok(()))) {
+            return;
+        }
     }
 }
 

@@ -50,7 +50,8 @@ struct Place {
 
 /// The kept proof if it is about this place, else a new one. The error says why there are no walls at all.
 pub(crate) fn known(settings: &Settings) -> Result<Known, String> {
-    let place = Place::here().map_err(|error| format!("leashd's own program: {error}"))?;
+    let place = Place::here()
+        .map_err(|error| format!("this boot and this leashd cannot be told from others: {error}"))?;
     let path = settings.home.join(FILE);
     if let Some(kept) = read(&path).filter(|kept| kept.of == place) {
         return Ok(Known { level: kept.level, failures: kept.failures, fresh: Fresh::No });
@@ -66,7 +67,7 @@ impl Place {
         let metadata = fs::metadata("/proc/self/exe").or_else(|_| fs::metadata(std::env::current_exe()?))?;
         Ok(Self {
             kernel: Kernel::detect(std::env::var_os(WITHOUT).as_deref()),
-            boot: fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default().trim().to_owned(),
+            boot: fs::read_to_string("/proc/sys/kernel/random/boot_id")?.trim().to_owned(),
             leashd: env!("CARGO_PKG_VERSION").to_owned(),
             bytes: metadata.len(),
             modified_ns: metadata.mtime().saturating_mul(1_000_000_000).saturating_add(metadata.mtime_nsec()),
