@@ -8,6 +8,11 @@ mod commands;
 mod containment;
 mod failure;
 mod hook;
+#[cfg_attr(
+    not(test),
+    expect(dead_code, unused_imports, reason = "levels, figures, webhooks and listeners are for the daemon")
+)]
+mod observe;
 mod policies;
 mod run_loop;
 mod self_check;
