@@ -163,7 +163,8 @@ impl Session {
         };
         let inbox = Inbox { mail: mail_in, deliveries: deliveries_in, queries: queries_in };
         tracing::info!("daemon_starting");
-        let mut running = tokio::spawn(run_loop::run(Engine::new(self.limits), world, inbox, self.opening));
+        let mut running =
+            tokio::spawn(run_loop::run(Engine::new(self.limits), world, inbox, Some(self.opening)));
         let result = connector(Desk { deliveries, queries, events }).await;
         // The desk is gone, so the loop ends; an agent that still lives ends with its orders channel.
         if tokio::time::timeout(WIND_DOWN, &mut running).await.is_err() {
@@ -223,7 +224,7 @@ pub(crate) fn user() -> UserId {
     )
 }
 
-fn session_id(resume: Option<&str>) -> Result<SessionId, Failure> {
+pub(crate) fn session_id(resume: Option<&str>) -> Result<SessionId, Failure> {
     match resume {
         None => Ok(SessionId::new(uuid::Uuid::now_v7().to_string())),
         Some(text) => match text.parse::<uuid::Uuid>() {
