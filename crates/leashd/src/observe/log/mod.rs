@@ -132,7 +132,8 @@ impl Log {
     /// Takes effect with the next line.
     pub(crate) fn set_level(&self, level: Level) {
         self.shared.level.store(level as u8, Relaxed);
-        tracing::callsite::rebuild_interest_cache();
+        // Asks the current log which lines it wants: it has to be this one.
+        tracing::dispatcher::with_default(&self.dispatch, tracing::callsite::rebuild_interest_cache);
     }
 
     /// What is taken out of every line from now on.
