@@ -11,7 +11,7 @@ mod failure;
 mod hook;
 #[cfg_attr(
     not(test),
-    expect(dead_code, unused_imports, reason = "levels, figures, webhooks and listeners are for the daemon")
+    expect(dead_code, reason = "levels, figures, webhooks and listeners are for the daemon")
 )]
 mod observe;
 mod policies;

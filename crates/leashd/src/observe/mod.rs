@@ -11,11 +11,19 @@ mod names;
 mod tests;
 mod webhook;
 
-pub(crate) use bus::{Numbered, Received, Recent, Subscription};
-pub(crate) use filter::{Filter, FilterError};
-pub(crate) use log::{Level, LogOptions, LogStatus, Paint};
-pub(crate) use metrics::CONTENT_TYPE;
-pub(crate) use webhook::{HOOKS_MAX, Hook, HookError, HookStatus, Tries};
+#[allow(unused_imports, reason = "named by the settings and by whoever listens")]
+pub(crate) use self::{
+    bus::Received,
+    filter::FilterError,
+    log::Paint,
+    metrics::CONTENT_TYPE,
+    webhook::{HOOKS_MAX, HookError},
+};
+
+pub(crate) use bus::{Numbered, Recent, Subscription};
+pub(crate) use filter::Filter;
+pub(crate) use log::{Level, LogOptions, LogStatus};
+pub(crate) use webhook::{Hook, HookStatus, Tries};
 
 use bus::Bus;
 use leashd_gate::{Outcome, Secrets};
@@ -211,6 +219,11 @@ impl Observe {
             last_event: self.told().bus.last(),
             webhooks: self.0.hooks.status(),
         }
+    }
+
+    /// Waits for the disk until all that was said is in the log. False if that took too long.
+    pub(crate) fn flush(&self, within: Duration) -> bool {
+        self.0.log.flush(within)
     }
 
     /// Ends subscriptions, gives webhooks their last attempts and writes the log out: each for at most `within`.

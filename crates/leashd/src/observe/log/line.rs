@@ -97,12 +97,12 @@ impl Line {
 
     /// `12:34:56 INFO    request_started  session_id=…`, without secrets, control characters or line ends inside.
     pub(super) fn human(&self, secrets: &Secrets, paint: Paint) -> String {
-        let (_, fields) = self.clean(secrets);
+        let (name, fields) = self.clean(secrets);
         let at = self.at.to_string();
         let clock = at.get(11..19).unwrap_or(&at);
         let level = self.level.as_str().to_ascii_uppercase();
         let (on, off) = paint.around(self.level);
-        let mut text = format!("{clock} {on}{level:<7}{off} {}", one_line(&self.name));
+        let mut text = format!("{clock} {on}{level:<7}{off} {}", one_line(name.as_str().unwrap_or_default()));
         for (key, value) in &fields {
             let shown = match value {
                 Value::String(text) if !text.is_empty() && !text.contains([' ', '"']) => one_line(text),

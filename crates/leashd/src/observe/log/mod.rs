@@ -132,7 +132,8 @@ impl Log {
     /// Takes effect with the next line.
     pub(crate) fn set_level(&self, level: Level) {
         self.shared.level.store(level as u8, Relaxed);
-        tracing::callsite::rebuild_interest_cache();
+        // Asks the current log which lines it wants: it has to be this one.
+        tracing::dispatcher::with_default(&self.dispatch, tracing::callsite::rebuild_interest_cache);
     }
 
     /// What is taken out of every line from now on.
@@ -167,14 +168,12 @@ impl Log {
         file && self.shared.terminal.as_ref().is_none_or(|terminal| terminal.flush(within))
     }
 
-    /// The last flush. Whatever is said later is dropped, and counted.
+    /// Writes out what was said and closes the file. Whatever is said later is dropped, and counted. False if that took
+    /// too long.
     pub(crate) fn close(&self, within: Duration) -> bool {
-        let flushed = self.flush(within);
-        self.shared.file.close();
-        if let Some(terminal) = &self.shared.terminal {
-            terminal.close();
-        }
-        flushed
+        let file = self.shared.file.close(within);
+        let terminal = self.shared.terminal.as_ref().is_none_or(|terminal| terminal.close(within));
+        file && terminal
     }
 }
 
@@ -214,6 +213,8 @@ impl Shared {
             owed = if lost == 0 { 0 } else { owed + lost };
             self.file.finished(taken.len());
         }
+        drop(file);
+        self.file.leave();
     }
 
     /// How many of the lines were lost.
@@ -255,6 +256,7 @@ impl Shared {
             io::stderr().write_all(text.as_bytes()).ok();
             queue.finished(taken.len());
         }
+        queue.leave();
     }
 }
 

@@ -35,7 +35,10 @@ struct Inner<T> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum End {
     Open,
+    /// Nothing more comes in.
     Closed,
+    /// Nor out: whoever took is gone.
+    Left,
 }
 
 impl<T> Queue<T> {
@@ -48,7 +51,7 @@ impl<T> Queue<T> {
     pub(super) fn put(&self, item: T, bytes: usize) {
         let mut inner = self.lock();
         let full = inner.waiting.len() >= self.room.items || inner.bytes + bytes > self.room.bytes;
-        if full || inner.end == End::Closed {
+        if full || inner.end != End::Open {
             inner.dropped += 1;
             return;
         }
@@ -63,7 +66,7 @@ impl<T> Queue<T> {
     pub(super) fn take(&self) -> Option<VecDeque<T>> {
         let mut inner = self.lock();
         while inner.waiting.is_empty() {
-            if inner.end == End::Closed {
+            if inner.end != End::Open {
                 return None;
             }
             inner = self.filled.wait(inner).unwrap_or_else(PoisonError::into_inner);
@@ -78,12 +81,34 @@ impl<T> Queue<T> {
         self.done.notify_all();
     }
 
+    /// The taker has let go of everything and will not come back.
+    pub(super) fn leave(&self) {
+        self.lock().end = End::Left;
+        self.done.notify_all();
+    }
+
     /// Waits until everything put in so far is done. False if that took too long.
     pub(super) fn flush(&self, within: Duration) -> bool {
+        let upto = self.lock().put;
+        self.wait(within, |inner| inner.done >= upto)
+    }
+
+    /// Takes nothing more, and waits until what was put in is done and the taker gone. False if that took too long.
+    pub(super) fn close(&self, within: Duration) -> bool {
+        {
+            let mut inner = self.lock();
+            if inner.end == End::Open {
+                inner.end = End::Closed;
+            }
+        }
+        self.filled.notify_all();
+        self.wait(within, |inner| inner.end == End::Left)
+    }
+
+    fn wait(&self, within: Duration, is_so: impl Fn(&Inner<T>) -> bool) -> bool {
         let deadline = Instant::now() + within;
         let mut inner = self.lock();
-        let upto = inner.put;
-        while inner.done < upto {
+        while !is_so(&inner) {
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 return false;
@@ -92,12 +117,6 @@ impl<T> Queue<T> {
             inner = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
         true
-    }
-
-    /// Takes nothing more; what waits is still handed out.
-    pub(super) fn close(&self) {
-        self.lock().end = End::Closed;
-        self.filled.notify_all();
     }
 
     /// Items that did not fit.
