@@ -12,7 +12,6 @@ pub const EVENT_VERSION: u32 = 1;
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "event")]
-#[expect(clippy::large_enum_variant, reason = "asks are few")]
 pub enum Event {
     #[serde(rename = "engine.started")]
     EngineStarted { version: String },

@@ -10,7 +10,6 @@ use std::path::PathBuf;
 
 /// One thing to be kept. Rows replace the row of the same id.
 #[derive(Clone, Debug, PartialEq)]
-#[expect(clippy::large_enum_variant, reason = "moved once, into the store")]
 pub enum Kept {
     Session(SessionRow),
     Message(MessageRow),
