@@ -1,0 +1,3 @@
+//! What keeping costs.
+
+fn main() {}
