@@ -1,143 +1,181 @@
-//! Settings from the environment (`LEASHD_…`). Every value is checked here, once, with an error that names the variable.
+//! Settings: one table, four layers, one typed result. Every value is checked once, with an error that names the setting,
+//! the layer and the place.
+//!
+//! `table` says what there is, `layers` what was said where, `typed` what it means. Only this file and `edit` touch a disk.
+
+pub(crate) mod config_file;
+pub(crate) mod edit;
+pub(crate) mod layers;
+mod place;
+mod project_env;
+pub(crate) mod table;
+#[cfg(test)]
+mod tests;
+mod tighten;
+mod typed;
+pub(crate) mod value;
+pub(crate) mod workspaces;
+
+pub(crate) use typed::{Sandboxing, Settings, Storage};
 
 use crate::failure::Failure;
-use leashd_types::Mode;
-use serde_json::{Map, Value};
+use layers::{Layers, Sources, Text};
+use leashd_sandbox::PrivateDir;
 use std::ffi::OsString;
+use std::fs::{self, File};
+use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use value::Value;
+use workspaces::Workspaces;
 
 /// Where variables come from: the process environment, or a table in tests.
 pub(crate) type Lookup<'a> = &'a dyn Fn(&str) -> Option<OsString>;
 
-#[derive(Clone, Debug)]
-pub(crate) struct Settings {
-    /// The person's home directory.
-    pub(crate) user_home: PathBuf,
-    /// leashd's own state (`LEASHD_HOME`, default `~/.leashd`).
-    pub(crate) home: PathBuf,
-    /// Directories the agent may work in, absolute but not looked at yet. Empty: the directory a session is started in.
-    pub(crate) approved_directories: Vec<PathBuf>,
-    /// Paths or built-in names. Empty: `default` and `dev-tools`.
-    pub(crate) policy_files: Vec<String>,
-    pub(crate) audit_log: PathBuf,
-    pub(crate) max_turns: u32,
-    pub(crate) system_prompt: Option<String>,
-    pub(crate) mcp_servers: Map<String, Value>,
-    /// Set only where the environment sets it: it then beats the policy's own.
-    pub(crate) approval_timeout: Option<Duration>,
-    pub(crate) interaction_timeout: Duration,
-    /// Without a sign of life from the agent while a turn runs.
-    pub(crate) agent_timeout: Duration,
-    pub(crate) default_mode: Mode,
-    pub(crate) sandbox: Sandboxing,
+/// The file of settings in leashd's home.
+pub(crate) const CONFIG: &str = "config.yaml";
+
+/// Settings with what they come from.
+#[derive(Debug)]
+pub(crate) struct Loaded {
+    pub(crate) settings: Settings,
+    pub(crate) layers: Layers,
+    pub(crate) workspaces: Workspaces,
 }
 
-/// How much the kernel's walls matter (`LEASHD_SANDBOX`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Sandboxing {
-    /// The best that can be had. Without proof a person has to be there.
-    Auto,
-    /// Nothing is started without proof.
-    Required,
-    Off,
-}
-
-impl Settings {
-    /// Reads and checks all of them.
-    pub(crate) fn read(lookup: Lookup<'_>) -> Result<Self, Failure> {
-        let user_home = lookup("HOME")
-            .filter(|home| !home.is_empty())
-            .map(PathBuf::from)
-            .ok_or_else(|| Failure::usage("HOME is not set").hint("set HOME to your home directory"))?;
-        let home = match text(lookup, "LEASHD_HOME")? {
-            Some(path) => absolute("LEASHD_HOME", &path, &user_home)?,
-            None => user_home.join(".leashd"),
-        };
-        let audit_log = match text(lookup, "LEASHD_AUDIT_LOG_PATH")? {
-            // Relative paths are below leashd's own home, so that changing directory moves nothing.
-            Some(path) => home.join(expand_tilde(&path, &user_home)),
-            None => home.join("audit.jsonl"),
-        };
-        Ok(Self {
-            approved_directories: directories(lookup, &user_home)?,
-            policy_files: list(lookup, "LEASHD_POLICY_FILES")?,
-            audit_log,
-            max_turns: number(lookup, "LEASHD_MAX_TURNS", 1)?.unwrap_or(150),
-            system_prompt: text(lookup, "LEASHD_SYSTEM_PROMPT")?,
-            mcp_servers: object(lookup, "LEASHD_MCP_SERVERS")?,
-            approval_timeout: seconds(lookup, "LEASHD_APPROVAL_TIMEOUT_SECONDS")?,
-            interaction_timeout: seconds(lookup, "LEASHD_INTERACTION_TIMEOUT_SECONDS")?
-                .unwrap_or(Duration::from_secs(300)),
-            agent_timeout: seconds(lookup, "LEASHD_AGENT_TIMEOUT_SECONDS")?
-                .unwrap_or(Duration::from_secs(3600)),
-            default_mode: mode(lookup)?,
-            sandbox: sandboxing(lookup)?,
-            user_home,
-            home,
-        })
-    }
-
-    pub(crate) fn from_environment() -> Result<Self, Failure> {
-        Self::read(&|name| std::env::var_os(name))
-    }
-}
-
-fn text(lookup: Lookup<'_>, name: &str) -> Result<Option<String>, Failure> {
-    match lookup(name) {
-        None => Ok(None),
-        Some(value) if value.is_empty() => Ok(None),
-        Some(value) => value
-            .into_string()
-            .map(Some)
-            .map_err(|_| Failure::usage(format!("{name} is not valid UTF-8")).hint("set it to plain text")),
-    }
-}
-
-fn number(lookup: Lookup<'_>, name: &str, least: u32) -> Result<Option<u32>, Failure> {
-    let Some(value) = text(lookup, name)? else { return Ok(None) };
-    match value.trim().parse::<u32>() {
-        Ok(number) if number >= least => Ok(Some(number)),
-        Ok(_) | Err(_) => {
-            Err(Failure::usage(format!("{name} is {value:?}, expected a whole number from {least}")))
+impl Loaded {
+    /// The approved directories without those of workspaces.
+    pub(crate) fn own_directories(&self) -> Vec<PathBuf> {
+        match self.layers.value("LEASHD_APPROVED_DIRECTORIES") {
+            Some(Value::List(items)) => {
+                items.iter().map(|item| expand_tilde(item, &self.settings.user_home)).collect()
+            }
+            Some(_) | None => Vec::new(),
         }
     }
 }
 
-fn seconds(lookup: Lookup<'_>, name: &str) -> Result<Option<Duration>, Failure> {
-    Ok(number(lookup, name, 1)?.map(|seconds| Duration::from_secs(u64::from(seconds))))
-}
-
-/// Comma-separated, or a JSON array of strings.
-fn list(lookup: Lookup<'_>, name: &str) -> Result<Vec<String>, Failure> {
-    let Some(value) = text(lookup, name)? else { return Ok(Vec::new()) };
-    if value.trim_start().starts_with('[') {
-        return serde_json::from_str(&value)
-            .map_err(|error| Failure::usage(format!("{name} is not a JSON array of strings: {error}")));
+impl Settings {
+    /// What a lookup of variables alone says. Reads no file: hooks judge with it.
+    pub(crate) fn read(lookup: Lookup<'_>) -> Result<Self, Failure> {
+        let layers = Layers::read(&Sources { config: None, project: None, environment: lookup })?;
+        typed::settings(&layers, &user_home(lookup)?)
     }
-    Ok(value.split(',').map(str::trim).filter(|item| !item.is_empty()).map(str::to_owned).collect())
-}
 
-fn object(lookup: Lookup<'_>, name: &str) -> Result<Map<String, Value>, Failure> {
-    let Some(value) = text(lookup, name)? else { return Ok(Map::new()) };
-    serde_json::from_str(&value).map_err(|error| {
-        Failure::usage(format!("{name} is not a JSON object: {error}"))
-            .hint(r#"write it as {"name": {"command": "…", "args": ["…"]}}"#)
-    })
-}
-
-fn directories(lookup: Lookup<'_>, user_home: &Path) -> Result<Vec<PathBuf>, Failure> {
-    const NAME: &str = "LEASHD_APPROVED_DIRECTORIES";
-    list(lookup, NAME)?.iter().map(|item| absolute(NAME, item, user_home)).collect()
-}
-
-fn absolute(name: &str, item: &str, user_home: &Path) -> Result<PathBuf, Failure> {
-    let path = expand_tilde(item, user_home);
-    if path.is_absolute() {
-        Ok(path)
-    } else {
-        Err(Failure::usage(format!("{name} names {item:?}, which is not an absolute path")))
+    /// All layers, with this directory as the project.
+    pub(crate) fn from_environment() -> Result<Self, Failure> {
+        // A directory that is gone has no `.env` either.
+        let directory = std::env::current_dir().ok();
+        Self::with_warnings(directory.as_deref())
     }
+
+    /// All layers; what the project at `directory` wanted in vain is said on standard error.
+    #[expect(dead_code, reason = "for whoever starts a session elsewhere than here")]
+    pub(crate) fn for_project(directory: &Path) -> Result<Self, Failure> {
+        Self::with_warnings(Some(directory))
+    }
+
+    fn with_warnings(project: Option<&Path>) -> Result<Self, Failure> {
+        let loaded = load(project)?;
+        for warning in &loaded.layers.warnings {
+            eprintln!("! {warning}");
+        }
+        Ok(loaded.settings)
+    }
+}
+
+/// All layers, that of a project only if one is given.
+///
+/// # Errors
+/// The first thing that is wrong.
+pub(crate) fn load(project: Option<&Path>) -> Result<Loaded, Failure> {
+    load_with(&|name| std::env::var_os(name), project, config_text)
+}
+
+/// The same as if `text` were the file of settings.
+pub(crate) fn load_as_if(text: Text) -> Result<Loaded, Failure> {
+    load_with(&|name| std::env::var_os(name), None, |_| Ok(Some(text)))
+}
+
+fn load_with(
+    lookup: Lookup<'_>,
+    project: Option<&Path>,
+    config: impl FnOnce(&Path) -> Result<Option<Text>, Failure>,
+) -> Result<Loaded, Failure> {
+    let user_home = user_home(lookup)?;
+    // It says where the file is, so no file can say it.
+    let home = typed::home(lookup, &user_home)?;
+    let project = project.map(|directory| directory.join(project_env::NAME));
+    let sources = Sources {
+        config: config(&home)?,
+        project: project.map(|file| read_file(&file, project_env::BYTES_MAX)).transpose()?.flatten(),
+        environment: lookup,
+    };
+    let layers = Layers::read(&sources)?;
+    let mut settings = typed::settings(&layers, &user_home)?;
+    let workspaces = Workspaces::load(&settings)?;
+    settings.add_directories(&workspaces);
+    settings.check_places()?;
+    Ok(Loaded { settings, layers, workspaces })
+}
+
+/// leashd's home, whatever else may be wrong.
+pub(crate) fn home() -> Result<PathBuf, Failure> {
+    let lookup = |name: &str| std::env::var_os(name);
+    typed::home(&lookup, &user_home(&lookup)?)
+}
+
+/// The file of settings in `home`, if there is one. It holds secrets and decides what is asked: nobody else may touch it.
+pub(crate) fn config_text(home: &Path) -> Result<Option<Text>, Failure> {
+    let path = home.join(CONFIG);
+    let file = path.display().to_string();
+    match fs::symlink_metadata(&path) {
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+            return Ok(None);
+        }
+        Err(error) => return Err(unreadable(&file, &error)),
+        Ok(_) => {}
+    }
+    let directory = PrivateDir::open(home).map_err(Failure::failed)?;
+    let opened = directory.read(CONFIG).map_err(Failure::failed)?;
+    text_of(opened, file, config_file::BYTES_MAX).map(Some)
+}
+
+/// A file that may not be there.
+fn read_file(path: &Path, limit: u64) -> Result<Option<Text>, Failure> {
+    let file = path.display().to_string();
+    match fs::metadata(path) {
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(None),
+        Err(error) => Err(unreadable(&file, &error)),
+        // A virtual environment of Python may have this name.
+        Ok(found) if found.is_dir() => Ok(None),
+        Ok(found) if !found.is_file() => Err(Failure::usage(format!("{file} is not an ordinary file"))),
+        Ok(_) => {
+            let opened = File::open(path).map_err(|error| unreadable(&file, &error))?;
+            text_of(opened, file, limit).map(Some)
+        }
+    }
+}
+
+fn text_of(opened: File, file: String, limit: u64) -> Result<Text, Failure> {
+    let mut bytes = Vec::new();
+    opened.take(limit + 1).read_to_end(&mut bytes).map_err(|error| unreadable(&file, &error))?;
+    if bytes.len() as u64 > limit {
+        return Err(Failure::usage(format!("{file} has more than {} KiB", limit >> 10)));
+    }
+    // What is not text is no name or value of ours, but the lines around it may be.
+    Ok(Text { file, text: String::from_utf8_lossy(&bytes).into_owned() })
+}
+
+fn unreadable(file: &str, error: &std::io::Error) -> Failure {
+    Failure::usage(format!("cannot read {file}: {error}"))
+        .hint("make it readable, or remove it; nothing starts while it is unclear what it says")
+}
+
+fn user_home(lookup: Lookup<'_>) -> Result<PathBuf, Failure> {
+    lookup("HOME")
+        .filter(|home| !home.is_empty())
+        .map(PathBuf::from)
+        .ok_or_else(|| Failure::usage("HOME is not set").hint("set HOME to your home directory"))
 }
 
 pub(crate) fn expand_tilde(item: &str, user_home: &Path) -> PathBuf {
@@ -145,77 +183,5 @@ pub(crate) fn expand_tilde(item: &str, user_home: &Path) -> PathBuf {
         Some("") => user_home.to_owned(),
         Some(rest) if rest.starts_with('/') => user_home.join(rest.trim_start_matches('/')),
         Some(_) | None => PathBuf::from(item),
-    }
-}
-
-fn mode(lookup: Lookup<'_>) -> Result<Mode, Failure> {
-    const NAME: &str = "LEASHD_DEFAULT_MODE";
-    let Some(value) = text(lookup, NAME)? else { return Ok(Mode::Default) };
-    match value.as_str() {
-        "default" => Ok(Mode::Default),
-        "plan" => Ok(Mode::Plan),
-        "auto" | "edit" => Ok(Mode::Edit),
-        _ => Err(Failure::usage(format!("{NAME} is {value:?}, expected default, plan or auto"))),
-    }
-}
-
-fn sandboxing(lookup: Lookup<'_>) -> Result<Sandboxing, Failure> {
-    const NAME: &str = "LEASHD_SANDBOX";
-    match text(lookup, NAME)?.as_deref() {
-        None | Some("auto") => Ok(Sandboxing::Auto),
-        Some("required") => Ok(Sandboxing::Required),
-        Some("off") => Ok(Sandboxing::Off),
-        Some(value) => Err(Failure::usage(format!("{NAME} is {value:?}, expected auto, required or off"))),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::Settings;
-    use std::ffi::OsString;
-
-    fn check(variables: &[(&str, &str)]) -> Result<Settings, String> {
-        let lookup = |name: &str| {
-            variables
-                .iter()
-                .find(|(key, _)| *key == name)
-                .map(|(_, value)| OsString::from(value))
-                .or_else(|| (name == "HOME").then(|| OsString::from("/home/you")))
-        };
-        Settings::read(&lookup).map_err(|failure| failure.message)
-    }
-
-    #[test]
-    fn defaults_are_the_documented_ones() {
-        let settings = check(&[]).unwrap();
-        assert_eq!(settings.home.to_str(), Some("/home/you/.leashd"));
-        assert_eq!(settings.audit_log.to_str(), Some("/home/you/.leashd/audit.jsonl"));
-        assert_eq!(settings.max_turns, 150);
-        assert_eq!(settings.approval_timeout, None);
-        assert_eq!(settings.interaction_timeout.as_secs(), 300);
-        assert_eq!(settings.agent_timeout.as_secs(), 3600);
-    }
-
-    #[test]
-    fn lists_are_commas_or_json() {
-        for value in ["a.yaml, strict", r#"["a.yaml","strict"]"#] {
-            assert_eq!(check(&[("LEASHD_POLICY_FILES", value)]).unwrap().policy_files, ["a.yaml", "strict"]);
-        }
-    }
-
-    #[test]
-    fn a_wrong_value_names_its_variable() {
-        for (name, value, part) in [
-            ("LEASHD_MAX_TURNS", "many", "LEASHD_MAX_TURNS is \"many\", expected a whole number from 1"),
-            ("LEASHD_MAX_TURNS", "0", "expected a whole number from 1"),
-            ("LEASHD_APPROVED_DIRECTORIES", "src", "not an absolute path"),
-            ("LEASHD_MCP_SERVERS", "[]", "not a JSON object"),
-            ("LEASHD_DEFAULT_MODE", "wild", "expected default, plan or auto"),
-            ("LEASHD_SANDBOX", "no", "expected auto, required or off"),
-            ("LEASHD_POLICY_FILES", "[1]", "not a JSON array of strings"),
-        ] {
-            let message = check(&[(name, value)]).unwrap_err();
-            assert!(message.contains(part), "{message}");
-        }
     }
 }
