@@ -12,21 +12,7 @@ use std::time::Duration;
 
 /// leashd's home, without any other setting: a broken configuration must not keep anybody from stopping the daemon.
 pub(crate) fn home() -> Result<PathBuf, Failure> {
-    let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    let user_home = variable("HOME");
-    let missing = || Failure::usage("HOME is not set").hint("set HOME to your home directory");
-    let home = match variable("LEASHD_HOME") {
-        Some(home) => match home.to_str() {
-            Some(text) => crate::settings::expand_tilde(text, &user_home.unwrap_or_default()),
-            None => home,
-        },
-        None => user_home.ok_or_else(missing)?.join(".leashd"),
-    };
-    if home.is_absolute() {
-        return Ok(home);
-    }
-    let message = format!("LEASHD_HOME is {}, which is not an absolute path", home.display());
-    Err(Failure::usage(message).hint("write it from / on"))
+    crate::settings::home()
 }
 
 /// One conversation with the daemon, which has to run.

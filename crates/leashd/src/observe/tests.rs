@@ -115,7 +115,7 @@ fn every_event() -> Vec<Event> {
     vec![
         started(),
         Event::MessageIn { session: session.clone(), turn: turn(), text: "fix it".to_owned() },
-        Event::MessageQueued { session: session.clone(), waiting: 1 },
+        Event::MessageQueued { session: session.clone(), waiting: 1, preview: String::new() },
         Event::ToolGated {
             session: session.clone(),
             call: id(),
@@ -172,7 +172,8 @@ fn every_event_has_the_name_it_has_in_json() {
 #[test]
 fn an_event_is_one_line_of_json_with_number_and_time() {
     let mut bus = Bus::new(41);
-    let numbered = bus.publish(Event::MessageQueued { session: session(), waiting: 2 }, clock());
+    let numbered =
+        bus.publish(Event::MessageQueued { session: session(), waiting: 2, preview: String::new() }, clock());
     assert_eq!(
         Received::Event(numbered).json(),
         json!({
@@ -421,7 +422,7 @@ async fn nobody_waits_for_anything_that_hangs() {
     let _listener = observe.subscribe(Filter::all());
     let began = Instant::now();
     for _ in 0..20_000 {
-        observe.publish(Event::MessageQueued { session: session(), waiting: 1 });
+        observe.publish(Event::MessageQueued { session: session(), waiting: 1, preview: String::new() });
     }
     assert!(began.elapsed() < Duration::from_secs(15), "{:?}", began.elapsed());
     let status = observe.status();

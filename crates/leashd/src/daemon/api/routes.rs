@@ -253,8 +253,9 @@ async fn question<T>(api: &Api, query: impl FnOnce(oneshot::Sender<T>) -> Query)
 }
 
 fn parse<T: for<'a> Deserialize<'a>>(body: Result<Bytes, BytesRejection>) -> Result<T, Box<Response>> {
-    let body =
-        body.map_err(|rejection| refuse(rejection.status(), rejection.body_text(), "send less at a time"))?;
+    let body = body.map_err(|rejection| {
+        Box::new(refuse(rejection.status(), rejection.body_text(), "send less at a time"))
+    })?;
     serde_json::from_slice(&body).map_err(|error| {
         Box::new(unreadable(&format!("the body cannot be read: {error}"), "docs/daemon.md shows it"))
     })
