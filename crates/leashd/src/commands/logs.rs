@@ -17,7 +17,7 @@ const LINES_MAX: usize = 100_000;
 const LOOK: Duration = Duration::from_millis(200);
 
 pub(crate) fn run(args: &LogsArgs) -> Result<Exit, Failure> {
-    let path = log_file(&talk::home()?);
+    let path = log_file()?;
     let file = match File::open(&path) {
         Ok(file) => file,
         Err(error) if error.kind() == ErrorKind::NotFound => {
@@ -41,9 +41,16 @@ pub(crate) fn run(args: &LogsArgs) -> Result<Exit, Failure> {
     if args.follow { follow(&path, reader, args) } else { Ok(Exit::Done) }
 }
 
-/// Where the daemon writes its log.
-pub(crate) fn log_file(home: &Path) -> PathBuf {
-    home.join("logs").join("app.log")
+/// Where the daemon writes its log. With settings that cannot be read, where it usually is.
+fn log_file() -> Result<PathBuf, Failure> {
+    let directory = match crate::settings::load(None) {
+        Ok(loaded) => loaded.settings.log.directory,
+        Err(failure) => {
+            eprintln!("! {}", failure.message);
+            talk::home()?.join("logs")
+        }
+    };
+    Ok(directory.join("app.log"))
 }
 
 /// For ever, through rotations too. Ctrl-C ends it as it ends every program.

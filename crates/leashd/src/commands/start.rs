@@ -30,11 +30,12 @@ pub(crate) fn run(args: StartArgs) -> Result<Exit, Failure> {
 pub(super) fn background() -> Result<Exit, Failure> {
     // What is wrong with the settings is said here, on the terminal of whoever wrote them.
     let settings = Settings::from_environment()?;
-    let home = PrivateDir::create(&settings.home).map_err(Failure::failed)?;
+    PrivateDir::create(&settings.home).map_err(Failure::failed)?;
     // A log directory that cannot be had is no reason not to start.
-    let logs =
-        home.subdirectory("logs").map_or_else(|_| home.path().join("logs"), |logs| logs.path().to_owned());
-    let started = process::start(&logs)?;
+    if let Err(error) = PrivateDir::create(&settings.log.directory) {
+        eprintln!("! {error}; there will be no log");
+    }
+    let started = process::start(&settings.log.directory)?;
     eprintln!("leashd runs as pid {}", started.pid);
     for line in started.says {
         eprintln!("{line}");

@@ -1,6 +1,7 @@
 //! The engine's loop of a daemon and the ends that reach it. Every connector gets a desk of its own; what happens goes to
 //! all of them, and none can hold the loop up.
 
+use super::archive;
 use super::reload::Reloader;
 use crate::observe::{Filter, Observe, Received};
 use crate::run_loop::{self, DELIVERIES_MAX, Inbox, MAIL_MAX};
@@ -8,6 +9,7 @@ use crate::world::{Receipts, World};
 use leashd_connectors::{Delivery, Desk, EVENTS_MAX, Query};
 use leashd_engine::{Engine, Limits};
 use leashd_gate::Gate;
+use leashd_store::Store;
 use leashd_types::Event;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -25,10 +27,12 @@ pub(super) struct Heart {
 }
 
 impl Heart {
-    pub(super) fn start(_reloader: &Reloader, gate: Arc<Gate>, observe: Observe) -> Self {
+    pub(super) fn start(_reloader: &Reloader, gate: Arc<Gate>, observe: Observe, store: Store) -> Self {
         let (mail, mail_in) = mpsc::channel(MAIL_MAX);
         let (deliveries, deliveries_in) = mpsc::channel(DELIVERIES_MAX);
-        let (queries, queries_in) = mpsc::channel(DELIVERIES_MAX);
+        let (queries, asked) = mpsc::channel(DELIVERIES_MAX);
+        let (to_engine, queries_in) = mpsc::channel(DELIVERIES_MAX);
+        tokio::spawn(archive::answer(store, asked, to_engine));
         let (shows, mut shown) = mpsc::channel::<Event>(EVENTS_MAX);
         // Events go out through the bus.
         tokio::spawn(async move { while shown.recv().await.is_some() {} });
@@ -37,11 +41,6 @@ impl Heart {
         let inbox = Inbox { mail: mail_in, deliveries: deliveries_in, queries: queries_in };
         let running = tokio::spawn(run_loop::run(Engine::new(Limits::default()), world, inbox, None));
         Self { deliveries, queries, running }
-    }
-
-    /// What is kept, and where, for people.
-    pub(super) fn store(&self) -> String {
-        "nothing is kept".to_owned()
     }
 
     /// A desk for one more connector. One that is slow misses events and is told so; the loop does not wait.

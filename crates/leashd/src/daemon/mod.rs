@@ -2,6 +2,7 @@
 //! and orders, and winds down. Judges nothing.
 
 pub(crate) mod api;
+mod archive;
 pub(crate) mod client;
 mod drain;
 mod heart;
@@ -15,6 +16,7 @@ pub(crate) mod remote_desk;
 mod signals;
 mod token;
 pub(crate) mod unit;
+mod watching;
 
 pub(crate) use process::DAEMON;
 pub(crate) use ready::Audience;
@@ -23,12 +25,12 @@ use crate::boot;
 use crate::clock;
 use crate::failure::{Exit, Failure};
 use crate::hook::{RUN_DIRECTORY, server};
-use crate::observe::{Observe, ObserveOptions};
+use crate::observe::Observe;
 use crate::settings::Settings;
 use api::{About, Api, Order, Socket};
 use heart::Heart;
 use leashd_connectors::{Desk, EVENTS_MAX};
-use leashd_gate::{AuditLog, Durability, Gate, Secrets};
+use leashd_gate::{AuditLog, Durability, Gate};
 use leashd_sandbox::PrivateDir;
 use leashd_types::{Event, Timestamp};
 use lock::{Held, Lock};
@@ -114,24 +116,28 @@ where
 {
     // From here on no signal kills.
     let mut signals = Signals::listen()?;
-    let environment: Vec<_> = std::env::vars_os().collect();
-    let secrets = Secrets::new(boot::secret_values(&environment)).map_err(Failure::failed)?;
-    let observe = Observe::start(ObserveOptions::at(home.path(), secrets.clone(), clock::now));
+    let secrets = watching::secrets(&settings)?;
+    let (store, kept_in) = archive::open(&settings).await?;
+    let restored = store.restore().await.map_err(Failure::failed)?;
+    let last_event = archive::last_event(&store, restored.last_event);
+    let observe = Observe::start(watching::options(&settings, secrets.clone(), last_event)?);
     observe.listen();
     let audit =
         AuditLog::open(&settings.audit_log, Durability::default(), secrets).map_err(Failure::failed)?;
     let gate = Arc::new(Gate::new(audit, clock::now));
+    let telegram = settings.telegram.token.is_some();
     let reloader = Arc::new(Reloader::new(settings, observe.clone(), Arc::clone(&gate))?);
     let socket = Socket::listen(run.path())?;
     let door = Door::make(&run)?;
-    let heart = Heart::start(&reloader, Arc::clone(&gate), observe.clone());
+    let archiving = archive::keep_events(store.clone(), &observe);
+    let heart = Heart::start(&reloader, Arc::clone(&gate), observe.clone(), store.clone());
     let shared = Arc::new(Shared {
         started: clock::now(),
         home: home.path().to_owned(),
         closing: Arc::default(),
         reloader: Arc::clone(&reloader),
         observe: observe.clone(),
-        store: heart.store(),
+        store: kept_in,
         connectors: connectors(&face),
     });
     let (orders, mut orders_in) = mpsc::channel(ORDERS_MAX);
@@ -143,7 +149,9 @@ where
     });
     observe.publish(Event::EngineStarted { version: env!("CARGO_PKG_VERSION").to_owned() });
     let mut says = vec![format!("serving {}", socket.path().display())];
-    says.push("no Telegram token is set: asks are answered here, with `leashd inbox`".to_owned());
+    if !telegram {
+        says.push("no Telegram token is set: asks are answered here, with `leashd inbox`".to_owned());
+    }
     audience.ready(life::Life::own().pid, &says)?;
 
     let serving = socket.serve(api);
@@ -160,6 +168,11 @@ where
     drop((socket, hooks));
     heart.stop().await;
     observe.shutdown(LAST_WORDS).await;
+    // The bus is closed: what was said is kept, then the store closes properly.
+    drop(tokio::time::timeout(LAST_WORDS, archiving).await);
+    if let Err(error) = store.close().await {
+        eprintln!("! {error}");
+    }
     drop(lock);
     Ok(Exit::Done)
 }
@@ -192,7 +205,7 @@ impl Shared {
             pid: life::Life::own().pid,
             started: self.started,
             home: self.home.clone(),
-            log: Some(self.home.join("logs").join("app.log")),
+            log: Some(log.path),
             log_lost: log.lost.saturating_add(log.dropped),
             store: self.store.clone(),
             connectors: self.connectors.clone(),

@@ -2,7 +2,7 @@
 //! is broken changes nothing and is said.
 
 use super::api::{LastReload, Reloaded};
-use super::ready;
+use super::{ready, watching};
 use crate::clock;
 use crate::failure::Failure;
 use crate::observe::Observe;
@@ -71,6 +71,7 @@ impl Reloader {
         let before = self.current();
         let changed = changes(&before, &fresh);
         let generation = fresh.number;
+        watching::adjust(&self.observe, &fresh.settings);
         *locked(&self.current) = Arc::new(fresh);
         let what = if changed.is_empty() { "nothing changed".to_owned() } else { changed.join(", ") };
         let record = Record::Config { what, policy_generation: generation, user_id: None };
@@ -105,8 +106,21 @@ fn changes(before: &Generation, after: &Generation) -> Vec<String> {
         ("agent_timeout", before.agent_timeout == after.agent_timeout),
         ("default_mode", before.default_mode == after.default_mode),
         ("sandbox", before.sandbox == after.sandbox),
+        ("toolchains", before.toolchains == after.toolchains),
+        ("log_level", before.log.level == after.log.level),
+        ("max_agents", before.daemon.max_agents == after.daemon.max_agents),
+        ("rate_limit", before.daemon.requests_per_minute == after.daemon.requests_per_minute),
+    ];
+    let fixed = [
+        ("storage", before.storage == after.storage),
+        ("audit_log", before.audit_log == after.audit_log),
+        ("log_dir", before.log.directory == after.log.directory),
+        ("webhooks", before.daemon.webhooks == after.daemon.webhooks),
+        ("telegram", before.telegram == after.telegram),
     ];
     changed.extend(texts.into_iter().filter(|(_, same)| !same).map(|(name, _)| name.to_owned()));
+    let later = fixed.into_iter().filter(|(_, same)| !same);
+    changed.extend(later.map(|(name, _)| format!("{name} (with the next leashd restart)")));
     changed
 }
 

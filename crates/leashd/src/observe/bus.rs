@@ -157,6 +157,13 @@ impl Subscription {
     }
 }
 
+impl Subscription {
+    /// One more, if it is there already.
+    pub(crate) fn waiting(&mut self) -> Option<Received> {
+        futures_util::FutureExt::now_or_never(self.next()).flatten()
+    }
+}
+
 /// Bytes an event holds in memory, about: only texts that can be long are counted.
 fn weight(event: &Event) -> usize {
     let long = match event {
