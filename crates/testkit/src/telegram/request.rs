@@ -8,7 +8,7 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// Bytes of one request: the largest upload and its form.
-const REQUEST_LIMIT: usize = 64 * 1024 * 1024;
+pub(super) const REQUEST_LIMIT: usize = 64 * 1024 * 1024;
 
 /// Parameters as they came, before anybody looked at their types.
 #[derive(Debug, Default)]

@@ -5,13 +5,13 @@ use super::connection::{Connections, Cut};
 use super::methods::{Done, perform};
 use super::published::{Method, method};
 use super::refusal::Refusal;
-use super::request::{Raw, read};
+use super::request::{REQUEST_LIMIT, Raw, read};
 use super::updates::Poll;
 use super::weather::Weather;
 use super::world::{Outcome, World};
 use axum::Router;
 use axum::body::{Body, Bytes};
-use axum::extract::{ConnectInfo, State};
+use axum::extract::{ConnectInfo, DefaultBodyLimit, State};
 use axum::http::{Request, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
@@ -54,7 +54,8 @@ impl Shared {
 }
 
 pub(super) async fn serve(listener: TcpListener, shared: Arc<Shared>) -> io::Result<()> {
-    let routes = Router::new().fallback(answer).with_state(shared);
+    let routes =
+        Router::new().fallback(answer).layer(DefaultBodyLimit::max(REQUEST_LIMIT)).with_state(shared);
     axum::serve(Connections(listener), routes.into_make_service_with_connect_info::<Cut>()).await
 }
 

@@ -20,7 +20,7 @@ pub(super) fn document(world: &mut World, given: &Arguments) -> Answer {
     let method = "sendDocument";
     let source = source(world, method, given, "document")?;
     if let Source::Upload(upload) = &source {
-        size(upload, UPLOAD_LIMIT)?;
+        size(world, method, upload, UPLOAD_LIMIT)?;
     }
     let id = match source {
         Source::Known(id) => id,
@@ -34,7 +34,7 @@ pub(super) fn photo(world: &mut World, given: &Arguments) -> Answer {
     let ids = match source(world, method, given, "photo")? {
         Source::Known(id) => vec![id],
         Source::Upload(upload) => {
-            size(upload, PHOTO_LIMIT)?;
+            size(world, method, upload, PHOTO_LIMIT)?;
             let (width, height) =
                 dimensions(&upload.bytes).ok_or_else(|| Refusal::bad("IMAGE_PROCESS_FAILED"))?;
             let (short, long) = (width.min(height), width.max(height));
@@ -83,15 +83,19 @@ fn source<'a>(
     }
 }
 
-fn size(upload: &Upload, most: usize) -> Result<(), Refusal> {
-    match upload.bytes.len() {
-        0 => Err(Refusal::bad("file must be non-empty")),
-        length if length > most && most == PHOTO_LIMIT => Err(Refusal::bad(format!(
-            "file of size {length} bytes is too big for a photo; the maximum size is {most} bytes"
-        ))),
-        length if length > most => Err(Refusal::new(413, "Request Entity Too Large")),
-        _ => Ok(()),
+fn size(world: &mut World, method: &str, upload: &Upload, most: usize) -> Result<(), Refusal> {
+    let length = upload.bytes.len();
+    if length == 0 {
+        return Err(Refusal::bad("file must be non-empty"));
     }
+    if length <= most {
+        return Ok(());
+    }
+    world.violate(method, format!("a file of {length} bytes, at most {most} are allowed"));
+    Err(match method {
+        "sendPhoto" => Refusal::bad("file is too big for a photo"),
+        _ => Refusal::new(413, "Request Entity Too Large"),
+    })
 }
 
 fn stored(upload: &Upload, size: (u32, u32)) -> StoredFile {
