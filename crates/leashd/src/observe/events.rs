@@ -17,6 +17,17 @@ macro_rules! names {
 }
 
 names! {
+    EngineStarted => "engine.started",
+    EngineStopped => "engine.stopped",
+    ConfigReloaded => "config.reloaded",
+    ConfigRejected => "config.rejected",
+    AuthRejected => "auth.rejected",
+    RateLimited => "rate.limited",
+    SessionOpened => "session.opened",
+    SessionSwitched => "session.switched",
+    SessionCleared => "session.cleared",
+    ModeChanged => "session.mode",
+    DirectoryChanged => "session.directory",
     SessionStarted => "session.started",
     MessageIn => "message.in",
     MessageQueued => "message.queued",
@@ -31,6 +42,10 @@ names! {
     ApprovalResolved => "approval.resolved",
     InteractionRequested => "interaction.requested",
     InteractionResolved => "interaction.resolved",
+    AskAnswered => "ask.answered",
+    AskDelivered => "ask.delivered",
+    GrantGiven => "grant.given",
+    GrantRevoked => "grant.revoked",
     Interrupted => "execution.interrupted",
     Retry => "session.retry",
     TurnCompleted => "session.completed",
