@@ -68,12 +68,12 @@ impl Session {
     pub(crate) async fn prepare(settings: &Settings, plan: Plan) -> Result<Self, Failure> {
         let directory = real_directory(&plan.directory)?;
         let approved = approved(settings, &directory)?;
+        let rules = Arc::new(policies::load(settings, &plan.policy, &directory)?);
         let home = PrivateDir::create(&settings.home).map_err(Failure::failed)?;
         let secrets = Secrets::new(secret_values(&plan.environment)).map_err(Failure::failed)?;
         let observe = Observe::start(ObserveOptions::at(home.path(), secrets.clone(), clock::now));
         observe.listen();
         tracing::info!(version = env!("CARGO_PKG_VERSION"), "engine_building");
-        let rules = Arc::new(policies::load(settings, &plan.policy, &directory)?);
         let limits = limits(settings, &rules);
         let audit =
             AuditLog::open(&settings.audit_log, Durability::default(), secrets).map_err(Failure::failed)?;
