@@ -37,7 +37,7 @@ fn a_day_of_a_daemon() {
             serde_json::from_str::<serde_json::Value>(line).unwrap()["event"].as_str().unwrap().to_owned()
         })
         .collect();
-    assert!(names.iter().any(|name| name == "engine.stopped"), "{names:?}");
+    assert!(names.iter().any(|name| name == "engine_stopped"), "{names:?}");
 }
 
 #[test]
