@@ -9,7 +9,7 @@ use crate::profile::{Access, Domain, Network, Presence, Profile, Tree};
 use rustix::io::Errno;
 use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{
-    DumpableBehavior, Pid, Signal, WaitOptions, WaitStatus, getgid, getuid, kill_process,
+    DumpableBehavior, Gid, Pid, Signal, Uid, WaitOptions, WaitStatus, getgid, getuid, kill_process,
     set_dumpable_behavior, set_parent_process_death_signal, waitpid,
 };
 use std::fs::File;
@@ -77,16 +77,18 @@ fn start_at(
 ) -> Result<(Plan, Pid), Error> {
     let plan = plan(profile, kernel, level)?;
     let (reader, writer) = pipe_with(PipeFlags::CLOEXEC).map_err(|error| step("making a pipe", error))?;
+    // Inside a new user namespace nobody has a number until it is mapped.
+    let identity = (getuid(), getgid());
     let forked = match level {
         Level::Landlock => fork(),
-        Level::Namespaces => fork_into(namespaces::flags(&profile.network, getuid()))
+        Level::Namespaces => fork_into(namespaces::flags(&profile.network, identity.0))
             .map_err(|error| Error::NoNamespaces(error.to_string())),
     }?;
     let Some(pid) = forked else {
         drop(reader);
         let error = match level {
             Level::Landlock => become_program(profile, kernel, &plan, command),
-            Level::Namespaces => first_process(profile, kernel, &plan, command, &writer),
+            Level::Namespaces => first_process((profile, identity), kernel, &plan, command, &writer),
         };
         report(&writer, &error);
         exit(FAILED)
@@ -186,14 +188,14 @@ fn walls_of(profile: &Profile, kernel: &Kernel, plan: &Plan) -> (Filter, landloc
 /// The first process of the namespaces: makes what is in them, starts the command, collects whoever ends, and takes
 /// everybody along when it ends itself.
 fn first_process(
-    profile: &Profile,
+    (profile, identity): (&Profile, (Uid, Gid)),
     kernel: &Kernel,
     plan: &Plan,
     command: &Command,
     writer: &OwnedFd,
 ) -> Error {
     let set_up = || -> Result<(), Error> {
-        namespaces::set_up(profile, (getuid(), getgid()))?;
+        namespaces::set_up(profile, identity)?;
         set_parent_process_death_signal(Some(Signal::KILL))
             .and_then(|()| set_dumpable_behavior(DumpableBehavior::NotDumpable))
             .map_err(|error| step("tying the namespaces to their launcher", error))
