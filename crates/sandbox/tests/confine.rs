@@ -35,6 +35,8 @@ const CASES: &[(&str, Case)] = &[
     ("nothing_outlives_the_first_process", nothing_outlives_the_first_process),
     ("a_killed_launcher_takes_the_command_along", a_killed_launcher_takes_the_command_along),
     ("signals_pass", signals_pass),
+    ("no_signal_is_held_back_inside", no_signal_is_held_back_inside),
+    ("a_command_that_leaves_its_group_is_waited_for", a_command_that_leaves_its_group_is_waited_for),
     ("test_servers_work_in_their_own_network", test_servers_work_in_their_own_network),
     ("limits_hold", limits_hold),
     ("domains_nest", domains_nest),
@@ -306,6 +308,21 @@ fn signals_pass(level: Level) {
     rustix::process::kill_process(rustix::process::Pid::from_child(&launcher), rustix::process::Signal::TERM)
         .unwrap();
     assert_eq!(launcher.wait().unwrap().code(), Some(9));
+}
+
+fn no_signal_is_held_back_inside(level: Level) {
+    let ended = place().sh(level, "grep -q '^SigBlk:.0000000000000000$' /proc/self/status && exit 5");
+    assert_eq!(ended, Ended::Code(5));
+}
+
+fn a_command_that_leaves_its_group_is_waited_for(level: Level) {
+    assert_eq!(place().sh(level, "exec timeout 20 sh -c 'exit 5'"), Ended::Code(5));
+    // The same for whom nobody waits but the first process.
+    let orphans = "for i in 1 2 3; do (setsid sh -c 'exit 0' &); done; for i in $(seq 100); do \
+                   grep -l '^State:.Z' /proc/[0-9]*/status > /dev/null 2>&1 || exit 6; sleep 0.05; done";
+    if level == Level::Namespaces {
+        assert_eq!(place().sh(level, orphans), Ended::Code(6));
+    }
 }
 
 fn test_servers_work_in_their_own_network(level: Level) {
