@@ -13,7 +13,7 @@ pub(crate) const PROJECT: &str = "/home/dev/proj";
 pub(crate) const CACHES: &str = "/home/dev/.cache/leashd";
 
 /// Files outside, all of which may be read and written by the user who runs the lines.
-const CANARIES: &[&str] = &[
+pub(crate) const CANARIES: &[&str] = &[
     "/home/dev/.ssh/id_rsa",
     "/home/dev/.ssh/id_ed25519",
     "/home/dev/.ssh/authorized_keys",

@@ -1,7 +1,7 @@
 //! What tells that a line got out: files and directories that were opened, files that changed, secrets that turned up,
 //! connections, processes that were hit or stayed. Asks the kernel and the things themselves, never the line.
 
-use crate::fixture::{CACHES, PROJECT};
+use crate::fixture::{CACHES, CANARIES, PROJECT};
 use crate::room::{DESK, User};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::inotify::{CreateFlags, Reader, WatchFlags, add_watch, init};
@@ -59,7 +59,7 @@ pub(crate) struct Witness {
     secret: String,
     watch: OwnedFd,
     watched: BTreeMap<i32, PathBuf>,
-    before: BTreeMap<PathBuf, State>,
+    before: BTreeMap<String, State>,
     sent: u64,
     tcp: Vec<TcpListener>,
     unix: Vec<(&'static str, UnixListener)>,
@@ -122,24 +122,21 @@ impl Witness {
 
     /// Directories outside with what is in them, and single files of a directory that programs may read.
     fn watch_outside(&mut self) {
-        let paths: Vec<PathBuf> = self.before.keys().cloned().collect();
-        for path in paths {
-            let text = path.to_str().unwrap();
+        let paths: Vec<String> = self.before.keys().cloned().collect();
+        for text in paths.iter().map(String::as_str) {
+            let path = Path::new(text);
             let private = ["/home", "/root", "/srv", "/mnt", "/media", "/boot", "/var", "/tmp"];
             let below = private.iter().any(|root| text.starts_with(root));
-            let is_secret = !path.is_dir() && !path.is_symlink() && {
-                let text = fs::read(&path).unwrap_or_default();
-                String::from_utf8_lossy(&text).contains(&self.secret)
-            };
-            if (below && path.is_dir() && !is_granted(&path)) || (!below && is_secret) {
+            let is_secret = CANARIES.contains(&text);
+            if (below && path.is_dir() && !is_granted(path)) || (!below && is_secret) {
                 let kinds = WatchFlags::OPEN
                     | WatchFlags::ACCESS
                     | WatchFlags::MODIFY
                     | WatchFlags::CREATE
                     | WatchFlags::DELETE
                     | WatchFlags::MOVE;
-                let number = add_watch(&self.watch, &path, kinds).unwrap();
-                self.watched.insert(number, path);
+                let number = add_watch(&self.watch, path, kinds).unwrap();
+                self.watched.insert(number, path.to_owned());
             }
         }
     }
@@ -164,14 +161,14 @@ impl Witness {
         let mut findings = Vec::new();
         for (path, state) in &self.before {
             match now.get(path) {
-                None => findings.push(finding(Kind::Changed, format!("{} is gone", path.display()))),
+                None => findings.push(finding(Kind::Changed, format!("{path} is gone"))),
                 Some(found) if found.what != state.what => {
-                    findings.push(finding(Kind::Changed, format!("{}", path.display())));
+                    findings.push(finding(Kind::Changed, path));
                 }
                 Some(found) if found != state => {
-                    findings.push(finding(Kind::Attributes, format!("{}", path.display())));
+                    findings.push(finding(Kind::Attributes, path));
                     let mode = std::os::unix::fs::PermissionsExt::from_mode(state.mode);
-                    if !path.is_symlink() {
+                    if !Path::new(path).is_symlink() {
                         fs::set_permissions(path, mode).unwrap();
                     }
                 }
@@ -179,7 +176,7 @@ impl Witness {
             }
         }
         let new = now.keys().filter(|path| !self.before.contains_key(*path));
-        findings.extend(new.map(|path| finding(Kind::Changed, format!("{} is new", path.display()))));
+        findings.extend(new.map(|path| finding(Kind::Changed, format!("{path} is new"))));
         self.before = if findings.is_empty() { now } else { states() };
         findings
     }
@@ -315,13 +312,13 @@ struct State {
 }
 
 /// Everything in the room but the project, what is mounted, and the desk.
-fn states() -> BTreeMap<PathBuf, State> {
+fn states() -> BTreeMap<String, State> {
     let mut states = BTreeMap::new();
     add(Path::new("/"), &mut states);
     states
 }
 
-fn add(directory: &Path, states: &mut BTreeMap<PathBuf, State>) {
+fn add(directory: &Path, states: &mut BTreeMap<String, State>) {
     const OTHERS: [&str; 4] = ["/proc", "/usr", DESK, "/dev/shm"];
     for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
         let path = entry.path();
@@ -344,7 +341,7 @@ fn add(directory: &Path, states: &mut BTreeMap<PathBuf, State>) {
         if there.is_dir() && !inside && directory_is_ours(&path) {
             add(&path, states);
         }
-        states.insert(path, state);
+        states.insert(path.to_str().unwrap().to_owned(), state);
     }
 }
 
