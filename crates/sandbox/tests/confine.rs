@@ -3,7 +3,9 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "this whole binary is tests")]
 
-use leashd_sandbox::confine::{self, Command, Ended, Error, Identity, Kernel, Layer, Level, Wish};
+use leashd_sandbox::confine::{
+    self, Command, Ended, Error, Groups, Identity, Kernel, Layer, Level, Weakness, Wish,
+};
 use leashd_sandbox::proof::{Attempt, Outcome, PROBE, Proof, Question, probe_main, prove};
 use leashd_sandbox::{
     Caches, Capabilities, Domain, Limits, Network, Profile, Request, SessionPlaces, TOOLCHAINS,
@@ -39,6 +41,7 @@ const CASES: &[(&str, Case)] = &[
     ("a_command_that_leaves_its_group_is_waited_for", a_command_that_leaves_its_group_is_waited_for),
     ("test_servers_work_in_their_own_network", test_servers_work_in_their_own_network),
     ("limits_hold", limits_hold),
+    ("processes_are_counted", processes_are_counted),
     ("domains_nest", domains_nest),
     ("a_link_where_the_project_was_is_refused", a_link_where_the_project_was_is_refused),
 ];
@@ -281,7 +284,8 @@ fn git_and_a_compiler_work(level: Level) {
 }
 
 fn nothing_outlives_the_first_process(level: Level) {
-    if level == Level::Landlock {
+    // A control group ends whoever is in it as well.
+    if level == Level::Landlock && Kernel::detect(None).groups == Groups::Missing {
         return;
     }
     let mut launcher =
@@ -337,6 +341,27 @@ fn test_servers_work_in_their_own_network(level: Level) {
     assert_eq!(place.sh(level, script), Ended::Code(5));
     let kernel = Kernel::detect(None);
     assert!(!confine::plan(&place.profile, &kernel, level).unwrap().layers.contains(&Layer::Network));
+}
+
+/// A shell ends when it cannot fork.
+fn processes_are_counted(level: Level) {
+    let mut place = place();
+    place.profile.limits = Limits { processes: 40, ..Limits::default() };
+    let script = "i=0; while [ $i -lt 80 ]; do sleep 2 & i=$((i+1)); done 2> /dev/null; exit 5";
+    let kernel = Kernel::detect(None);
+    let plan = confine::plan(&place.profile, &kernel, level).unwrap();
+    let claimed = !plan.weaknesses.contains(&Weakness::ProcessCount);
+    let root = kernel.identity == Identity::Root;
+    assert_eq!(claimed, kernel.groups != Groups::Missing || (level == Level::Namespaces && !root));
+    assert_eq!(place.sh(level, script) == Ended::Code(5), !claimed, "{plan:?}");
+    // As if there were no control groups.
+    let kernel = Kernel::detect(Some("groups".as_ref()));
+    let command = place.command("/bin/sh", &["-c", script]);
+    let running = confine::start(&place.profile, &kernel, Wish::Exactly(level), &command).unwrap();
+    assert!(!running.plan.layers.contains(&Layer::Group));
+    let claimed = !running.plan.weaknesses.contains(&Weakness::ProcessCount);
+    assert_eq!(claimed, level == Level::Namespaces && !root);
+    assert_eq!(running.wait().unwrap() == Ended::Code(5), !claimed);
 }
 
 /// A command that is contained can be contained further, which is how a shell command of a contained agent runs.

@@ -3,8 +3,9 @@
 //! A pipe that exec closes tells how it went: nothing on it means that the program runs.
 
 use super::{Command, Ended, Running};
+use crate::confine::group::Group;
 use crate::confine::seccomp::{Allowed, Filter, Sockets, program};
-use crate::confine::{Error, Kernel, Level, Plan, Wish, landlock, limits, namespaces, plan};
+use crate::confine::{Error, Groups, Kernel, Level, Plan, Wish, landlock, limits, namespaces, plan};
 use crate::profile::{Access, Domain, Network, Presence, Profile, Tree};
 use rustix::io::Errno;
 use rustix::pipe::{PipeFlags, pipe_with};
@@ -25,6 +26,8 @@ const REPORT_LIMIT: u64 = 4096;
 
 pub(super) struct Child {
     pid: Pid,
+    /// Ended and removed with this.
+    _group: Option<Group>,
     /// The signals that were blocked before.
     before: libc::sigset_t,
 }
@@ -43,6 +46,7 @@ struct Entry<'a> {
     command: &'a Command,
     /// The signals that wait in the command: exec keeps them.
     mask: libc::sigset_t,
+    group: Option<&'a Group>,
 }
 
 pub(super) fn start(
@@ -54,7 +58,14 @@ pub(super) fn start(
     one_thread()?;
     prepare(profile)?;
     let before = change_mask(&all_signals())?;
-    let entry = Entry { profile, kernel, command, mask: before };
+    let group = match kernel.groups {
+        Groups::Missing => None,
+        // Where one cannot be made after all, the plan says so like where there is none.
+        Groups::Processes | Groups::ProcessesAndMemory => Group::create(&profile.limits).unwrap_or(None),
+    };
+    let kernel =
+        &Kernel { groups: group.as_ref().map_or(Groups::Missing, |group| group.holds), ..kernel.clone() };
+    let entry = Entry { profile, kernel, command, mask: before, group: group.as_ref() };
     let started = match wish {
         Wish::Exactly(level) => start_at(entry, level),
         Wish::Best => match start_at(entry, Level::Namespaces) {
@@ -63,7 +74,7 @@ pub(super) fn start(
         },
     };
     match started {
-        Ok((plan, pid)) => Ok(Running { plan, child: Child { pid, before } }),
+        Ok((plan, pid)) => Ok(Running { plan, child: Child { pid, _group: group, before } }),
         Err(error) => {
             change_mask(&before)?;
             Err(error)
@@ -76,7 +87,7 @@ pub(super) fn replace(profile: &Profile, kernel: &Kernel, command: &Command) -> 
         one_thread()?;
         prepare(profile)?;
         let plan = plan(profile, kernel, Level::Landlock)?;
-        Ok((plan, Entry { profile, kernel, command, mask: mask()? }))
+        Ok((plan, Entry { profile, kernel, command, mask: mask()?, group: None }))
     };
     match entered() {
         Ok((plan, entry)) => enter(entry, &plan),
@@ -96,9 +107,10 @@ fn start_at(entry: Entry<'_>, level: Level) -> Result<(Plan, Pid), Error> {
     }?;
     let Some(pid) = forked else {
         drop(reader);
-        let error = match level {
-            Level::Landlock => become_program(entry, &plan),
-            Level::Namespaces => first_process(entry, identity, &plan, &writer),
+        let error = match (entry.group.map_or(Ok(()), Group::enter), level) {
+            (Err(source), _) => Error::Step { step: "entering the control group", source },
+            (Ok(()), Level::Landlock) => become_program(entry, &plan),
+            (Ok(()), Level::Namespaces) => first_process(entry, identity, &plan, &writer),
         };
         report(&writer, &error);
         exit(FAILED)
@@ -142,12 +154,12 @@ fn become_program(entry: Entry<'_>, plan: &Plan) -> Error {
 
 /// Puts up every wall around this process and becomes the command.
 fn enter(entry: Entry<'_>, plan: &Plan) -> Error {
-    let Entry { profile, kernel, command, mask } = entry;
+    let Entry { profile, kernel, command, mask, group: _ } = entry;
     let walls = || -> Result<(), Error> {
         limits::close_descriptors()?;
         std::env::set_current_dir(&command.directory)
             .map_err(|source| Error::Step { step: "entering the working directory", source })?;
-        limits::set(&profile.limits)?;
+        limits::set(&profile.limits, counted(plan))?;
         limits::drop_privileges()?;
         let (filter, ports) = walls_of(profile, kernel, plan);
         let program = program(filter).map_err(|error| Error::Seccomp(error.to_string()))?;
@@ -163,6 +175,13 @@ fn enter(entry: Entry<'_>, plan: &Plan) -> Error {
     process.envs(command.environment.iter().map(|(name, value)| (name, value))).envs(&profile.environment);
     let source = process.exec();
     Error::Start { program: command.program.to_string_lossy().into_owned(), source }
+}
+
+fn counted(plan: &Plan) -> limits::Counted {
+    match plan.level {
+        Level::Namespaces if !getuid().is_root() => limits::Counted::Tree,
+        Level::Namespaces | Level::Landlock => limits::Counted::User,
+    }
 }
 
 /// Trees that are there only because the namespaces made them.
@@ -215,7 +234,8 @@ fn first_process(entry: Entry<'_>, identity: (Uid, Gid), plan: &Plan, writer: &O
         Ok(Some(pid)) => {
             // The program holds the other end until it is one.
             close(writer);
-            let ended = Child { pid, before: all_signals() }.wait().map_or(FAILED, Ended::status);
+            let ended =
+                Child { pid, _group: None, before: all_signals() }.wait().map_or(FAILED, Ended::status);
             exit(ended)
         }
     }
