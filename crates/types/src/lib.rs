@@ -30,8 +30,8 @@ pub use effect::{
 };
 pub use event::{AskOutcome, EVENT_VERSION, Event, ToolSummary};
 pub use facts::{
-    Attendance, Containment, Facts, FileText, GitGrants, Matches, PathFact, PathKind, Protected, Protection,
-    Questions, Recovery, ResolvedPath,
+    AGENT_HOMES, Attendance, Containment, Facts, FileText, GitGrants, Matches, PLANS, PathFact, PathKind,
+    Protected, Protection, Questions, Recovery, ResolvedPath,
 };
 pub use glob::{glob_may_match, matches_everything};
 pub use ids::{AskId, CallId, RunId, SessionId, SubagentId, TurnId, UserId};

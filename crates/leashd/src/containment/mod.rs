@@ -23,10 +23,11 @@ use leashd_sandbox::{
     Caches, Capabilities, Domain, Limits, Network as Reach, Profile, Request, SessionPlaces, ShellLauncher,
     TOOLCHAINS,
 };
-use leashd_types::{Containment, SessionId};
+use leashd_types::{Containment, PLANS, SessionId};
 use network::Network;
 use proof::Known;
 use std::ffi::OsString;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tempfile::TempDir;
@@ -70,6 +71,7 @@ struct Inside {
     personal: Option<PathBuf>,
     environment: Vec<(OsString, OsString)>,
     temporary: TempDir,
+    _in_use: File,
 }
 
 impl Held {
@@ -141,7 +143,7 @@ async fn attempt(wanted: &Wanted<'_>, gate: &Arc<Gate>) -> Result<Held, String> 
         },
         says: says(&known, &variables),
         doors: Some(Arc::new(Doors::new(launcher, built.inner, network))),
-        own: vec![home.directory.join("plans")],
+        own: vec![home.directory.join(PLANS)],
         inside: Some(Inside {
             walls: Walls { profile, wish: Wish::Exactly(known.level) },
             launcher: path,
@@ -149,6 +151,7 @@ async fn attempt(wanted: &Wanted<'_>, gate: &Arc<Gate>) -> Result<Held, String> 
             personal: home.personal,
             environment,
             temporary,
+            _in_use: home.in_use,
         }),
     })
 }
