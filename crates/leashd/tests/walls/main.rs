@@ -90,24 +90,24 @@ fn main() {
         ("inside_the_walls_the_project_can_be_worked_on", work_goes_on),
         ("no_denied_line_gets_out", nothing_gets_out),
     ];
+    if !possible.as_ref().is_ok_and(std::process::ExitStatus::success) {
+        return skip();
+    }
     for (name, test) in tests.iter().filter(|(name, _)| name.contains(&filter)) {
-        if !possible.as_ref().is_ok_and(std::process::ExitStatus::success) {
-            skip(name);
-            continue;
-        }
         let start = Instant::now();
         test();
         println!("test {name} ... ok ({} ms)", start.elapsed().as_millis());
     }
 }
 
-/// Tells the runner that a test left itself out.
-fn skip(name: &str) {
+/// Tells the runner that this left itself out.
+fn skip() {
+    const NAME: &str = "denied_lines_behind_the_walls";
     const REASON: &str = "this machine lets nobody make namespaces, and without a room no such line is run";
-    println!("test {name} ... ignored, {REASON}");
+    println!("test {NAME} ... ignored, {REASON}");
     if let Some(path) = std::env::var_os("LEASHD_TEST_SKIPS") {
         let mut file = fs::OpenOptions::new().append(true).open(path).unwrap();
-        writeln!(file, "{name}\t{REASON}").unwrap();
+        writeln!(file, "{NAME}\t{REASON}").unwrap();
     }
 }
 
