@@ -21,7 +21,7 @@ mod visible;
 
 pub use agent::{AgentEvent, Fault, Origin, RanCall, RanOutcome, TurnEnd, TurnOutcome};
 pub use ask::{Answer, Approver, Ask, AskKind, Choice, PlanAnswer, Question};
-pub use call::{AgentKind, Mode, ToolCall, digest_of};
+pub use call::{AgentKind, Mode, NETWORK_TOOL, ToolCall, digest_of};
 pub use command::Command;
 pub use decision::{Band, Decision};
 pub use digest::Digest;

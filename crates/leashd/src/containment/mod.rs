@@ -7,6 +7,7 @@ mod home;
 mod network;
 pub(crate) mod places;
 pub(crate) mod proof;
+mod questions;
 
 pub(crate) use doors::Doors;
 
@@ -26,6 +27,7 @@ use leashd_sandbox::{
 use leashd_types::{Containment, SessionId};
 use network::Network;
 use proof::Known;
+use questions::Questions;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -119,7 +121,7 @@ async fn attempt(wanted: &Wanted<'_>, gate: &Arc<Gate>) -> Result<Held, String> 
     let variables = Variables::read(wanted.environment)?;
     let mut known = proven(wanted, gate)?;
     let home = AgentHome::prepare(wanted, &variables).map_err(|error| format!("its directories: {error}"))?;
-    let network = Network::open(wanted.session, &variables, gate).await?;
+    let (network, questions) = Network::open(wanted.session, &variables, gate).await?;
     let temporary =
         tempfile::Builder::new().prefix("leashd-").tempdir().map_err(|error| error.to_string())?;
     let built = build(wanted, program, &home, temporary.path(), &network)?;
@@ -134,13 +136,15 @@ async fn attempt(wanted: &Wanted<'_>, gate: &Arc<Gate>) -> Result<Held, String> 
     let profile = wanted.private.join(OUTER);
     places::write(&profile, &built.outer).map_err(|error| format!("{}: {error}", profile.display()))?;
     let environment = network.environment(wanted.environment, &variables);
+    let directory = wanted.approved.first().cloned().unwrap_or_default();
+    let questions = Questions::new(questions, directory);
     Ok(Held {
         containment: match known.failures.is_empty() {
             true => Containment::Proven,
             false => Containment::NotProven,
         },
         says: says(&known, &variables),
-        doors: Some(Arc::new(Doors::new(launcher, built.inner, network))),
+        doors: Some(Arc::new(Doors::new(launcher, built.inner, network, questions))),
         own: vec![home.directory.join("plans")],
         inside: Some(Inside {
             walls: Walls { profile, wish: Wish::Exactly(known.level) },

@@ -5,54 +5,70 @@ use super::environment::{Login, Variables};
 use leashd_gate::Gate;
 use leashd_gate::audit::Record;
 use leashd_proxy::{
-    ApiEvent, ApiLimits, ApiProxy, EgressEvent, EgressLimits, EgressProxy, HostList, Listener, Roots, Secret,
-    SystemResolver, Upstream, Visitor,
+    ApiEvent, ApiLimits, ApiProxy, EgressEvent, EgressLimits, EgressProxy, HostList, Listener, Question,
+    Roots, Secret, SystemResolver, Upstream, Visitor,
 };
 use leashd_types::{CallId, SessionId};
 use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 /// Events of a proxy that wait for the audit log.
 const EVENTS_MAX: usize = 256;
 
+/// Questions about hosts that wait to be taken up.
+const QUESTIONS_MAX: usize = 64;
+
+/// For a question about a host; that of approvals comes first.
+const ASK_TIME: Duration = Duration::from_secs(3600);
+
+/// What is not reached through a proxy: the model's own port, and test servers.
+const DIRECTLY: &str = "127.0.0.1,localhost";
+
 /// Where an agent goes that logs in by itself.
 const VENDOR: [&str; 4] = ["api.anthropic.com", "console.anthropic.com", "platform.claude.com", "claude.ai"];
 
 pub(super) struct Network {
     session: SessionId,
+    gate: Arc<Gate>,
     egress: Arc<EgressProxy>,
     egress_port: u16,
-    entrance: Entrance,
+    /// To the model, if leashd has the key for it.
+    api: Option<Api>,
+    /// The agent's own way to everything else.
+    agent: Secret,
     /// Ended when the session is.
     _tasks: JoinSet<()>,
 }
 
-/// The agent's own way to the model.
-enum Entrance {
-    Api { port: u16, key: Secret },
-    Egress(Secret),
+/// A port and what opens it.
+struct Api {
+    port: u16,
+    key: Secret,
 }
 
 impl Network {
+    /// Both proxies, and the questions of the second one.
     pub(super) async fn open(
         session: &SessionId,
         variables: &Variables,
         gate: &Arc<Gate>,
-    ) -> Result<Self, String> {
+    ) -> Result<(Self, mpsc::Receiver<Question>), String> {
         let mut tasks = JoinSet::new();
         let (sender, events) = mpsc::channel(EVENTS_MAX);
-        let egress =
-            Arc::new(EgressProxy::new(Box::new(SystemResolver), None, EgressLimits::default(), sender));
+        let (asks, questions) = mpsc::channel(QUESTIONS_MAX);
+        let limits = EgressLimits { ask_time: ASK_TIME, ..EgressLimits::default() };
+        let egress = Arc::new(EgressProxy::new(Box::new(SystemResolver), Some(asks), limits, sender));
         let (listener, egress_port) = listen().await?;
         let serving = Arc::clone(&egress).serve(listener);
         tasks.spawn(async move { match serving.await {} });
         tasks.spawn(keep(events, Arc::clone(gate), egress_record));
         let said = |error: leashd_proxy::Error| error.to_string();
-        let entrance = match &variables.login {
+        let (api, hosts) = match &variables.login {
             Login::Key { credential, .. } => {
                 let (sender, events) = mpsc::channel(EVENTS_MAX);
                 let upstream = Upstream::parse(&variables.base_url)
@@ -65,24 +81,20 @@ impl Network {
                 let serving = api.serve(listener);
                 tasks.spawn(async move { match serving.await {} });
                 tasks.spawn(keep(events, Arc::clone(gate), api_record));
-                Entrance::Api { port, key }
+                (Some(Api { port, key }), HostList::default())
             }
-            Login::File => {
-                let hosts = HostList::parse(VENDOR).map_err(said)?;
-                let visitor = Visitor::new(session.clone(), None, hosts);
-                Entrance::Egress(egress.visitors().issue(visitor).map_err(said)?)
-            }
+            Login::File => (None, HostList::parse(VENDOR).map_err(said)?),
         };
-        Ok(Self { session: session.clone(), egress, egress_port, entrance, _tasks: tasks })
+        // What the agent itself wants beyond this and its permits is nothing the person asked for.
+        let visitor = Visitor::new(session.clone(), None, hosts).listed_only();
+        let agent = egress.visitors().issue(visitor).map_err(said)?;
+        let (session, gate) = (session.clone(), Arc::clone(gate));
+        Ok((Self { session, gate, egress, egress_port, api, agent, _tasks: tasks }, questions))
     }
 
     /// All that the agent's process tree can connect to.
     pub(super) fn ports(&self) -> BTreeSet<u16> {
-        let api = match &self.entrance {
-            Entrance::Api { port, .. } => Some(*port),
-            Entrance::Egress(_) => None,
-        };
-        api.into_iter().chain([self.egress_port]).collect()
+        self.api.iter().map(|api| api.port).chain([self.egress_port]).collect()
     }
 
     pub(super) fn egress_port(&self) -> u16 {
@@ -97,17 +109,16 @@ impl Network {
     ) -> Vec<(OsString, OsString)> {
         let passes = |name: &OsString| name.to_str().is_none_or(|name| !Variables::is_kept_back(name));
         let mut environment: Vec<_> = all.iter().filter(|(name, _)| passes(name)).cloned().collect();
-        match (&self.entrance, &variables.login) {
-            (Entrance::Api { port, key }, Login::Key { variable, .. }) => {
-                environment.push(("ANTHROPIC_BASE_URL".into(), format!("http://127.0.0.1:{port}").into()));
+        let base_url = match (&self.api, &variables.login) {
+            (Some(Api { port, key }), Login::Key { variable, .. }) => {
                 environment.push(((*variable).into(), key.expose().into()));
+                format!("http://127.0.0.1:{port}")
             }
-            (Entrance::Api { .. }, Login::File) => {}
-            (Entrance::Egress(token), _) => {
-                environment.push(("ANTHROPIC_BASE_URL".into(), variables.base_url.clone().into()));
-                environment.push(("HTTPS_PROXY".into(), self.proxy_url(token).into()));
-            }
-        }
+            (_, _) => variables.base_url.clone(),
+        };
+        environment.push(("ANTHROPIC_BASE_URL".into(), base_url.into()));
+        environment.push(("HTTPS_PROXY".into(), self.proxy_url(&self.agent).into()));
+        environment.push(("NO_PROXY".into(), DIRECTLY.into()));
         environment
     }
 
@@ -115,6 +126,20 @@ impl Network {
     pub(super) fn admit(&self, call: &CallId, hosts: HostList) -> Option<Secret> {
         let visitor = Visitor::new(self.session.clone(), Some(call.clone()), hosts);
         self.egress.visitors().issue(visitor).ok()
+    }
+
+    /// Lets the agent itself reach `hosts` for one call.
+    pub(super) fn lend(&self, call: &CallId, hosts: HostList) {
+        self.egress.lend(&self.agent, call, hosts);
+    }
+
+    pub(super) fn take_back(&self, call: &CallId) {
+        self.egress.take_back(&self.agent, call);
+    }
+
+    /// A call of leashd's own has its reply: nothing more will be heard of it.
+    pub(super) fn is_over(&self, call: &CallId) {
+        self.gate.forget_call(&self.session, call);
     }
 
     /// Ends what came in with this key.

@@ -45,6 +45,9 @@ const KEPT_BACK: &[&str] = &[
     "AWS_",
     "GOOGLE_APPLICATION_CREDENTIALS",
     "LEASHD_",
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "NO_PROXY",
     "LD_",
     "BASH_ENV",
 ];
