@@ -21,8 +21,6 @@ const FETCH: &str = "WebFetch";
 const CONFIGURED: [&str; 2] = ["package-registries", "toolchains"];
 /// Where a remote of git is, when the line does not say.
 const REMOTES: [&str; 2] = ["github", "gitlab"];
-/// By these names programs look for a proxy.
-const VARIABLES: [&str; 4] = ["HTTPS_PROXY", "HTTP_PROXY", "https_proxy", "http_proxy"];
 
 pub(crate) struct Doors {
     launcher: ShellLauncher,
@@ -70,17 +68,17 @@ impl Doors {
         let command = permit.released().input.get("command").and_then(Value::as_str);
         let Some(command) = command.filter(|_| permit.tool() == SHELL) else { return };
         let hosts = hosts(permit.effects());
-        if hosts.is_empty() {
-            return;
-        }
+        let reach = match (self.network.of_command(), hosts.is_empty()) {
+            // Without a namespace a port of the proxy is that port of every host: only who has a permit gets it.
+            (Reach::Nothing, true) => return,
+            (Reach::Nothing, false) => self.network.of_visitor(),
+            // Others are asked about hosts as they come to them.
+            (enclosed, _) => enclosed,
+        };
         let Some(key) = self.network.admit(permit.call(), list(&hosts)) else { return };
-        let url = self.network.proxy_url(&key);
         let mut profile = self.tightest.clone();
-        profile.network = Reach::Ports([self.network.egress_port()].into());
-        profile.environment.extend(VARIABLES.map(|name| (name.to_owned(), url.clone())));
-        for name in ["NO_PROXY", "no_proxy"] {
-            profile.environment.insert(name.to_owned(), String::new());
-        }
+        profile.network = reach;
+        profile.environment.extend(self.network.variables(&key));
         match self.launcher.allow(command, &profile) {
             Ok(allowance) => {
                 let open = Open { _allowance: allowance, key };

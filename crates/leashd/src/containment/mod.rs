@@ -8,6 +8,7 @@ mod network;
 pub(crate) mod places;
 pub(crate) mod proof;
 mod questions;
+mod served;
 
 pub(crate) use doors::Doors;
 
@@ -21,11 +22,10 @@ use leashd_gate::Gate;
 use leashd_gate::audit::Record;
 use leashd_sandbox::confine::{self, Kernel, Level, WITHOUT, Weakness, Wish};
 use leashd_sandbox::{
-    Caches, Capabilities, Domain, Limits, Network as Reach, Profile, Request, SessionPlaces, ShellLauncher,
-    TOOLCHAINS,
+    Caches, Capabilities, Domain, Limits, Profile, Request, SessionPlaces, ShellLauncher, TOOLCHAINS,
 };
 use leashd_types::{Containment, SessionId};
-use network::Network;
+use network::{Network, Way};
 use proof::Known;
 use questions::Questions;
 use std::ffi::OsString;
@@ -35,6 +35,9 @@ use tempfile::TempDir;
 
 /// The file with the profile of the agent, in the session's private directory.
 const OUTER: &str = "agent.json";
+
+/// The socket at which the agent's network namespace hands its ports over, in the same place.
+const DOORS: &str = "doors.sock";
 
 /// The session that is to be contained.
 pub(crate) struct Wanted<'a> {
@@ -121,7 +124,11 @@ async fn attempt(wanted: &Wanted<'_>, gate: &Arc<Gate>) -> Result<Held, String> 
     let variables = Variables::read(wanted.environment)?;
     let mut known = proven(wanted, gate)?;
     let home = AgentHome::prepare(wanted, &variables).map_err(|error| format!("its directories: {error}"))?;
-    let (network, questions) = Network::open(wanted.session, &variables, gate).await?;
+    let way = match known.level {
+        Level::Namespaces => Way::Handed { taken_at: wanted.private.join(DOORS) },
+        Level::Landlock => Way::Ports,
+    };
+    let (network, questions) = Network::open(wanted.session, &variables, way, gate).await?;
     let temporary =
         tempfile::Builder::new().prefix("leashd-").tempdir().map_err(|error| error.to_string())?;
     let built = build(wanted, program, &home, temporary.path(), &network)?;
@@ -183,7 +190,12 @@ fn open_ports(outer: &Profile, level: Level) -> Result<Option<String>, String> {
 }
 
 fn says(known: &Known, variables: &Variables) -> String {
-    let mut says = format!("contained ({})", level_name(known.level));
+    let mut says = match known.level {
+        Level::Landlock => "contained (Landlock; degraded: TCP is held by port only, and test servers \
+                            are out of reach)"
+            .to_owned(),
+        Level::Namespaces => "contained (namespaces)".to_owned(),
+    };
     if let Some(first) = known.failures.first() {
         says.push_str(&format!(", which is not proven: {first}"));
     }
@@ -225,11 +237,9 @@ fn build(
         program: vec![own_program()?, agent_program(program)?],
         credential: home.credential.clone(),
     };
-    let outer = Capabilities {
-        network: Reach::Ports(network.ports()),
-        read: home.readable.clone(),
-        ..Capabilities::default()
-    };
+    let outer =
+        Capabilities { network: network.of_agent(), read: home.readable.clone(), ..Capabilities::default() };
+    let command = Capabilities { network: network.of_command(), ..Capabilities::default() };
     let nothing = Capabilities::default();
     let hidden = [maybe(&wanted.settings.home)?, maybe(&wanted.settings.audit_log)?];
     let cache_directory =
@@ -251,7 +261,7 @@ fn build(
     };
     Ok(Built {
         outer: profile(Domain::Outer, &outer)?,
-        inner: profile(Domain::Inner, &nothing)?,
+        inner: profile(Domain::Inner, &command)?,
         server: profile(Domain::Mcp, &nothing)?,
     })
 }

@@ -2,14 +2,15 @@
 //! stands in the audit log. Decides nothing: hosts are handed in.
 
 use super::environment::{Login, Variables};
+use super::served::Served;
 use leashd_gate::Gate;
 use leashd_gate::audit::Record;
 use leashd_proxy::{
-    ApiEvent, ApiLimits, ApiProxy, EgressEvent, EgressLimits, EgressProxy, HostList, Listener, Question,
+    ApiEvent, ApiLimits, ApiProxy, Credential, EgressEvent, EgressLimits, EgressProxy, HostList, Question,
     Roots, Secret, SystemResolver, Upstream, Visitor,
 };
+use leashd_sandbox::Network as Reach;
 use leashd_types::{CallId, SessionId};
-use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -27,7 +28,10 @@ const QUESTIONS_MAX: usize = 64;
 const ASK_TIME: Duration = Duration::from_secs(3600);
 
 /// What is not reached through a proxy: the model's own port, and test servers.
-const DIRECTLY: &str = "127.0.0.1,localhost";
+const DIRECTLY: &str = "127.0.0.1,localhost,::1";
+
+/// By these names programs look for a proxy.
+const PROXIES: [&str; 4] = ["HTTPS_PROXY", "HTTP_PROXY", "https_proxy", "http_proxy"];
 
 /// Where an agent goes that logs in by itself.
 const VENDOR: [&str; 4] = ["api.anthropic.com", "console.anthropic.com", "platform.claude.com", "claude.ai"];
@@ -41,8 +45,18 @@ pub(super) struct Network {
     api: Option<Api>,
     /// The agent's own way to everything else.
     agent: Secret,
+    way: Way,
     /// Ended when the session is.
     _tasks: JoinSet<()>,
+}
+
+/// How contained processes get to the proxies.
+#[derive(Clone, Debug)]
+pub(super) enum Way {
+    /// On the loopback of their own network namespace, whose listeners are handed over at this socket.
+    Handed { taken_at: PathBuf },
+    /// On this machine's loopback, to which Landlock lets them by port. Of any host: it knows no others.
+    Ports,
 }
 
 /// A port and what opens it.
@@ -56,6 +70,7 @@ impl Network {
     pub(super) async fn open(
         session: &SessionId,
         variables: &Variables,
+        way: Way,
         gate: &Arc<Gate>,
     ) -> Result<(Self, mpsc::Receiver<Question>), String> {
         let mut tasks = JoinSet::new();
@@ -63,42 +78,65 @@ impl Network {
         let (asks, questions) = mpsc::channel(QUESTIONS_MAX);
         let limits = EgressLimits { ask_time: ASK_TIME, ..EgressLimits::default() };
         let egress = Arc::new(EgressProxy::new(Box::new(SystemResolver), Some(asks), limits, sender));
-        let (listener, egress_port) = listen().await?;
-        let serving = Arc::clone(&egress).serve(listener);
-        tasks.spawn(async move { match serving.await {} });
         tasks.spawn(keep(events, Arc::clone(gate), egress_record));
-        let said = |error: leashd_proxy::Error| error.to_string();
-        let (api, hosts) = match &variables.login {
+        let (proxy, hosts) = match &variables.login {
             Login::Key { credential, .. } => {
                 let (sender, events) = mpsc::channel(EVENTS_MAX);
-                let upstream = Upstream::parse(&variables.base_url)
-                    .map_err(|error| format!("ANTHROPIC_BASE_URL: {error}"))?;
-                let more = variables.more_authorities.iter().map(PathBuf::from).collect();
-                let api = ApiProxy::new(upstream, credential, &Roots { more }, ApiLimits::default(), sender);
-                let api = Arc::new(api.map_err(said)?);
-                let key = api.sessions().issue(session.clone()).map_err(said)?;
-                let (listener, port) = listen().await?;
-                let serving = api.serve(listener);
-                tasks.spawn(async move { match serving.await {} });
                 tasks.spawn(keep(events, Arc::clone(gate), api_record));
-                (Some(Api { port, key }), HostList::default())
+                (Some(api(variables, credential, sender)?), HostList::default())
             }
             Login::File => (None, HostList::parse(VENDOR).map_err(said)?),
+        };
+        let served = Served { egress: Arc::clone(&egress), api: proxy.clone() };
+        let ports = match &way {
+            Way::Handed { taken_at } => served.handed_over(taken_at, &mut tasks)?,
+            Way::Ports => served.here(&mut tasks).await?,
+        };
+        let api = match (proxy, ports.api) {
+            (Some(proxy), Some(port)) => {
+                Some(Api { port, key: proxy.sessions().issue(session.clone()).map_err(said)? })
+            }
+            (_, _) => None,
         };
         // What the agent itself wants beyond this and its permits is nothing the person asked for.
         let visitor = Visitor::new(session.clone(), None, hosts).listed_only();
         let agent = egress.visitors().issue(visitor).map_err(said)?;
-        let (session, gate) = (session.clone(), Arc::clone(gate));
-        Ok((Self { session, gate, egress, egress_port, api, agent, _tasks: tasks }, questions))
+        let (session, gate, egress_port) = (session.clone(), Arc::clone(gate), ports.egress);
+        Ok((Self { session, gate, egress, egress_port, api, agent, way, _tasks: tasks }, questions))
     }
 
-    /// All that the agent's process tree can connect to.
-    pub(super) fn ports(&self) -> BTreeSet<u16> {
-        self.api.iter().map(|api| api.port).chain([self.egress_port]).collect()
+    /// What the agent's process tree reaches: the proxies, and itself.
+    pub(super) fn of_agent(&self) -> Reach {
+        let ports = self.api.iter().map(|api| api.port).chain([self.egress_port]).collect();
+        match &self.way {
+            Way::Handed { taken_at } => Reach::Doors { ports, taken_at: taken_at.clone() },
+            Way::Ports => Reach::Ports(ports),
+        }
     }
 
-    pub(super) fn egress_port(&self) -> u16 {
-        self.egress_port
+    /// What a command reaches without a key: test servers of the session, where it has a network of its own.
+    pub(super) fn of_command(&self) -> Reach {
+        match self.way {
+            Way::Handed { .. } => Reach::Enclosed,
+            Way::Ports => Reach::Nothing,
+        }
+    }
+
+    /// What a process reaches that has a key to the proxy and nothing else.
+    pub(super) fn of_visitor(&self) -> Reach {
+        Reach::Ports([self.egress_port].into())
+    }
+
+    /// By these variables programs find the proxy.
+    pub(super) fn variables(&self, key: &Secret) -> impl Iterator<Item = (String, String)> {
+        let url = self.proxy_url(key);
+        let directly = match self.way {
+            Way::Handed { .. } => DIRECTLY,
+            // There is no loopback of theirs, and this machine's is refused by the proxy, which says so.
+            Way::Ports => "",
+        };
+        let proxies = PROXIES.into_iter().map(move |name| (name.to_owned(), url.clone()));
+        proxies.chain(["NO_PROXY", "no_proxy"].map(|name| (name.to_owned(), directly.to_owned())))
     }
 
     /// The agent's variables, with keys that open nothing but the proxies.
@@ -147,15 +185,26 @@ impl Network {
         self.egress.visitors().revoke(token);
     }
 
-    pub(super) fn proxy_url(&self, token: &Secret) -> String {
+    fn proxy_url(&self, token: &Secret) -> String {
         format!("http://leashd:{}@127.0.0.1:{}", token.expose(), self.egress_port)
     }
 }
 
-async fn listen() -> Result<(Listener, u16), String> {
-    let listener = Listener::loopback(0).await.map_err(|error| error.to_string())?;
-    let port = listener.address().ok_or("a proxy has no port")?.port();
-    Ok((listener, port))
+fn api(
+    variables: &Variables,
+    credential: &Credential,
+    events: mpsc::Sender<ApiEvent>,
+) -> Result<Arc<ApiProxy>, String> {
+    let upstream =
+        Upstream::parse(&variables.base_url).map_err(|error| format!("ANTHROPIC_BASE_URL: {error}"))?;
+    let more = variables.more_authorities.iter().map(PathBuf::from).collect();
+    ApiProxy::new(upstream, credential, &Roots { more }, ApiLimits::default(), events)
+        .map(Arc::new)
+        .map_err(said)
+}
+
+pub(super) fn said(error: leashd_proxy::Error) -> String {
+    error.to_string()
 }
 
 /// What an entry needs: whose it is, and what it says.
