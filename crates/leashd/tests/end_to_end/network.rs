@@ -1,0 +1,179 @@
+//! The network of a contained session: one loopback for all of it, and out of it only what was permitted, or what a
+//! person said yes to. The witness is the file, the listener, the audit log or the terminal.
+
+use crate::support::{Bench, call, script, shell, shown};
+use leashd_testkit::Terminal;
+use serde_json::{Value, json};
+use std::fs;
+use std::net::TcpListener;
+
+/// Everything goes, but a new host is a question and one of them an answer.
+const POLICY: &str = "version: \"1.0\"
+name: hosts
+rules:
+  - name: never
+    effects: [network]
+    hosts: [\"never.invalid\"]
+    action: deny
+    reason: Not this one
+  - name: new-host
+    tools: [Network]
+    action: require_approval
+    reason: A command wants to reach a host
+settings:
+  default_action: allow
+";
+
+/// `make HOST` connects there, which the judge cannot see.
+const MAKEFILE: &str =
+    "%:\n\t-curl -sS --max-time 60 http://$@.invalid/ > $@.txt 2>&1\n\techo ran >> $@.txt\n";
+
+struct Net {
+    bench: Bench,
+    policy: String,
+}
+
+impl Net {
+    fn new() -> Self {
+        let bench = Bench::new();
+        bench.rig.write("project/Makefile", MAKEFILE);
+        let policy = bench.rig.write("policy.yaml", POLICY).display().to_string();
+        Self { bench, policy }
+    }
+
+    fn made(&self, name: &str) -> String {
+        fs::read_to_string(self.bench.rig.project().join(name)).unwrap_or_default()
+    }
+
+    /// Entries of leashd's own calls: decision, rule, who, and the call.
+    fn asked(&self) -> Vec<(String, String, String)> {
+        let text = |entry: &Value, key: &str| entry[key].as_str().unwrap_or_default().to_owned();
+        let entries = self.bench.audit().into_iter().filter(|entry| entry["tool_name"] == "Network");
+        entries
+            .map(|entry| (text(&entry, "event"), text(&entry, "decision"), text(&entry, "approver_type")))
+            .collect()
+    }
+
+    fn network(&self) -> Vec<(String, bool, String)> {
+        let entries = self.bench.audit().into_iter().filter(|entry| entry["event"] == "network");
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        entries
+            .map(|entry| (text(&entry["target"]), entry["allowed"] == true, text(&entry["detail"])))
+            .collect()
+    }
+}
+
+#[track_caller]
+fn expect(found: &[(String, String, String)], expected: &[(&str, &str, &str)]) {
+    let found: Vec<_> = found.iter().map(|(a, b, c)| (a.as_str(), b.as_str(), c.as_str())).collect();
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn a_new_host_is_a_question() {
+    let net = Net::new();
+    let prompt = script(&[shell("make yes"), shell("make no"), shell("make yes"), shell("make never")]);
+    let mut command = net.bench.leashd(&["exec", "--policy", &net.policy, &prompt]);
+    let mut terminal = Terminal::spawn(&mut command);
+    terminal.expect("CONNECT yes.invalid:80");
+    terminal.expect("Approve for this session: Network: yes.invalid:80");
+    terminal.type_keys("s");
+    terminal.expect("CONNECT no.invalid:80");
+    terminal.expect("Reject");
+    terminal.type_keys("r");
+    let output = terminal.wait();
+    let network = net.network();
+    let (last, details) = (network.len(), network.iter().map(|(target, _, why)| (target.as_str(), why)));
+    let details: Vec<_> = details.collect();
+    // A name that leads nowhere: whoever was let through learns that, and the others why not.
+    assert_eq!(last, 4, "{output:?} {network:?}");
+    for (at, target, why) in [
+        (0, "yes.invalid", "cannot be resolved"),
+        (1, "no.invalid", "rule new-host: it was denied"),
+        (2, "yes.invalid", "cannot be resolved"),
+        (3, "never.invalid", "rule never: Not this one"),
+    ] {
+        assert!(details[at].0.starts_with(target) && details[at].1.contains(why), "{details:?}");
+    }
+    expect(
+        &net.asked(),
+        &[
+            ("tool_attempt", "ask", "policy"),
+            ("approval", "allow", "human"),
+            ("tool_attempt", "ask", "policy"),
+            ("approval", "deny", "human"),
+            ("tool_attempt", "allow", "grant"),
+            ("tool_attempt", "deny", "policy"),
+        ],
+    );
+    assert!(net.made("no.txt").contains("leashd: no connection to no.invalid"), "{}", net.made("no.txt"));
+    assert!(net.made("never.txt").ends_with("ran\n"));
+}
+
+#[test]
+fn with_nobody_there_a_new_host_is_denied_and_the_command_goes_on() {
+    let net = Net::new();
+    let output = net.bench.exec(&["--policy", &net.policy], &[shell("make new")]);
+    assert_eq!(output.status.code(), Some(0), "{}", shown(&output));
+    expect(&net.asked(), &[("tool_attempt", "deny", "nobody")]);
+    let network = net.network();
+    assert!(matches!(network.as_slice(), [(_, false, why)] if why.contains("nobody to ask")), "{network:?}");
+    assert!(net.made("new.txt").ends_with("ran\n"));
+}
+
+#[test]
+fn what_a_permit_names_is_not_asked_about() {
+    let net = Net::new();
+    let items = [shell("curl -sS http://named.invalid/"), shell("env > environment")];
+    let output = net.bench.exec(&["--policy", &net.policy], &items);
+    assert_eq!(output.status.code(), Some(0), "{}", shown(&output));
+    expect(&net.asked(), &[]);
+    let network = net.network();
+    assert!(matches!(network.as_slice(), [(_, false, why)] if why.contains("resolved")), "{network:?}");
+    assert!(!net.made("environment").contains("sk-ant"));
+}
+
+#[test]
+fn one_loopback_for_the_session_and_not_this_machines() {
+    let net = Net::new();
+    let outside = TcpListener::bind("127.0.0.1:0").unwrap();
+    outside.set_nonblocking(true).unwrap();
+    let port = outside.local_addr().unwrap().port();
+    net.bench.rig.write("project/page.txt", "a page\n");
+    let serve = "python3 -m http.server 8123 --bind 127.0.0.1 > server.log 2>&1 & \
+                 until curl -sf http://localhost:8123/page.txt > same.txt; do sleep 0.05; done";
+    let items = [
+        shell(serve),
+        shell("curl -sS http://127.0.0.1:8123/page.txt > next.txt"),
+        shell(&format!("curl -sS --max-time 5 http://127.0.0.1:{port}/ > outside.txt 2>&1; true")),
+        shell(
+            "for port in 61080 61081; do curl -sS -i http://127.0.0.1:$port/v1/messages; done > doors.txt; true",
+        ),
+    ];
+    let output = net.bench.exec(&["--policy", &net.policy], &items);
+    assert_eq!(output.status.code(), Some(0), "{}", shown(&output));
+    if !String::from_utf8_lossy(&output.stderr).starts_with("contained (namespaces)") {
+        return;
+    }
+    assert_eq!((net.made("same.txt"), net.made("next.txt")), ("a page\n".into(), "a page\n".into()));
+    assert_eq!(outside.accept().unwrap_err().kind(), std::io::ErrorKind::WouldBlock);
+    assert!(net.made("outside.txt").contains("refused") || net.made("outside.txt").contains("connect"));
+    let doors = net.made("doors.txt");
+    assert!(doors.contains("401") && doors.contains("400") || doors.contains("407"), "{doors}");
+}
+
+#[test]
+fn a_fetch_of_the_agent_reaches_the_host_of_its_permit_and_only_then() {
+    let net = Net::new();
+    let fetch = |url: &str| call("WebFetch", json!({"url": url, "prompt": "what is there?"}));
+    let output =
+        net.bench.exec(&["--policy", &net.policy], &[fetch("https://fetched.invalid/page"), shell("true")]);
+    assert_eq!(output.status.code(), Some(0), "{}", shown(&output));
+    let network = net.network();
+    assert!(
+        network
+            .iter()
+            .any(|(target, _, why)| target.starts_with("fetched.invalid") && why.contains("resolved")),
+        "{network:?}"
+    );
+}
