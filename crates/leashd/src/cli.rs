@@ -1,8 +1,10 @@
 //! The command line: names, flags and help. Examples first, because that is what people look for.
 
+mod git;
 mod hook;
 mod sandbox;
 
+pub(crate) use git::*;
 pub(crate) use hook::*;
 pub(crate) use sandbox::*;
 
@@ -40,6 +42,8 @@ pub(crate) enum Command {
     Trust(TrustArgs),
     /// Run a command behind the walls of a shell command, show them, prove them
     Sandbox(SandboxArgs),
+    /// Use git in a repository that an agent can write to: nothing of the repository runs, and nothing leaves it
+    Git(GitArgs),
     /// Judge the calls of your own Claude Code sessions too
     Hook(HookArgs),
     /// Look at everything leashd relies on and say what to mend; exit status 1 if something fails

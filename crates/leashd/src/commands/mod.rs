@@ -4,6 +4,7 @@ pub(crate) mod audit;
 pub(crate) mod demo;
 pub(crate) mod doctor;
 pub(crate) mod exec;
+pub(crate) mod git;
 pub(crate) mod hook;
 pub(crate) mod policy;
 pub(crate) mod sandbox;

@@ -11,6 +11,7 @@ mod questions;
 mod served;
 
 pub(crate) use doors::Doors;
+pub(crate) use network::WayOut;
 
 use crate::failure::{Exit, Failure};
 use crate::settings::{Sandboxing, Settings};

@@ -186,7 +186,7 @@ impl Network {
     }
 
     fn proxy_url(&self, token: &Secret) -> String {
-        format!("http://leashd:{}@127.0.0.1:{}", token.expose(), self.egress_port)
+        proxy_url(self.egress_port, token)
     }
 }
 
@@ -251,4 +251,59 @@ fn api_record(event: ApiEvent) -> Option<Entry> {
         }
         ApiEvent::Answered { .. } => None,
     }
+}
+
+/// A way out to one host, for a program of leashd's own that is contained.
+pub(crate) struct WayOut {
+    key: Secret,
+    port: u16,
+    taken_at: Option<PathBuf>,
+    /// Ended with it.
+    _tasks: JoinSet<()>,
+}
+
+impl WayOut {
+    /// Through the network namespace whose ports are handed over at `taken_at`, else through this machine's loopback.
+    pub(crate) async fn open(
+        taken_at: Option<PathBuf>,
+        target: &str,
+        gate: &Arc<Gate>,
+    ) -> Result<Self, String> {
+        let mut tasks = JoinSet::new();
+        let (sender, events) = mpsc::channel(EVENTS_MAX);
+        let egress =
+            Arc::new(EgressProxy::new(Box::new(SystemResolver), None, EgressLimits::default(), sender));
+        tasks.spawn(keep(events, Arc::clone(gate), record_of_nobody));
+        let hosts = HostList::parse([target]).map_err(said)?;
+        let visitor = Visitor::new(SessionId::new("git"), None, hosts).listed_only();
+        let key = egress.visitors().issue(visitor).map_err(said)?;
+        let served = Served { egress, api: None };
+        let ports = match &taken_at {
+            Some(taken_at) => served.handed_over(taken_at, &mut tasks)?,
+            None => served.here(&mut tasks).await?,
+        };
+        Ok(Self { key, port: ports.egress, taken_at, _tasks: tasks })
+    }
+
+    pub(crate) fn reach(&self) -> Reach {
+        let ports = [self.port].into();
+        match &self.taken_at {
+            Some(taken_at) => Reach::Doors { ports, taken_at: taken_at.clone() },
+            None => Reach::Ports(ports),
+        }
+    }
+
+    pub(crate) fn variables(&self) -> Vec<(&'static str, String)> {
+        let url = proxy_url(self.port, &self.key);
+        vec![("HTTPS_PROXY", url.clone()), ("https_proxy", url)]
+    }
+}
+
+fn proxy_url(port: u16, key: &Secret) -> String {
+    format!("http://leashd:{}@127.0.0.1:{port}", key.expose())
+}
+
+/// What no session did.
+fn record_of_nobody(event: EgressEvent) -> Option<Entry> {
+    egress_record(event).map(|(_, call, record)| (None, call, record))
 }
