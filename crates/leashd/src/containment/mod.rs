@@ -9,6 +9,7 @@ pub(crate) mod places;
 pub(crate) mod proof;
 mod questions;
 mod served;
+mod servers;
 
 pub(crate) use doors::Doors;
 pub(crate) use network::WayOut;
@@ -29,6 +30,7 @@ use leashd_types::{Containment, SessionId};
 use network::{Network, Way};
 use proof::Known;
 use questions::Questions;
+use servers::{Loopback, Server};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -81,6 +83,7 @@ struct Inside {
 impl Held {
     /// Changes a launch so that the agent starts behind the walls.
     pub(crate) fn furnish(&self, launch: &mut Launch) {
+        servers::strip(&mut launch.mcp_servers);
         let Some(inside) = &self.inside else { return };
         launch.walls = Some(inside.walls.clone());
         launch.shell_launcher = Some(inside.launcher.clone());
@@ -95,7 +98,8 @@ impl Held {
 ///
 /// Refuses where the settings require walls that hold, and where nobody is there to know that none do.
 pub(crate) async fn contain(wanted: &Wanted<'_>, gate: &Arc<Gate>) -> Result<Held, Failure> {
-    let held = match attempt(wanted, gate).await {
+    let servers = servers::granted(&wanted.settings.mcp_servers)?;
+    let held = match attempt(wanted, &servers, gate).await {
         Ok(held) => held,
         Err(why) => Held {
             containment: Containment::NotProven,
@@ -117,7 +121,7 @@ pub(crate) async fn contain(wanted: &Wanted<'_>, gate: &Arc<Gate>) -> Result<Hel
     Ok(held)
 }
 
-async fn attempt(wanted: &Wanted<'_>, gate: &Arc<Gate>) -> Result<Held, String> {
+async fn attempt(wanted: &Wanted<'_>, servers: &[Server], gate: &Arc<Gate>) -> Result<Held, String> {
     if wanted.settings.sandbox == Sandboxing::Off {
         return Err("LEASHD_SANDBOX=off".to_owned());
     }
@@ -137,6 +141,13 @@ async fn attempt(wanted: &Wanted<'_>, gate: &Arc<Gate>) -> Result<Held, String> 
     let launcher =
         ShellLauncher::create(&wanted.private.join("shell"), &own_program()?, &built.inner, &built.server)
             .map_err(|error| format!("the shell launcher: {error}"))?;
+    for server in servers {
+        let profile = for_server(&built.server, server, &network)?;
+        // The same words twice are the same server.
+        launcher
+            .server(&server.words, &profile)
+            .map_err(|error| format!("server {}: {error}", server.name))?;
+    }
     let path = launcher.path();
     if path.as_os_str().as_encoded_bytes().windows(2).any(|pair| pair == b" -") {
         return Err(format!("`{}` has a space before a dash in it", path.display()));
@@ -211,6 +222,24 @@ fn level_name(level: Level) -> &'static str {
         Level::Landlock => "Landlock",
         Level::Namespaces => "namespaces",
     }
+}
+
+/// The profile of a server with what the person granted it.
+fn for_server(general: &Profile, server: &Server, network: &Network) -> Result<Profile, String> {
+    let mut profile = general.clone();
+    if let Some(hosts) = &server.hosts {
+        let key = network.admit_server(hosts.clone())?;
+        profile.network = network.of_visitor();
+        profile.environment.extend(network.variables(&key));
+    }
+    if server.loopback == Loopback::Granted {
+        // Without a network of the session's own there is no loopback to share.
+        profile.network = match network.of_command() {
+            leashd_sandbox::Network::Nothing => profile.network,
+            loopback => loopback,
+        };
+    }
+    Ok(profile)
 }
 
 struct Built {

@@ -166,6 +166,12 @@ impl Network {
         self.egress.visitors().issue(visitor).ok()
     }
 
+    /// The same for a server, as long as the session lasts. Nobody is asked: it would be at any time.
+    pub(super) fn admit_server(&self, hosts: HostList) -> Result<Secret, String> {
+        let visitor = Visitor::new(self.session.clone(), None, hosts).listed_only();
+        self.egress.visitors().issue(visitor).map_err(said)
+    }
+
     /// Lets the agent itself reach `hosts` for one call.
     pub(super) fn lend(&self, call: &CallId, hosts: HostList) {
         self.egress.lend(&self.agent, call, hosts);

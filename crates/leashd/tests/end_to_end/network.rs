@@ -177,3 +177,87 @@ fn a_fetch_of_the_agent_reaches_the_host_of_its_permit_and_only_then() {
         "{network:?}"
     );
 }
+
+/// A server with one tool, which tries what it is told and says what came of it.
+const SERVER: &str = r#"
+import json, os, socket, sys, urllib.request
+
+def attempt(what):
+    try:
+        if what.startswith("port "):
+            socket.create_connection(("127.0.0.1", int(what[5:])), 5).close()
+            return "connected"
+        if what.startswith("get "):
+            return urllib.request.urlopen(what[4:], timeout=10).read().decode()
+        if what.startswith("write "):
+            open(what[6:], "w").close()
+            return "written"
+        return os.environ.get(what, "unset")
+    except Exception as error:
+        return repr(error)
+
+for line in sys.stdin:
+    message = json.loads(line)
+    method, result = message.get("method"), {}
+    if method == "initialize":
+        result = {"protocolVersion": message["params"]["protocolVersion"], "capabilities": {"tools": {}},
+                  "serverInfo": {"name": "probe", "version": "1"}}
+    elif method == "tools/list":
+        schema = {"type": "object", "properties": {"what": {"type": "string"}}, "required": ["what"]}
+        result = {"tools": [{"name": "attempt", "description": "tries", "inputSchema": schema}]}
+    elif method == "tools/call":
+        text = message["params"]["arguments"]["what"] + " => " + attempt(message["params"]["arguments"]["what"])
+        result = {"content": [{"type": "text", "text": text}]}
+    if "id" in message:
+        print(json.dumps({"jsonrpc": "2.0", "id": message["id"], "result": result}), flush=True)
+"#;
+
+#[test]
+fn a_server_has_the_network_that_was_granted_to_it() {
+    let net = Net::new();
+    let program = net.bench.rig.write("project/server's.py", SERVER);
+    let entry = |grant: Value| {
+        let mut entry = json!({"command": "python3", "args": [program, grant.to_string()]});
+        if !grant.is_null() {
+            entry["leashd"] = grant;
+        }
+        entry
+    };
+    let servers = json!({
+        "plain": entry(Value::Null),
+        "hosts": entry(json!({"hosts": ["granted.invalid"]})),
+        "local": entry(json!({"loopback": true})),
+    });
+    let serve = "python3 -m http.server 8124 --bind 127.0.0.1 > server.log 2>&1 & \
+                 until curl -sf http://localhost:8124/Makefile > /dev/null; do sleep 0.05; done";
+    let attempts = [
+        "port 8124",
+        "get http://granted.invalid/",
+        "get http://other.invalid/",
+        "write by-server",
+        "ANTHROPIC_API_KEY",
+    ];
+    let mut items = vec![shell(serve)];
+    for server in ["plain", "hosts", "local"] {
+        let tool = format!("mcp__{server}__attempt");
+        items.extend(attempts.map(|what| call(&tool, json!({"what": what}))));
+    }
+    let prompt = script(&items);
+    let mut command = net.bench.leashd(&["exec", "--policy", &net.policy, &prompt]);
+    let output = command.env("LEASHD_MCP_SERVERS", servers.to_string()).output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", shown(&output));
+    let said = net.bench.rig.api.requests().last().unwrap().to_string();
+    let all: Vec<&str> = said.split("\"text\":\"").filter_map(|part| part.split('"').next()).collect();
+    let answers: Vec<&str> =
+        all.into_iter().filter_map(|text| text.split_once(" => ").map(|(_, answer)| answer)).collect();
+    assert_eq!(answers.len(), 3 * attempts.len(), "{answers:?}");
+    let enclosed = String::from_utf8_lossy(&output.stderr).starts_with("contained (namespaces)");
+    for (server, answers) in answers.chunks(attempts.len()).enumerate() {
+        assert_eq!(answers[0] == "connected", enclosed && server == 2, "{server}: {answers:?}");
+        assert_eq!(answers[1].contains("502"), server == 1, "{server}: {answers:?}");
+        assert_eq!(answers[2].contains("403"), server == 1, "{server}: {answers:?}");
+        assert!(answers[3].contains("rror") && answers[4] == "unset", "{server}: {answers:?}");
+    }
+    assert!(!net.bench.rig.project().join("by-server").exists());
+    expect(&net.asked(), &[]);
+}

@@ -6,7 +6,8 @@ use crate::seen::Seen;
 use leashd_types::{Effect, Strength, SystemChange};
 
 /// What only a person may say to leashd.
-const PERSONS_ONLY: &[&str] = &["approve", "deny", "answer", "grant", "config", "policy", "trust", "stop"];
+const PERSONS_ONLY: &[&str] =
+    &["approve", "deny", "answer", "grant", "config", "git", "policy", "trust", "stop"];
 
 /// Port of the page that watches a run; it has a stop button.
 const WATCH_PORT: &str = ":4179";
