@@ -85,7 +85,7 @@ impl Network {
                 tasks.spawn(keep(events, Arc::clone(gate), api_record));
                 (Some(api(variables, credential, sender)?), HostList::default())
             }
-            Login::File => (None, HostList::parse(VENDOR).map_err(said)?),
+            Login::File => (None, of_login(&variables.base_url)?),
         };
         let served = Served { egress: Arc::clone(&egress), api: proxy.clone() };
         let ports = match &way {
@@ -147,16 +147,19 @@ impl Network {
     ) -> Vec<(OsString, OsString)> {
         let passes = |name: &OsString| name.to_str().is_none_or(|name| !Variables::is_kept_back(name));
         let mut environment: Vec<_> = all.iter().filter(|(name, _)| passes(name)).cloned().collect();
-        let base_url = match (&self.api, &variables.login) {
+        let proxy = self.proxy_url(&self.agent);
+        match (&self.api, &variables.login) {
             (Some(Api { port, key }), Login::Key { variable, .. }) => {
                 environment.push(((*variable).into(), key.expose().into()));
-                format!("http://127.0.0.1:{port}")
+                environment.push(("ANTHROPIC_BASE_URL".into(), format!("http://127.0.0.1:{port}").into()));
+                environment.push(("NO_PROXY".into(), DIRECTLY.into()));
             }
-            (_, _) => variables.base_url.clone(),
-        };
-        environment.push(("ANTHROPIC_BASE_URL".into(), base_url.into()));
-        environment.push(("HTTPS_PROXY".into(), self.proxy_url(&self.agent).into()));
-        environment.push(("NO_PROXY".into(), DIRECTLY.into()));
+            (_, _) => {
+                environment.push(("ANTHROPIC_BASE_URL".into(), variables.base_url.clone().into()));
+                environment.push(("HTTP_PROXY".into(), proxy.clone().into()));
+            }
+        }
+        environment.push(("HTTPS_PROXY".into(), proxy.into()));
         environment
     }
 
@@ -194,6 +197,19 @@ impl Network {
     fn proxy_url(&self, token: &Secret) -> String {
         proxy_url(self.egress_port, token)
     }
+}
+
+/// What an agent reaches that logs in by itself: the vendor, and the model where the person put it.
+fn of_login(base_url: &str) -> Result<HostList, String> {
+    let rest = base_url.split_once("://").map_or(base_url, |(_, rest)| rest);
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let here = ["127.0.0.1", "localhost", "[::1]"].iter().find_map(|name| authority.strip_prefix(name));
+    let model = match here {
+        Some(port) => format!("loopback{port}"),
+        None => authority.to_owned(),
+    };
+    let hosts = VENDOR.into_iter().chain([model.as_str()]);
+    HostList::parse(hosts).map_err(|error| format!("ANTHROPIC_BASE_URL: {error}"))
 }
 
 fn api(

@@ -261,3 +261,34 @@ fn a_server_has_the_network_that_was_granted_to_it() {
     assert!(!net.bench.rig.project().join("by-server").exists());
     expect(&net.asked(), &[]);
 }
+
+#[test]
+fn a_login_in_a_file_is_read_by_the_agent_and_by_nothing_else() {
+    const TOKEN: &str = "sk-ant-oat01-of-nobody";
+    let net = Net::new();
+    let login = json!({"claudeAiOauth": {
+        "accessToken": TOKEN,
+        "refreshToken": "sk-ant-ort01-of-nobody",
+        "expiresAt": 4_102_444_800_000_u64,
+        "scopes": ["user:inference", "user:profile"],
+        "subscriptionType": "max",
+    }});
+    let file = net.bench.rig.write("home/.claude/.credentials.json", &login.to_string());
+    net.bench.rig.write("home/.claude/history.jsonl", "what was said before");
+    let look = format!(
+        "look:\n\tcat {0} ~/.local/state/leashd/agents/*/.credentials.json /proc/[0-9]*/environ > seen.txt 2>&1; \
+         cp {0} copied.txt; ls -la ~/.claude >> seen.txt 2>&1; env >> seen.txt; true\n",
+        file.display()
+    );
+    net.bench.rig.write("project/Makefile", &look);
+    let prompt = script(&[shell("make look")]);
+    let mut command = net.bench.leashd(&["exec", "--policy", &net.policy, &prompt]);
+    let output = command.env_remove("ANTHROPIC_API_KEY").output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", shown(&output));
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(said.contains("the agent reads your login itself"), "{said}");
+    let seen = net.made("seen.txt");
+    assert!(seen.contains("Permission denied") && seen.contains("PATH="), "{seen}");
+    assert!(!seen.contains("of-nobody") && !seen.contains("history.jsonl"), "{seen}");
+    assert!(!net.bench.rig.project().join("copied.txt").exists());
+}
