@@ -103,48 +103,44 @@ fn everyday_work_is_done_and_recorded() {
     assert!(!place.done(&["log"]).contains('\u{1b}'));
 }
 
+/// What a repository can bring along, and its name; `$P` is the program.
+const PLANTS: &[(&str, &str)] = &[
+    (
+        "hooks",
+        "for h in pre-commit post-commit commit-msg prepare-commit-msg post-checkout post-merge pre-merge-commit pre-push post-index-change reference-transaction; do cp $P .git/hooks/$h; done",
+    ),
+    (
+        "hooks elsewhere",
+        "mkdir .h; cp $P .h/pre-commit; cp $P .h/post-checkout; git config core.hooksPath .h",
+    ),
+    ("fsmonitor", "git config core.fsmonitor $P"),
+    (
+        "filters",
+        "git config filter.x.clean $P; git config filter.x.smudge $P; echo '* filter=x' > .gitattributes",
+    ),
+    (
+        "filter process",
+        "git config filter.x.process $P; git config filter.x.required true; echo '* filter=x' > .gitattributes",
+    ),
+    ("textconv", "git config diff.x.textconv $P; echo '* diff=x' > .gitattributes"),
+    ("diff command", "git config diff.x.command $P; echo '* diff=x' > .gitattributes"),
+    ("external diff", "git config diff.external $P"),
+    ("merge driver", "git config merge.x.driver $P; echo '* merge=x' > .gitattributes"),
+    ("pager", "git config core.pager $P; git config pager.log $P; git config pager.diff true"),
+    ("gpg", "git config gpg.program $P; git config commit.gpgSign true; git config log.showSignature true"),
+    ("editor", "git config core.editor $P; git config sequence.editor $P"),
+    ("ssh", "git config core.sshCommand $P; git config core.gitProxy $P"),
+    ("credentials", "git config credential.helper $P; git config core.askPass $P"),
+    ("alias", "git config alias.status \"!$P\"; git config alias.switch \"!$P\""),
+    ("included", "printf '[core]\\nfsmonitor = %s\\n' $P > .included; git config include.path ../.included"),
+    (
+        "submodule",
+        "git init -q sub; cd sub; git config user.name x; git config core.fsmonitor $P; git commit -q --allow-empty -m x; cd ..; git add sub 2>/dev/null; printf '[submodule \"sub\"]\\npath = sub\\nurl = ./sub\\nupdate = !%s\\n' $P > .gitmodules",
+    ),
+];
+
 #[test]
 fn nothing_of_a_repository_runs() {
-    let plants = [
-        (
-            "hooks",
-            "for h in pre-commit post-commit commit-msg prepare-commit-msg post-checkout post-merge pre-merge-commit pre-push post-index-change reference-transaction; do cp $P .git/hooks/$h; done",
-        ),
-        (
-            "hooks elsewhere",
-            "mkdir .h; cp $P .h/pre-commit; cp $P .h/post-checkout; git config core.hooksPath .h",
-        ),
-        ("fsmonitor", "git config core.fsmonitor $P"),
-        (
-            "filters",
-            "git config filter.x.clean $P; git config filter.x.smudge $P; echo '* filter=x' > .gitattributes",
-        ),
-        (
-            "filter process",
-            "git config filter.x.process $P; git config filter.x.required true; echo '* filter=x' > .gitattributes",
-        ),
-        ("textconv", "git config diff.x.textconv $P; echo '* diff=x' > .gitattributes"),
-        ("diff command", "git config diff.x.command $P; echo '* diff=x' > .gitattributes"),
-        ("external diff", "git config diff.external $P"),
-        ("merge driver", "git config merge.x.driver $P; echo '* merge=x' > .gitattributes"),
-        ("pager", "git config core.pager $P; git config pager.log $P; git config pager.diff true"),
-        (
-            "gpg",
-            "git config gpg.program $P; git config commit.gpgSign true; git config log.showSignature true",
-        ),
-        ("editor", "git config core.editor $P; git config sequence.editor $P"),
-        ("ssh", "git config core.sshCommand $P; git config core.gitProxy $P"),
-        ("credentials", "git config credential.helper $P; git config core.askPass $P"),
-        ("alias", "git config alias.status \"!$P\"; git config alias.switch \"!$P\""),
-        (
-            "included",
-            "printf '[core]\\nfsmonitor = %s\\n' $P > .included; git config include.path ../.included",
-        ),
-        (
-            "submodule",
-            "git init -q sub; cd sub; git config user.name x; git config core.fsmonitor $P; git commit -q --allow-empty -m x; cd ..; git add sub 2>/dev/null; printf '[submodule \"sub\"]\\npath = sub\\nurl = ./sub\\nupdate = !%s\\n' $P > .gitmodules",
-        ),
-    ];
     let planted = |plant: &str| {
         let place = Place::new();
         place.sh(plant);
@@ -153,7 +149,7 @@ fn nothing_of_a_repository_runs() {
         place
     };
     let mut bites = 0;
-    for (name, plant) in plants {
+    for (name, plant) in PLANTS {
         // Plain git runs most of them; the others need a terminal or a host.
         let plain = planted(plant);
         plain.sh("for c in status diff 'log -1' 'add -A' 'commit -m x' 'checkout -b f' 'checkout side' 'merge main'

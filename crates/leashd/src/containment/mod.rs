@@ -68,6 +68,13 @@ pub(crate) struct Held {
     /// Directories of the agent that it may use like approved ones.
     pub(crate) own: Vec<PathBuf>,
     inside: Option<Inside>,
+    commands: Option<Commands>,
+}
+
+/// Walls around the commands of an agent that is part of leashd.
+struct Commands {
+    walls: Walls,
+    _temporary: TempDir,
 }
 
 /// What has to stay as long as the session does.
@@ -84,6 +91,9 @@ impl Held {
     /// Changes a launch so that the agent starts behind the walls.
     pub(crate) fn furnish(&self, launch: &mut Launch) {
         servers::strip(&mut launch.mcp_servers);
+        if let Some(commands) = &self.commands {
+            launch.walls = Some(commands.walls.clone());
+        }
         let Some(inside) = &self.inside else { return };
         launch.walls = Some(inside.walls.clone());
         launch.shell_launcher = Some(inside.launcher.clone());
@@ -107,8 +117,12 @@ pub(crate) async fn contain(wanted: &Wanted<'_>, gate: &Arc<Gate>) -> Result<Hel
             doors: None,
             own: Vec::new(),
             inside: None,
+            commands: None,
         },
     };
+    if wanted.program.is_none() {
+        return Ok(held);
+    }
     let refused = match (wanted.settings.sandbox, wanted.keys) {
         (Sandboxing::Off, _) | (Sandboxing::Auto, Keys::Terminal) => false,
         (Sandboxing::Required, _) | (Sandboxing::Auto, Keys::None) => true,
@@ -121,11 +135,45 @@ pub(crate) async fn contain(wanted: &Wanted<'_>, gate: &Arc<Gate>) -> Result<Hel
     Ok(held)
 }
 
+/// For an agent that is part of leashd: its commands are held by whatever there is, itself it is not. Proves nothing.
+fn contain_commands(wanted: &Wanted<'_>) -> Result<Held, String> {
+    let temporary =
+        tempfile::Builder::new().prefix("leashd-").tempdir().map_err(|error| error.to_string())?;
+    let real = |path: &Path| places::real(path).map_err(|failure| failure.message);
+    let maybe = |path: &Path| places::maybe_missing(path).map_err(|failure| failure.message);
+    let user_home = real(&wanted.settings.user_home)?;
+    let profile = Profile::build(&Request {
+        domain: Domain::Inner,
+        approved: wanted.approved,
+        session: &SessionPlaces { temporary: real(temporary.path())?, ..SessionPlaces::default() },
+        home: &user_home,
+        toolchains: &[],
+        caches: Caches::ReadOnly,
+        cache_directory: temporary.path(),
+        hidden: &[maybe(&wanted.settings.home)?, maybe(&wanted.settings.audit_log)?],
+        capabilities: &Capabilities::default(),
+        limits: Limits::default(),
+    })
+    .map_err(|refused| refused.to_string())?;
+    let kernel = Kernel::detect(std::env::var_os(WITHOUT).as_deref());
+    confine::plan(&profile, &kernel, Level::Landlock).map_err(|error| error.to_string())?;
+    let path = wanted.private.join(OUTER);
+    places::write(&path, &profile).map_err(|error| format!("{}: {error}", path.display()))?;
+    Ok(Held {
+        containment: Containment::NotProven,
+        says: "its commands are contained, the agent itself is part of leashd".to_owned(),
+        doors: None,
+        own: Vec::new(),
+        inside: None,
+        commands: Some(Commands { walls: Walls { profile: path, wish: Wish::Best }, _temporary: temporary }),
+    })
+}
+
 async fn attempt(wanted: &Wanted<'_>, servers: &[Server], gate: &Arc<Gate>) -> Result<Held, String> {
     if wanted.settings.sandbox == Sandboxing::Off {
         return Err("LEASHD_SANDBOX=off".to_owned());
     }
-    let program = wanted.program.ok_or("this agent is part of leashd")?;
+    let Some(program) = wanted.program else { return contain_commands(wanted) };
     let variables = Variables::read(wanted.environment)?;
     let mut known = proven(wanted, gate)?;
     let home = AgentHome::prepare(wanted, &variables).map_err(|error| format!("its directories: {error}"))?;
@@ -164,6 +212,7 @@ async fn attempt(wanted: &Wanted<'_>, servers: &[Server], gate: &Arc<Gate>) -> R
         },
         says: says(&known, &variables),
         doors: Some(Arc::new(Doors::new(launcher, built.inner, network, questions))),
+        commands: None,
         own: vec![home.directory.join("plans")],
         inside: Some(Inside {
             walls: Walls { profile, wish: Wish::Exactly(known.level) },
