@@ -178,6 +178,22 @@ fn a_fetch_of_the_agent_reaches_the_host_of_its_permit_and_only_then() {
     );
 }
 
+#[test]
+fn without_namespaces_it_is_less_and_said_to_be() {
+    let net = Net::new();
+    let prompt = script(&[shell("curl -sS http://named.invalid/"), shell("make new")]);
+    let mut command = net.bench.leashd(&["exec", "--policy", &net.policy, &prompt]);
+    let mut terminal = Terminal::spawn(command.env("LEASHD_KERNEL_WITHOUT", "namespaces"));
+    terminal.expect("contained (Landlock; degraded: TCP is held by port only");
+    let (status, said) = terminal.wait();
+    assert_eq!(status, Some(0), "{said}");
+    // What a permit names goes through the proxy; a command without one has no network and no question.
+    let network = net.network();
+    assert!(matches!(network.as_slice(), [(_, false, why)] if why.contains("resolved")), "{network:?}");
+    expect(&net.asked(), &[]);
+    assert!(net.made("new.txt").ends_with("ran\n"), "{}", net.made("new.txt"));
+}
+
 /// A server with one tool, which tries what it is told and says what came of it.
 const SERVER: &str = r#"
 import json, os, socket, sys, urllib.request
