@@ -23,9 +23,7 @@ use leashd_connectors::terminal::Keys;
 use leashd_gate::Gate;
 use leashd_gate::audit::Record;
 use leashd_sandbox::confine::{self, Kernel, Level, WITHOUT, Weakness, Wish};
-use leashd_sandbox::{
-    Caches, Capabilities, Domain, Limits, Profile, Request, SessionPlaces, ShellLauncher, TOOLCHAINS,
-};
+use leashd_sandbox::{Caches, Capabilities, Domain, Limits, Profile, Request, SessionPlaces, ShellLauncher};
 use leashd_types::{Containment, SessionId};
 use network::{Network, Way};
 use proof::Known;
@@ -329,8 +327,8 @@ fn build(
             approved: &approved,
             session: &session,
             home: &user_home,
-            toolchains: TOOLCHAINS,
-            caches: Caches::Private,
+            toolchains: &wanted.settings.toolchains,
+            caches: wanted.settings.toolchain_caches,
             cache_directory: &cache_directory,
             hidden: &hidden,
             capabilities,

@@ -41,7 +41,7 @@ pub(crate) fn run(args: &DemoArgs) -> Result<Exit, Failure> {
         eprintln!("{}", session.says());
         let options = ExecOptions {
             session: session.id().clone(),
-            user: boot::user(),
+            person: boot::person(),
             prompt: match args.agent {
                 DemoAgent::Scripted => "Show what you can do.".to_owned(),
                 DemoAgent::Claude => prompt(&stage.project),
