@@ -2,12 +2,14 @@
 
 mod autonomous;
 mod config;
+mod git;
 mod hook;
 mod sandbox;
 mod workspace;
 
 pub(crate) use autonomous::*;
 pub(crate) use config::*;
+pub(crate) use git::*;
 pub(crate) use hook::*;
 pub(crate) use sandbox::*;
 pub(crate) use workspace::*;
@@ -62,6 +64,8 @@ pub(crate) enum Command {
     Trust(TrustArgs),
     /// Run a command behind the walls of a shell command, show them, prove them
     Sandbox(SandboxArgs),
+    /// Use git in a repository that an agent can write to: nothing of the repository runs, and nothing leaves it
+    Git(GitArgs),
     /// Judge the calls of your own Claude Code sessions too
     Hook(HookArgs),
     /// Look at everything leashd relies on and say what to mend; exit status 1 if something fails

@@ -7,6 +7,7 @@ mod clock;
 mod commands;
 mod containment;
 mod failure;
+mod git;
 mod hook;
 mod policies;
 mod run_loop;
@@ -75,6 +76,7 @@ fn run(command: Command) -> Result<ExitCode, Failure> {
         Command::Policy(args) => commands::policy::run(&args),
         Command::Audit(args) => commands::audit::run(&args),
         Command::Trust(args) => commands::trust::run(&args),
+        Command::Git(args) => commands::git::run(&args),
         Command::Hook(args) => commands::hook::run(&args),
         Command::Doctor(args) => commands::doctor::run(&args),
         // Its exit status is the command's own.

@@ -25,7 +25,7 @@ mod visible;
 pub use agent::{AgentEvent, Fault, Origin, RanCall, RanOutcome, TurnEnd, TurnOutcome};
 pub use ask::{Answer, Approver, Ask, AskKind, Choice, PlanAnswer, Question};
 pub use attachment::Attachment;
-pub use call::{AgentKind, Mode, ToolCall, digest_of};
+pub use call::{AgentKind, Mode, NETWORK_TOOL, ToolCall, digest_of};
 pub use chat::{Chat, ConnectorKind, Envelope, Form, Receipt, Refusal};
 pub use command::{Attended, Command, OpenSession, Seen};
 pub use decision::{Band, Decision};

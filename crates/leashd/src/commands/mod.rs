@@ -8,6 +8,7 @@ pub(crate) mod demo;
 pub(crate) mod dirs;
 pub(crate) mod doctor;
 pub(crate) mod exec;
+pub(crate) mod git;
 pub(crate) mod hook;
 pub(crate) mod init;
 pub(crate) mod policy;

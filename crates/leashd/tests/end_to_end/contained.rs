@@ -209,29 +209,6 @@ fn new_orders_for_git_are_recorded_and_said() {
 }
 
 #[test]
-fn a_permitted_command_reaches_what_its_permit_names_and_only_through_the_proxy() {
-    let trap = Trap::new(User::Own);
-    let port = trap.listener.local_addr().unwrap().port();
-    let policy = trap.bench.rig.path("policy.yaml").display().to_string();
-    let items = [
-        shell("curl -sS --max-time 5 http://nowhere.invalid/"),
-        shell(&format!("curl -sS --max-time 5 http://127.0.0.1:{port}/")),
-        shell("make escape"),
-    ];
-    let output = trap.bench.exec(&["--policy", &policy], &items);
-    assert_eq!(output.status.code(), Some(0), "{}", shown(&output));
-    let network: Vec<_> =
-        trap.bench.audit().into_iter().filter(|entry| entry["event"] == "network").collect();
-    // The name was granted and leads nowhere; this machine is granted by no name.
-    assert_eq!(network.len(), 2, "{network:?}");
-    assert_eq!((&network[0]["target"], &network[0]["allowed"]), (&json!("nowhere.invalid"), &json!(false)));
-    assert!(network[0]["detail"].as_str().unwrap().contains("cannot be resolved"), "{network:?}");
-    assert!(network[1]["detail"].as_str().unwrap().contains("127.0.0.1"), "{network:?}");
-    assert!(!trap.connected());
-    assert!(!trap.made("got-environment").contains("PROXY"), "the door is closed again");
-}
-
-#[test]
 fn a_card_says_that_nothing_holds() {
     let bench = Bench::new();
     let file = bench.rig.project().join("new.txt");

@@ -11,6 +11,7 @@
 mod entry;
 #[cfg(target_os = "linux")]
 mod group;
+mod handover;
 mod kernel;
 #[cfg(target_os = "linux")]
 mod landlock;
@@ -77,6 +78,8 @@ pub enum Weakness {
     Signals,
     /// Landlock before 4: TCP goes to every port.
     Ports,
+    /// No network namespace: TCP goes to the permitted ports of every host.
+    Hosts,
     /// No pid namespace: a process that outlives its supervisor stays.
     Survivors,
     /// No mount namespace: mode, owner and times of one's own files outside can be changed.
@@ -100,6 +103,7 @@ impl Weakness {
             Weakness::DeviceControl => "device files can be controlled (Landlock before version 5)",
             Weakness::Signals => "processes outside can be signalled (Landlock before version 6)",
             Weakness::Ports => "TCP reaches every port (Landlock before version 4)",
+            Weakness::Hosts => "TCP reaches the permitted ports on every host (no network namespace)",
             Weakness::Survivors => "a process may outlive its supervisor (no pid namespace)",
             Weakness::Attributes => {
                 "mode and times of your files outside can be changed (no mount namespace)"
@@ -161,13 +165,16 @@ pub fn plan(profile: &Profile, kernel: &Kernel, level: Level) -> Result<Plan, Er
     if kernel.seccomp == Support::Missing {
         return Err(missing("seccomp filters"));
     }
+    if level == Level::Landlock && matches!(profile.network, Network::Doors { .. }) {
+        return Err(Error::NoNamespaces("this network needs one".to_owned()));
+    }
     if level == Level::Namespaces && kernel.namespaces == Support::Missing {
         return Err(Error::NoNamespaces("the kernel is said to have none".to_owned()));
     }
     let mut layers = vec![Layer::Landlock, Layer::Seccomp, Layer::Limits];
     if level == Level::Namespaces {
         layers.extend([Layer::Processes, Layer::Mounts]);
-        if profile.network == Network::Nothing {
+        if profile.network.is_own() {
             layers.push(Layer::Network);
         }
     }
@@ -184,6 +191,7 @@ fn weaknesses(profile: &Profile, kernel: &Kernel, layers: &[Layer]) -> Vec<Weakn
     let found = [
         (kernel.landlock < 3 && without(Layer::Mounts), Weakness::Truncate),
         (kernel.landlock < 4 && ports, Weakness::Ports),
+        (kernel.landlock >= 4 && ports, Weakness::Hosts),
         (kernel.landlock < 5, Weakness::DeviceControl),
         (kernel.landlock < 6 && without(Layer::Processes), Weakness::Signals),
         (without(Layer::Processes), Weakness::Survivors),

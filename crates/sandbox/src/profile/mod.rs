@@ -72,12 +72,26 @@ pub enum Network {
     /// Nowhere. With a network namespace there still is a loopback interface that nobody else shares.
     #[default]
     Nothing,
+    /// A network namespace with a loopback interface, and nothing else but these ports of 127.0.0.1: whoever holds the
+    /// unix socket `taken_at` gets what listens there. Needs namespaces.
+    Doors { ports: BTreeSet<u16>, taken_at: PathBuf },
     /// TCP to these ports, whatever the host: where leashd's own proxies listen. No UDP.
     Ports(BTreeSet<u16>),
     /// Whatever the network namespace around reaches. For a domain inside another one that holds the network.
     Enclosed,
     /// TCP and UDP to everywhere.
     Anywhere,
+}
+
+impl Network {
+    /// Whether it is a network namespace of its own.
+    #[must_use]
+    pub fn is_own(&self) -> bool {
+        match self {
+            Network::Nothing | Network::Doors { .. } => true,
+            Network::Ports(_) | Network::Enclosed | Network::Anywhere => false,
+        }
+    }
 }
 
 /// What a person or a verdict granted beyond what the domain has by itself.

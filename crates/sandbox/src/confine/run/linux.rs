@@ -201,8 +201,10 @@ fn walls_of(profile: &Profile, kernel: &Kernel, plan: &Plan) -> (Filter, landloc
     let allowed = |yes: bool| if yes { Allowed::Yes } else { Allowed::No };
     let own_network = plan.layers.contains(&crate::confine::Layer::Network);
     let (sockets, ports) = match &profile.network {
-        Network::Nothing if own_network => (Sockets::TcpAndUdp, landlock::Ports::Free),
-        Network::Nothing => (Sockets::None, landlock::Ports::Held),
+        Network::Nothing | Network::Doors { .. } if own_network => {
+            (Sockets::TcpAndUdp, landlock::Ports::Free)
+        }
+        Network::Nothing | Network::Doors { .. } => (Sockets::None, landlock::Ports::Held),
         Network::Ports(_) => (Sockets::Tcp, landlock::Ports::Held),
         Network::Enclosed | Network::Anywhere => (Sockets::TcpAndUdp, landlock::Ports::Free),
     };
