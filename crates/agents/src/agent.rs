@@ -4,7 +4,7 @@
 use crate::StartError;
 use leashd_gate::Permit;
 use leashd_sandbox::confine::Wish;
-use leashd_types::{AgentEvent, AgentKind, CallId, Mode, SessionId};
+use leashd_types::{AgentEvent, AgentKind, Attachment, CallId, Mode, SessionId};
 use serde_json::{Map, Value};
 use std::ffi::OsString;
 use std::future::Future;
@@ -85,19 +85,6 @@ impl Message {
     pub fn text(text: impl Into<String>) -> Self {
         Self { text: text.into(), attachments: Vec::new() }
     }
-}
-
-/// A file that comes with a message, base64-encoded.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Attachment {
-    /// `image/png`, `image/jpeg`, `image/gif` or `image/webp`.
-    Image {
-        media_type: String,
-        base64: String,
-    },
-    Pdf {
-        base64: String,
-    },
 }
 
 /// Which conversation a start begins or goes on with. The ids are the agent's own, from `AgentEvent::Ready`.

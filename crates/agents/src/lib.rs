@@ -10,8 +10,7 @@ mod scripted;
 pub mod trust;
 
 pub use agent::{
-    AfterDenial, Agent, Attachment, Conversation, Launch, Limits, Message, Order, Reply, Running, Starting,
-    Walls,
+    AfterDenial, Agent, Conversation, Launch, Limits, Message, Order, Reply, Running, Starting, Walls,
 };
 pub use error::StartError;
 pub use leashd_gate::Permit;

@@ -7,5 +7,5 @@ mod explain;
 pub mod terminal;
 
 pub use card::{Card, card};
-pub use desk::{Desk, EVENTS_MAX, Query};
+pub use desk::{Delivery, Desk, EVENTS_MAX, Person, Query};
 pub use explain::explain;

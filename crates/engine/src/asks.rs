@@ -1,9 +1,10 @@
 //! The ledger of open asks: each has one owner, one first answer, and an end.
 
+use crate::Limits;
 use crate::input::{Action, Gated};
-use crate::{Limits, warning};
 use leashd_types::{
-    Answer, Approver, Ask, AskId, AskKind, AskOutcome, CallId, Decision, Digest, Event, SessionId, Timestamp,
+    Answer, Approver, Ask, AskId, AskKind, AskOutcome, CallId, Decision, Digest, Event, Refusal, SessionId,
+    Timestamp,
 };
 use std::collections::BTreeMap;
 
@@ -65,18 +66,20 @@ impl Ledger {
     }
 
     /// A person's answer. The first one wins; a later one is told so.
-    pub(crate) fn answer(&mut self, id: &AskId, answer: Answer, digest: Digest, by: Approver) -> Vec<Action> {
-        let Some(entry) = self.asks.get_mut(id) else { return Vec::new() };
+    pub(crate) fn answer(
+        &mut self,
+        id: &AskId,
+        answer: Answer,
+        digest: Digest,
+        by: Approver,
+    ) -> Result<Vec<Action>, Refusal> {
+        let Some(entry) = self.asks.get_mut(id) else {
+            return Err(Refusal::Unknown { what: format!("ask {id}") });
+        };
         match &entry.state {
-            State::Answered(first) => {
-                let session = entry.ask.session.clone();
-                vec![warning(&session, format!("{id} is closed: {}", how_closed(first)))]
-            }
-            State::Open if digest != entry.ask.digest => {
-                let session = entry.ask.session.clone();
-                vec![warning(&session, format!("the answer to {id} was for something else and is refused"))]
-            }
-            State::Open => entry.settle(answer, by),
+            State::Answered(first) => Err(Refusal::Closed { how: how_closed(first) }),
+            State::Open if digest != entry.ask.digest => Err(Refusal::Changed),
+            State::Open => Ok(entry.settle(answer, by)),
         }
     }
 

@@ -1,8 +1,8 @@
 //! What goes into the engine and what comes out of it.
 
 use leashd_types::{
-    AgentEvent, AgentKind, Answer, Approver, AskKind, Band, CallId, Command, Digest, Event, Mode, RanCall,
-    RuleRef, SessionId, Stage, ToolCall, TurnId,
+    AgentEvent, AgentKind, Answer, Approver, AskKind, Attachment, Band, CallId, Chat, Digest, Envelope,
+    Event, Mode, RanCall, Receipt, RuleRef, SessionId, Stage, ToolCall, TurnId, UserId,
 };
 use std::path::PathBuf;
 
@@ -10,7 +10,11 @@ use std::path::PathBuf;
 #[derive(Clone, Debug)]
 pub enum Input {
     Open(Opening),
-    Command(Command),
+    /// Answered with one `Action::Receipt` of the same number.
+    Command {
+        request: RequestId,
+        envelope: Envelope,
+    },
     Agent(SessionId, AgentEvent),
     /// The gate looked at a call (`Action::Judge`).
     Judged {
@@ -35,10 +39,16 @@ pub enum Input {
     Tick,
 }
 
+/// Which envelope a receipt is for. The caller's own number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RequestId(pub u64);
+
 /// A session to be opened.
 #[derive(Clone, Debug)]
 pub struct Opening {
     pub session: SessionId,
+    pub chat: Chat,
+    pub user: UserId,
     pub agent: AgentKind,
     pub directory: PathBuf,
     pub mode: Mode,
@@ -105,7 +115,7 @@ pub enum Observed {
 )]
 pub enum Action {
     Start { session: SessionId, resume: Option<String> },
-    Prompt { session: SessionId, turn: TurnId, text: String },
+    Prompt { session: SessionId, turn: TurnId, text: String, attachments: Vec<Attachment> },
     Judge(ToolCall),
     Settle { session: SessionId, call: CallId, answer: Answer, by: Approver, digest: Digest },
     Observe { session: SessionId, ran: RanCall },
@@ -113,4 +123,5 @@ pub enum Action {
     SetMode { session: SessionId, mode: Mode },
     Stop { session: SessionId },
     Show(Event),
+    Receipt { request: RequestId, receipt: Receipt },
 }

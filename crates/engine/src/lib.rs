@@ -12,13 +12,14 @@ mod turn;
 
 use asks::Ledger;
 use leashd_types::{
-    AgentEvent, Answer, Approver, AskId, Command, Event, SessionId, SessionView, Stage, Timestamp,
+    AgentEvent, Answer, Approver, AskId, Command, Envelope, Event, Receipt, Refusal, SessionId, SessionView,
+    Stage, Timestamp,
 };
 use session::Session;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-pub use input::{Action, Gated, Input, Observed, Opening};
+pub use input::{Action, Gated, Input, Observed, Opening, RequestId};
 
 /// Bounds of everything that waits here.
 #[derive(Clone, Copy, Debug)]
@@ -60,7 +61,7 @@ impl Engine {
     pub fn step(&mut self, input: Input, now: Timestamp) -> Vec<Action> {
         match input {
             Input::Open(opening) => self.open(opening),
-            Input::Command(command) => self.command(command, now),
+            Input::Command { request, envelope } => self.command(request, envelope, now),
             Input::Agent(session, event) => self.agent(&session, event, now),
             Input::Judged { session, call, gated } => self.judged(&session, &call, gated, now),
             Input::Settled { session, call, gated, answer, by } => {
@@ -83,6 +84,12 @@ impl Engine {
         self.sessions.get(session).map(|found| found.view(self.asks.of_session(session)))
     }
 
+    /// All of them.
+    #[must_use]
+    pub fn views(&self) -> Vec<SessionView> {
+        self.sessions.iter().map(|(id, found)| found.view(self.asks.of_session(id))).collect()
+    }
+
     fn open(&mut self, opening: Opening) -> Vec<Action> {
         let id = opening.session.clone();
         if self.sessions.contains_key(&id) {
@@ -93,27 +100,59 @@ impl Engine {
         vec![Action::Start { session: id, resume }]
     }
 
-    fn command(&mut self, command: Command, now: Timestamp) -> Vec<Action> {
-        match command {
-            Command::Say { session, text, from: _ } => {
+    fn command(&mut self, request: RequestId, envelope: Envelope, now: Timestamp) -> Vec<Action> {
+        let (receipt, mut actions) = match self.carry_out(envelope, now) {
+            Ok((session, actions)) => (Receipt::Accepted { session }, actions),
+            Err(refusal) => (Receipt::Refused { refusal }, Vec::new()),
+        };
+        actions.push(Action::Receipt { request, receipt });
+        actions
+    }
+
+    fn carry_out(
+        &mut self,
+        envelope: Envelope,
+        now: Timestamp,
+    ) -> Result<(Option<SessionId>, Vec<Action>), Refusal> {
+        match envelope.command {
+            Command::Say { session, text, attachments, key: _ } => {
                 let limit = self.limits.queued_messages_max;
-                self.with(&session, |found| found.say(text, now, limit))
+                let actions = self.known(&session)?.say(text, attachments, now, limit)?;
+                Ok((Some(session), actions))
             }
-            Command::Answer { ask, answer, digest, from } => {
-                self.asks.answer(&ask, answer, digest, Approver::Human { user: from })
+            Command::Answer { ask, answer, digest } => {
+                let actions =
+                    self.asks.answer(&ask, answer, digest, Approver::Human { user: envelope.from })?;
+                Ok((None, actions))
             }
-            Command::Interrupt { session, from: _ } => {
+            Command::Shown { .. } => Ok((None, Vec::new())),
+            Command::Interrupt { session } | Command::Stop { session } => {
+                let mut actions = self.known(&session)?.interrupt()?;
+                let mut withdrawn = self.withdraw_asks(&session);
+                withdrawn.append(&mut actions);
+                Ok((Some(session), withdrawn))
+            }
+            Command::SetMode { session, mode } => {
+                let actions = self.known(&session)?.set_mode(mode);
+                Ok((Some(session), actions))
+            }
+            Command::Close { session } => {
                 let mut actions = self.withdraw_asks(&session);
-                actions.extend(self.with(&session, Session::interrupt));
-                actions
+                actions.extend(self.known(&session)?.close("closed"));
+                Ok((Some(session), actions))
             }
-            Command::SetMode { session, mode, from: _ } => self.with(&session, |found| found.set_mode(mode)),
-            Command::Close { session, from: _ } => {
-                let mut actions = self.withdraw_asks(&session);
-                actions.extend(self.with(&session, |found| found.close("closed")));
-                actions
+            Command::Open { .. }
+            | Command::Switch { .. }
+            | Command::Clear { .. }
+            | Command::SetDirectory { .. }
+            | Command::Revoke { .. } => {
+                Err(Refusal::Rejected { reason: "this is not possible here".to_owned() })
             }
         }
+    }
+
+    fn known(&mut self, id: &SessionId) -> Result<&mut Session, Refusal> {
+        self.sessions.get_mut(id).ok_or_else(|| Refusal::Unknown { what: format!("session {id}") })
     }
 
     fn agent(&mut self, id: &SessionId, event: AgentEvent, now: Timestamp) -> Vec<Action> {

@@ -4,8 +4,8 @@ use crate::input::{Action, Gated, Observed, Opening};
 use crate::turn::Turn;
 use crate::warning;
 use leashd_types::{
-    AgentEvent, Approver, Ask, CallId, Event, Fault, Mode, Money, Origin, SessionId, SessionView, Timestamp,
-    ToolCall, TurnEnd, TurnId, TurnOutcome, Usage,
+    AgentEvent, Approver, Ask, Attachment, CallId, Event, Fault, Mode, Money, Origin, Refusal, SessionId,
+    SessionView, Timestamp, ToolCall, TurnEnd, TurnId, TurnOutcome, Usage,
 };
 use serde_json::Value;
 use std::collections::VecDeque;
@@ -13,6 +13,8 @@ use std::time::Duration;
 
 /// Characters of a tool call shown while it runs.
 const SUMMARY_CHARS_MAX: usize = 200;
+/// Characters of a waiting message shown.
+const PREVIEW_CHARS_MAX: usize = 200;
 
 #[derive(Debug)]
 pub(crate) struct Session {
@@ -20,7 +22,7 @@ pub(crate) struct Session {
     state: State,
     turn: Option<Turn>,
     turns: u64,
-    waiting: VecDeque<String>,
+    waiting: VecDeque<(String, Vec<Attachment>)>,
     agent_session: Option<String>,
     total_cost: Money,
     /// Set when the session ends for a reason of ours, before the agent is gone.
@@ -60,31 +62,43 @@ impl Session {
     }
 
     /// A person's message: starts a turn, waits for the running one, or starts the agent again.
-    pub(crate) fn say(&mut self, text: String, now: Timestamp, queue_max: usize) -> Vec<Action> {
+    pub(crate) fn say(
+        &mut self,
+        text: String,
+        attachments: Vec<Attachment>,
+        now: Timestamp,
+        queue_max: usize,
+    ) -> Result<Vec<Action>, Refusal> {
         if self.waiting.len() >= queue_max {
-            return vec![self.warn(format!("{queue_max} messages are waiting already; this one is dropped"))];
+            let reason = format!("{queue_max} messages are waiting already");
+            return Err(Refusal::Rejected { reason });
         }
-        self.waiting.push_back(text);
-        match self.state {
+        let preview = text.chars().take(PREVIEW_CHARS_MAX).collect();
+        self.waiting.push_back((text, attachments));
+        Ok(match self.state {
             State::Idle => self.next_turn(now),
             State::Starting => Vec::new(),
             State::Running | State::Closing => {
-                vec![Action::Show(Event::MessageQueued { session: self.id(), waiting: self.waiting.len() })]
+                vec![Action::Show(Event::MessageQueued {
+                    session: self.id(),
+                    waiting: self.waiting.len(),
+                    preview,
+                })]
             }
             State::Ended => {
                 self.state = State::Starting;
                 vec![Action::Start { session: self.id(), resume: self.agent_session.clone() }]
             }
-        }
+        })
     }
 
-    pub(crate) fn interrupt(&mut self) -> Vec<Action> {
+    pub(crate) fn interrupt(&mut self) -> Result<Vec<Action>, Refusal> {
         match &self.turn {
-            Some(turn) if self.state == State::Running => vec![
+            Some(turn) if self.state == State::Running => Ok(vec![
                 Action::Interrupt { session: self.id() },
                 Action::Show(Event::Interrupted { session: self.id(), turn: turn.id.clone() }),
-            ],
-            Some(_) | None => vec![self.warn("no turn is running")],
+            ]),
+            Some(_) | None => Err(Refusal::Rejected { reason: "no turn is running".to_owned() }),
         }
     }
 
@@ -221,13 +235,20 @@ impl Session {
     pub(crate) fn view(&self, open_asks: Vec<Ask>) -> SessionView {
         SessionView {
             session: self.id(),
+            chat: self.opening.chat.clone(),
+            current: true,
             agent: self.opening.agent,
             directory: self.opening.directory.clone(),
+            workspace: None,
             mode: self.opening.mode,
             running_since: self.turn.as_ref().map(|turn| turn.started),
             queued: self.waiting.len(),
             turns: self.turns,
+            messages: self.turns,
             total_cost: self.total_cost,
+            containment: String::new(),
+            created: Timestamp::default(),
+            last_used: Timestamp::default(),
             open_asks,
         }
     }
@@ -268,7 +289,8 @@ impl Session {
         if self.waiting.is_empty() {
             return Vec::new();
         }
-        let text = self.waiting.drain(..).collect::<Vec<_>>().join("\n\n");
+        let (texts, files): (Vec<_>, Vec<_>) = self.waiting.drain(..).unzip();
+        let (text, attachments) = (texts.join("\n\n"), files.concat());
         let turn = self.begin_turn(now);
         let session = self.id();
         vec![
@@ -277,7 +299,7 @@ impl Session {
                 turn: turn.clone(),
                 text: text.clone(),
             }),
-            Action::Prompt { session, turn, text },
+            Action::Prompt { session, turn, text, attachments },
         ]
     }
 

@@ -1,10 +1,10 @@
 //! Scripts: what goes in, and in short form what has to come out.
 
-use crate::{Action, Engine, Gated, Input, Limits, Observed, Opening};
+use crate::{Action, Engine, Gated, Input, Limits, Observed, Opening, RequestId};
 use leashd_types::{
-    AgentEvent, AgentKind, Answer, Approver, AskKind, Band, CallId, Command, Containment, Decision, Digest,
-    Event, Fault, Mode, Money, Origin, RanCall, RanOutcome, RuleRef, SessionId, Stage, Timestamp, ToolCall,
-    TurnEnd, TurnOutcome, Usage, UserId, Verdict,
+    AgentEvent, AgentKind, Answer, Approver, AskKind, Band, CallId, Chat, Command, ConnectorKind,
+    Containment, Decision, Digest, Envelope, Event, Fault, Form, Mode, Money, Origin, RanCall, RanOutcome,
+    Receipt, RuleRef, SessionId, Stage, Timestamp, ToolCall, TurnEnd, TurnOutcome, Usage, UserId, Verdict,
 };
 use serde_json::json;
 use std::time::Duration;
@@ -20,6 +20,15 @@ fn session() -> SessionId {
 
 fn person() -> UserId {
     UserId::new("terminal")
+}
+
+fn chat() -> Chat {
+    Chat::new(ConnectorKind::Terminal, "1")
+}
+
+fn command(command: Command) -> Input {
+    let envelope = Envelope { chat: chat(), from: person(), form: Form::Text, command };
+    Input::Command { request: RequestId(1), envelope }
 }
 
 fn digest() -> Digest {
@@ -80,6 +89,8 @@ impl Script {
         let mut script = Self { engine: Engine::new(Limits::default()), now: Timestamp::from_micros(0) };
         let opening = Opening {
             session: session(),
+            chat: chat(),
+            user: person(),
             agent: AgentKind::Scripted,
             directory: "/p".into(),
             mode: Mode::Default,
@@ -106,10 +117,9 @@ impl Script {
 
     #[track_caller]
     fn say(&mut self, text: &str, expected: &[&str]) {
-        self.check(
-            Input::Command(Command::Say { session: session(), text: text.to_owned(), from: person() }),
-            expected,
-        );
+        let text = text.to_owned();
+        let say = Command::Say { session: session(), text, attachments: Vec::new(), key: None };
+        self.check(command(say), expected);
     }
 
     #[track_caller]
@@ -125,7 +135,7 @@ impl Script {
     #[track_caller]
     fn answer(&mut self, answer: Answer, digest: Digest, expected: &[&str]) {
         let ask = leashd_types::AskId::new("s1-1");
-        self.check(Input::Command(Command::Answer { ask, answer, digest, from: person() }), expected);
+        self.check(command(Command::Answer { ask, answer, digest }), expected);
     }
 
     #[track_caller]
@@ -140,7 +150,7 @@ impl Script {
     /// A running turn with one open approval.
     fn with_open_ask() -> Self {
         let mut script = Self::new();
-        script.say("go", &["show message.in", "prompt go"]);
+        script.say("go", &["show message.in", "prompt go", "accepted"]);
         script.agent(AgentEvent::ToolCall(call()), &["show tool.gated make ⏎ test", "judge Bash"]);
         script.judged(pending(), &["show approval.requested"]);
         script
@@ -158,6 +168,10 @@ fn short(action: &Action) -> String {
         Action::Interrupt { .. } => "interrupt".to_owned(),
         Action::SetMode { mode, .. } => format!("mode {mode:?}"),
         Action::Stop { .. } => "stop".to_owned(),
+        Action::Receipt { receipt: Receipt::Refused { refusal }, .. } => {
+            format!("refused {}", name(&json!(refusal), "refusal"))
+        }
+        Action::Receipt { receipt, .. } => name(&json!(receipt), "receipt"),
         Action::Show(event) => match event {
             Event::ToolGated { summary, .. } => format!("show tool.gated {summary}"),
             Event::TurnCompleted { ended_on_denial: true, .. } => {
@@ -178,7 +192,7 @@ fn name(value: &serde_json::Value, tag: &str) -> String {
 #[test]
 fn a_turn_from_message_to_summary() {
     let mut script = Script::new();
-    script.say("go", &["show message.in", "prompt go"]);
+    script.say("go", &["show message.in", "prompt go", "accepted"]);
     let text = AgentEvent::Text { text: "hi".to_owned(), origin: Origin::Main };
     script.agent(text, &["show message.out"]);
     script.agent(AgentEvent::ToolCall(call()), &["show tool.gated make ⏎ test", "judge Bash"]);
@@ -197,9 +211,9 @@ fn a_turn_from_message_to_summary() {
 #[test]
 fn messages_during_a_turn_wait_and_are_joined() {
     let mut script = Script::new();
-    script.say("one", &["show message.in", "prompt one"]);
-    script.say("two", &["show message.queued"]);
-    script.say("three", &["show message.queued"]);
+    script.say("one", &["show message.in", "prompt one", "accepted"]);
+    script.say("two", &["show message.queued", "accepted"]);
+    script.say("three", &["show message.queued", "accepted"]);
     script.agent(
         turn_end(TurnOutcome::Completed),
         &["show session.completed", "show message.in", "prompt two||three"],
@@ -209,31 +223,27 @@ fn messages_during_a_turn_wait_and_are_joined() {
 #[test]
 fn the_queue_has_a_limit() {
     let mut script = Script::new();
-    script.say("one", &["show message.in", "prompt one"]);
+    script.say("one", &["show message.in", "prompt one", "accepted"]);
     for _ in 0..Limits::default().queued_messages_max {
-        script.say("more", &["show message.queued"]);
+        script.say("more", &["show message.queued", "accepted"]);
     }
-    script.say("too much", &["warn 100 messages are waiting already; this one is dropped"]);
+    script.say("too much", &["refused rejected"]);
 }
 
 #[test]
 fn the_first_answer_wins_and_is_shown_when_it_landed() {
     let mut script = Script::with_open_ask();
-    script.answer(Answer::AllowOnce, digest(), &["settle allow-once"]);
-    script.answer(Answer::Deny, digest(), &["warn s1-1 is closed: already answered by terminal"]);
+    script.answer(Answer::AllowOnce, digest(), &["settle allow-once", "accepted"]);
+    script.answer(Answer::Deny, digest(), &["refused closed"]);
     script.settled(allowed(), Answer::AllowOnce, &["show approval.resolved allow", "show tool.allowed"]);
-    script.answer(Answer::Deny, digest(), &[]);
+    script.answer(Answer::Deny, digest(), &["refused unknown"]);
 }
 
 #[test]
 fn an_answer_to_something_else_is_refused_and_the_ask_stays_open() {
     let mut script = Script::with_open_ask();
-    script.answer(
-        Answer::AllowOnce,
-        Digest::ZERO,
-        &["warn the answer to s1-1 was for something else and is refused"],
-    );
-    script.answer(Answer::AllowOnce, digest(), &["settle allow-once"]);
+    script.answer(Answer::AllowOnce, Digest::ZERO, &["refused changed"]);
+    script.answer(Answer::AllowOnce, digest(), &["settle allow-once", "accepted"]);
 }
 
 #[test]
@@ -254,14 +264,10 @@ fn nobody_in_time_is_a_denial() {
 fn an_interrupt_withdraws_open_asks() {
     let mut script = Script::with_open_ask();
     script.check(
-        Input::Command(Command::Interrupt { session: session(), from: person() }),
-        &["settle withdrawn", "interrupt", "show execution.interrupted"],
+        command(Command::Interrupt { session: session() }),
+        &["settle withdrawn", "interrupt", "show execution.interrupted", "accepted"],
     );
-    script.answer(
-        Answer::AllowOnce,
-        digest(),
-        &["warn s1-1 is closed: it expired or the agent no longer waits"],
-    );
+    script.answer(Answer::AllowOnce, digest(), &["refused closed"]);
 }
 
 #[test]
@@ -269,13 +275,13 @@ fn a_dead_agent_ends_the_turn_and_its_asks_and_the_next_message_resumes() {
     let mut script = Script::with_open_ask();
     let exited = AgentEvent::Exited { code: None, signal: Some(9), stderr_tail: String::new() };
     script.agent(exited, &["settle withdrawn", "show session.completed", "show session.ended failed"]);
-    script.say("again", &["start resume a1"]);
+    script.say("again", &["start resume a1", "accepted"]);
 }
 
 #[test]
 fn an_ungated_call_stops_the_session() {
     let mut script = Script::new();
-    script.say("go", &["show message.in", "prompt go"]);
+    script.say("go", &["show message.in", "prompt go", "accepted"]);
     let ungated = Observed::RanUngated { call: CallId::new("c9"), tool: "Bash".to_owned() };
     script
         .check(Input::Observed { session: session(), observed: ungated }, &["show tool.ran_ungated", "stop"]);
@@ -295,6 +301,6 @@ fn a_fatal_fault_names_itself_as_the_end() {
 #[test]
 fn an_unknown_session_is_said_so() {
     let mut script = Script::new();
-    let input = Input::Command(Command::Interrupt { session: SessionId::new("other"), from: person() });
-    script.check(input, &["warn there is no such session"]);
+    let input = command(Command::Interrupt { session: SessionId::new("other") });
+    script.check(input, &["refused unknown"]);
 }

@@ -5,19 +5,20 @@ use crate::clock;
 use crate::containment::{self, Held, Wanted};
 use crate::failure::Failure;
 use crate::policies;
-use crate::run_loop::{self, COMMANDS_MAX, Inbox, MAIL_MAX};
+use crate::run_loop::{self, DELIVERIES_MAX, Inbox, MAIL_MAX};
 use crate::settings::Settings;
-use crate::world::{Link, World};
+use crate::world::{Link, Receipts, World};
 use leashd_agents::{Agent, Conversation, Launch};
 use leashd_connectors::terminal::Keys;
-use leashd_connectors::{Desk, EVENTS_MAX};
+use leashd_connectors::{Desk, EVENTS_MAX, Person};
 use leashd_engine::{Engine, Limits, Opening};
 use leashd_gate::audit::Record;
 use leashd_gate::{AuditError, AuditLog, Durability, Gate, Interactive, Secrets, Snapshot};
 use leashd_policy::Rules;
 use leashd_sandbox::PrivateDir;
 use leashd_types::{
-    Attendance, Containment, Facts, GitGrants, Protected, Protection, ResolvedPath, SessionId, UserId,
+    Attendance, Chat, ConnectorKind, Containment, Facts, GitGrants, Protected, Protection, ResolvedPath,
+    SessionId, UserId,
 };
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -90,6 +91,8 @@ impl Session {
         }
         let opening = Opening {
             session: id.clone(),
+            chat: chat(),
+            user: user(),
             agent: plan.agent.kind(),
             directory: directory.clone(),
             mode: settings.default_mode,
@@ -137,14 +140,14 @@ impl Session {
         F: Future<Output = T>,
     {
         let (mail, mail_in) = mpsc::channel(MAIL_MAX);
-        let (commands, commands_in) = mpsc::channel(COMMANDS_MAX);
-        let (queries, queries_in) = mpsc::channel(COMMANDS_MAX);
+        let (deliveries, deliveries_in) = mpsc::channel(DELIVERIES_MAX);
+        let (queries, queries_in) = mpsc::channel(DELIVERIES_MAX);
         let (shows, events) = mpsc::channel(EVENTS_MAX);
         let links = BTreeMap::from([(self.opening.session.clone(), self.link)]);
-        let world = World { gate: self.gate, links, mail, shows };
-        let inbox = Inbox { mail: mail_in, commands: commands_in, queries: queries_in };
+        let world = World { gate: self.gate, links, mail, shows, receipts: Receipts::default() };
+        let inbox = Inbox { mail: mail_in, deliveries: deliveries_in, queries: queries_in };
         let mut running = tokio::spawn(run_loop::run(Engine::new(self.limits), world, inbox, self.opening));
-        let result = connector(Desk { commands, queries, events }).await;
+        let result = connector(Desk { deliveries, queries, events }).await;
         // The desk is gone, so the loop ends; an agent that still lives ends with its orders channel.
         if tokio::time::timeout(WIND_DOWN, &mut running).await.is_err() {
             running.abort();
@@ -183,6 +186,16 @@ pub(crate) fn with_runtime<F: Future>(future: F) -> Result<F::Output, Failure> {
     // A thread that still waits for a key must not hold the process.
     runtime.shutdown_timeout(Duration::from_millis(100));
     Ok(output)
+}
+
+/// The one conversation of this process.
+pub(crate) fn chat() -> Chat {
+    Chat::new(ConnectorKind::Terminal, std::process::id().to_string())
+}
+
+/// Who speaks here, and from where.
+pub(crate) fn person() -> Person {
+    Person { chat: chat(), user: user() }
 }
 
 /// The person at this terminal.

@@ -1,10 +1,16 @@
 //! The command line: names, flags and help. Examples first, because that is what people look for.
 
+mod autonomous;
+mod config;
 mod hook;
 mod sandbox;
+mod workspace;
 
+pub(crate) use autonomous::*;
+pub(crate) use config::*;
 pub(crate) use hook::*;
 pub(crate) use sandbox::*;
+pub(crate) use workspace::*;
 
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
@@ -26,6 +32,22 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Set leashd up: approved directories, and Telegram if you want it
+    Init(InitArgs),
+    /// Show the settings and where each comes from; set and unset them
+    Config(ConfigArgs),
+    /// Let agents work in a directory
+    AddDir(DirArgs),
+    /// Let agents work in a directory no longer
+    RemoveDir(DirArgs),
+    /// List the directories agents may work in
+    Dirs(DirsArgs),
+    /// What goes on without you: show it, set it up, switch it on and off
+    Autonomous(AutonomousArgs),
+    /// Group repositories into workspaces
+    Ws(WsArgs),
+    /// Remove logs and sessions
+    Clean(CleanArgs),
     /// Show the gate at work on a scripted agent; no account, no network
     Demo(DemoArgs),
     /// Run one prompt and print the answer

@@ -61,6 +61,14 @@ fn special() -> Option<ExitCode> {
 
 fn run(command: Command) -> Result<ExitCode, Failure> {
     let exit = match command {
+        Command::Init(args) => commands::init::run(args),
+        Command::Config(args) => commands::config::run(args),
+        Command::AddDir(args) => commands::dirs::add(&args),
+        Command::RemoveDir(args) => commands::dirs::remove(&args),
+        Command::Dirs(args) => commands::dirs::list(&args),
+        Command::Autonomous(args) => commands::autonomous::run(args),
+        Command::Ws(args) => commands::workspace::run(args),
+        Command::Clean(args) => commands::clean::run(&args),
         Command::Demo(args) => commands::demo::run(&args),
         Command::Exec(args) => commands::exec::run(args),
         Command::Start(args) => commands::start::run(args),

@@ -3,7 +3,7 @@
 
 use crate::failure::Failure;
 use crate::settings::{Settings, expand_tilde};
-use leashd_policy::{MAX_BYTES, Rules, Source};
+use leashd_policy::{MAX_BYTES, Rules, Source, ToolLists};
 use std::fs::{self, File};
 use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
@@ -28,6 +28,8 @@ pub(crate) struct Texts {
     texts: Vec<Text>,
     /// The names of the policies asked for, project files left out.
     names: Vec<String>,
+    /// The person's, before all rules.
+    tools: ToolLists,
 }
 
 impl Texts {
@@ -58,7 +60,8 @@ impl Texts {
     }
 
     pub(crate) fn rules(&self) -> Result<Rules, Failure> {
-        Rules::load(&self.sources()).map_err(Failure::usage)
+        let rules = Rules::load(&self.sources()).map_err(Failure::usage)?;
+        Ok(rules.with_tools(self.tools.clone()))
     }
 }
 
@@ -79,7 +82,7 @@ pub(crate) fn texts(settings: &Settings, named: &[String], directory: &Path) -> 
     for file in project_files(settings, directory) {
         texts.extend(project(&file)?);
     }
-    Ok(Texts { texts, names })
+    Ok(Texts { texts, names, tools: settings.tools.clone() })
 }
 
 /// Where a project's file may stand: in the session's directory and those above it, up to the approved root.

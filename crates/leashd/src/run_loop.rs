@@ -2,20 +2,19 @@
 
 use crate::clock;
 use crate::world::{Mail, World, until};
-use leashd_connectors::Query;
+use leashd_connectors::{Delivery, Query};
 use leashd_engine::{Engine, Input, Opening};
-use leashd_types::Command;
 use tokio::sync::mpsc;
 
 /// Mail that may wait for the loop.
 pub(crate) const MAIL_MAX: usize = 1024;
-/// Commands and queries that may wait for the loop.
-pub(crate) const COMMANDS_MAX: usize = 256;
+/// Deliveries and queries that may wait for the loop.
+pub(crate) const DELIVERIES_MAX: usize = 256;
 
 /// What the loop listens to.
 pub(crate) struct Inbox {
     pub(crate) mail: mpsc::Receiver<Mail>,
-    pub(crate) commands: mpsc::Receiver<Command>,
+    pub(crate) deliveries: mpsc::Receiver<Delivery>,
     pub(crate) queries: mpsc::Receiver<Query>,
 }
 
@@ -37,8 +36,8 @@ pub(crate) async fn run(mut engine: Engine, mut world: World, mut inbox: Inbox, 
                 Some(mail) => world.receive(mail),
                 None => return,
             },
-            command = inbox.commands.recv() => match command {
-                Some(command) => Some(Input::Command(command)),
+            delivery = inbox.deliveries.recv() => match delivery {
+                Some(delivery) => Some(world.accept(delivery)),
                 None => return,
             },
             Some(query) = inbox.queries.recv() => {
@@ -58,5 +57,8 @@ fn answer(engine: &Engine, query: Query) {
     match query {
         // Whoever asked may be gone.
         Query::Session { session, reply } => drop(reply.send(engine.view(&session))),
+        Query::Sessions { reply } => drop(reply.send(engine.views())),
+        Query::Asks { reply } => drop(reply.send(Vec::new())),
+        Query::Grants { reply } => drop(reply.send(Vec::new())),
     }
 }

@@ -4,17 +4,18 @@
 use crate::clock;
 use crate::containment::Doors;
 use leashd_agents::{AfterDenial, Agent, Conversation, Launch, Message, Order, Reply};
-use leashd_engine::{Action, Gated, Input, Observed};
+use leashd_connectors::Delivery;
+use leashd_engine::{Action, Gated, Input, Observed, RequestId};
 use leashd_gate::audit::Record;
 use leashd_gate::{Denial, Gate, Grant, Observation, Outcome, Pending, Permit, Snapshot};
 use leashd_sandbox::{GitChange, GitOrders};
 use leashd_types::{
-    AgentEvent, Answer, Approver, Band, CallId, Digest, Event, Fault, Mode, RanCall, RuleRef, SessionId,
-    Stage, ToolCall, visible,
+    AgentEvent, Answer, Approver, Band, CallId, Digest, Event, Fault, Mode, RanCall, Receipt, RuleRef,
+    SessionId, Stage, ToolCall, visible,
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 /// What arrives at the loop from the tasks it started.
 #[expect(clippy::large_enum_variant, reason = "moved once from a task to the loop")]
@@ -82,6 +83,14 @@ pub(crate) struct World {
     pub(crate) links: BTreeMap<SessionId, Link>,
     pub(crate) mail: mpsc::Sender<Mail>,
     pub(crate) shows: mpsc::Sender<Event>,
+    pub(crate) receipts: Receipts,
+}
+
+/// Envelopes whose senders still wait to hear what became of them.
+#[derive(Debug, Default)]
+pub(crate) struct Receipts {
+    given: u64,
+    waiting: BTreeMap<RequestId, oneshot::Sender<Receipt>>,
 }
 
 impl World {
@@ -114,11 +123,19 @@ impl World {
         }
     }
 
+    /// Takes an envelope; the receipt goes back when the engine has one.
+    pub(crate) fn accept(&mut self, delivery: Delivery) -> Input {
+        self.receipts.given = self.receipts.given.wrapping_add(1);
+        let request = RequestId(self.receipts.given);
+        self.receipts.waiting.insert(request, delivery.receipt);
+        Input::Command { request, envelope: delivery.envelope }
+    }
+
     pub(crate) async fn perform(&mut self, action: Action) {
         match action {
             Action::Start { session, resume } => self.start(&session, resume),
-            Action::Prompt { session, turn: _, text } => {
-                self.order(&session, Order::Prompt(Message::text(text)))
+            Action::Prompt { session, turn: _, text, attachments } => {
+                self.order(&session, Order::Prompt(Message { text, attachments }))
             }
             Action::Judge(call) => self.judge(call),
             Action::Settle { session, call, answer, by, digest } => {
@@ -134,6 +151,10 @@ impl World {
             }
             Action::Stop { session } => self.stop(&session),
             Action::Show(event) => self.show(event).await,
+            Action::Receipt { request, receipt } => {
+                // Whoever sent it need not listen.
+                drop(self.receipts.waiting.remove(&request).map(|waiting| waiting.send(receipt)));
+            }
         }
     }
 

@@ -40,9 +40,12 @@ pub fn judge(rules: &Rules, call: &ToolCall, plan: &Plan, facts: &Facts) -> Verd
         });
     }
     let overall = overall.unwrap_or_else(|| Judged::of(nothing_to_run()));
-    let Judged { opinion, risk, nearest_allow } = match of_whole_line(plan) {
-        Some(whole) if whole.decision > overall.opinion.decision => Judged::of(whole),
-        _ => overall,
+    let Judged { opinion, risk, nearest_allow } = match (rules.tools().check(&call.tool), of_whole_line(plan))
+    {
+        // A tool the person has taken away is denied whatever it would do.
+        (Some(taken), _) => Judged::of(taken),
+        (None, Some(whole)) if whole.decision > overall.opinion.decision => Judged::of(whole),
+        (None, _) => overall,
     };
     let band = explain::band(&acts, &opinion);
     Verdict {

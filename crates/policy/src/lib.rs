@@ -31,6 +31,7 @@ mod seen;
 mod sensitive;
 #[cfg(test)]
 mod testing;
+mod tool_lists;
 mod tools;
 mod written;
 
@@ -44,5 +45,6 @@ pub use lint::{Finding, Given, Kind, Report, UnknownProgram, known_programs, lin
 pub use load::{LoadError, MAX_BYTES, MAX_RULES, Place, Source, check_examples};
 pub use plan::{Plan, plan};
 pub use rules::{Layer, Rules};
+pub use tool_lists::ToolLists;
 pub use tools::PathArgument;
 pub use written::{Written, WrittenRule, WrittenSetting};

@@ -4,6 +4,7 @@
 use crate::class::Classes;
 use crate::names::star_fits;
 use crate::pattern::Pattern;
+use crate::tool_lists::ToolLists;
 use leashd_types::{Band, Decision, RuleRef};
 
 /// Where a file stands. Later is closer to the code at hand; the project layer can only make verdicts stricter.
@@ -147,6 +148,7 @@ pub struct Rules {
     project_default: Option<Decision>,
     approval_timeout_seconds: Option<u32>,
     project_timeout_seconds: Option<u32>,
+    tools: ToolLists,
 }
 
 impl Rules {
@@ -160,6 +162,7 @@ impl Rules {
             project_default: None,
             approval_timeout_seconds: None,
             project_timeout_seconds: None,
+            tools: ToolLists::default(),
         }
     }
 
@@ -182,6 +185,22 @@ impl Rules {
         }
         self.default_action = default_action.or(self.default_action);
         self.approval_timeout_seconds = approval_timeout_seconds.or(self.approval_timeout_seconds);
+    }
+
+    /// With the person's lists of tools before all rules.
+    #[must_use]
+    pub fn with_tools(mut self, tools: ToolLists) -> Self {
+        if !tools.is_empty() {
+            let digest = tools.digest();
+            let first = digest.as_bytes().iter().take(8);
+            self.generation ^= first.fold(0_u64, |number, byte| (number << 8) | u64::from(*byte));
+        }
+        self.tools = tools;
+        self
+    }
+
+    pub(crate) fn tools(&self) -> &ToolLists {
+        &self.tools
     }
 
     /// Names exactly this set of rules. Two sets loaded from the same texts in the same order share it.

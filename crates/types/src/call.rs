@@ -6,9 +6,10 @@ use serde_json::Value;
 use std::path::PathBuf;
 
 /// Which adapter the call came through.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum AgentKind {
+    #[default]
     Claude,
     /// A person's own Claude Code session, which asks through its hooks.
     Hook,

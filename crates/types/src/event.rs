@@ -1,8 +1,8 @@
 //! What people are shown, and what `--json` prints: one event per line, versioned. The names are the public ones.
 
 use crate::{
-    AgentKind, Answer, Approver, Ask, AskId, Band, CallId, Decision, Money, RuleRef, SessionId, Stage,
-    TurnId, TurnOutcome, Usage,
+    AgentKind, Answer, Approver, Ask, AskId, Band, CallId, Chat, Decision, Form, Mode, Money, RuleRef,
+    SessionId, Stage, TurnId, TurnOutcome, Usage, UserId,
 };
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -13,6 +13,44 @@ pub const EVENT_VERSION: u32 = 1;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "event")]
 pub enum Event {
+    #[serde(rename = "engine.started")]
+    EngineStarted { version: String },
+    #[serde(rename = "engine.stopped")]
+    EngineStopped { reason: String },
+    /// Settings and policies were read again. Turns that run end under the old ones.
+    #[serde(rename = "config.reloaded")]
+    ConfigReloaded { generation: u64, changed: Vec<String> },
+    /// They could not be read; the old ones stay.
+    #[serde(rename = "config.rejected")]
+    ConfigRejected { reason: String },
+    /// Somebody this connector is not for said something.
+    #[serde(rename = "auth.rejected")]
+    AuthRejected { chat: Chat, from: UserId, form: Form },
+    #[serde(rename = "rate.limited")]
+    RateLimited { chat: Chat, from: UserId, retry_after_ms: u64 },
+    /// A session belongs to a chat from now on; its agent starts with the first message.
+    #[serde(rename = "session.opened")]
+    SessionOpened {
+        session: SessionId,
+        chat: Chat,
+        user: UserId,
+        directory: PathBuf,
+        workspace: Option<String>,
+        mode: Mode,
+        /// Whether it goes on with an earlier conversation.
+        resumed: bool,
+    },
+    /// The chat's messages go to this session now.
+    #[serde(rename = "session.switched")]
+    SessionSwitched { chat: Chat, session: SessionId },
+    /// The conversation is forgotten; the next message begins a new one.
+    #[serde(rename = "session.cleared")]
+    SessionCleared { session: SessionId, dropped: usize },
+    #[serde(rename = "session.mode")]
+    ModeChanged { session: SessionId, mode: Mode },
+    #[serde(rename = "session.directory")]
+    DirectoryChanged { session: SessionId, directory: PathBuf, workspace: Option<String> },
+    /// The agent is there.
     #[serde(rename = "session.started")]
     SessionStarted {
         session: SessionId,
@@ -26,7 +64,12 @@ pub enum Event {
     MessageIn { session: SessionId, turn: TurnId, text: String },
     /// A message waits until the running turn ends.
     #[serde(rename = "message.queued")]
-    MessageQueued { session: SessionId, waiting: usize },
+    MessageQueued {
+        session: SessionId,
+        waiting: usize,
+        /// The beginning of the message.
+        preview: String,
+    },
     /// A piece of the agent's answer.
     #[serde(rename = "message.out")]
     MessageOut { session: SessionId, text: String },
@@ -64,6 +107,15 @@ pub enum Event {
     InteractionRequested { ask: Ask },
     #[serde(rename = "interaction.resolved")]
     InteractionResolved { ask: AskId, session: SessionId, outcome: AskOutcome },
+    /// An answer is written down; the agent does not have it yet.
+    #[serde(rename = "ask.answered")]
+    AskAnswered { ask: AskId, session: SessionId, answer: Answer, by: Approver },
+    #[serde(rename = "ask.delivered")]
+    AskDelivered { ask: AskId, session: SessionId, chat: Chat },
+    #[serde(rename = "grant.given")]
+    GrantGiven { grant: String, session: SessionId, rule: String, by: UserId },
+    #[serde(rename = "grant.revoked")]
+    GrantRevoked { grant: String, session: SessionId, by: UserId },
     #[serde(rename = "execution.interrupted")]
     Interrupted { session: SessionId, turn: TurnId },
     /// A transient API error; the agent tries again.

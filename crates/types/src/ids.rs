@@ -43,6 +43,10 @@ id!(
     AskId
 );
 id!(
+    /// One message of a person or of the agent.
+    MessageId
+);
+id!(
     /// One prompt and everything the agent did about it.
     TurnId
 );

@@ -3,7 +3,9 @@
 
 mod agent;
 mod ask;
+mod attachment;
 mod call;
+mod chat;
 mod command;
 mod decision;
 mod digest;
@@ -12,6 +14,7 @@ mod event;
 mod facts;
 mod glob;
 mod ids;
+mod kept;
 mod money;
 mod time;
 mod usage;
@@ -21,8 +24,10 @@ mod visible;
 
 pub use agent::{AgentEvent, Fault, Origin, RanCall, RanOutcome, TurnEnd, TurnOutcome};
 pub use ask::{Answer, Approver, Ask, AskKind, Choice, PlanAnswer, Question};
+pub use attachment::Attachment;
 pub use call::{AgentKind, Mode, ToolCall, digest_of};
-pub use command::Command;
+pub use chat::{Chat, ConnectorKind, Envelope, Form, Receipt, Refusal};
+pub use command::{Attended, Command, OpenSession, Seen};
 pub use decision::{Band, Decision};
 pub use digest::Digest;
 pub use effect::{
@@ -34,7 +39,11 @@ pub use facts::{
     Protected, Protection, Questions, Recovery, ResolvedPath,
 };
 pub use glob::{glob_may_match, matches_everything};
-pub use ids::{AskId, CallId, RunId, SessionId, SubagentId, TurnId, UserId};
+pub use ids::{AskId, CallId, MessageId, RunId, SessionId, SubagentId, TurnId, UserId};
+pub use kept::{
+    AskRow, AskState, AskStep, EventRow, GrantRow, Kept, MessageRow, MessageState, Restored, Role, RunRow,
+    SessionRow, SessionState,
+};
 pub use money::Money;
 pub use time::Timestamp;
 pub use usage::Usage;

@@ -1,6 +1,6 @@
 //! What a screen may ask for instead of waiting for events.
 
-use crate::{AgentKind, Ask, Mode, Money, SessionId, Timestamp};
+use crate::{AgentKind, Ask, Chat, Mode, Money, SessionId, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -8,14 +8,23 @@ use std::path::PathBuf;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SessionView {
     pub session: SessionId,
+    pub chat: Chat,
+    /// Whether the chat's messages go here.
+    pub current: bool,
     pub agent: AgentKind,
     pub directory: PathBuf,
+    pub workspace: Option<String>,
     pub mode: Mode,
     /// Set while a turn runs.
     pub running_since: Option<Timestamp>,
     /// Messages waiting behind the running turn.
     pub queued: usize,
     pub turns: u64,
+    pub messages: u64,
     pub total_cost: Money,
+    /// What holds the agent, for people; empty while none runs.
+    pub containment: String,
+    pub created: Timestamp,
+    pub last_used: Timestamp,
     pub open_asks: Vec<Ask>,
 }

@@ -1,8 +1,9 @@
 //! Writes what Claude Code reads: one JSON object per line. The one place where "allow" is put into words, and it
 //! takes a `Permit` to get there.
 
-use crate::{AfterDenial, Attachment, Message};
+use crate::{AfterDenial, Message};
 use leashd_gate::Permit;
+use leashd_types::Attachment;
 use leashd_types::Mode;
 use serde_json::{Value, json};
 

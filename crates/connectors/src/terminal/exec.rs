@@ -1,17 +1,17 @@
 //! `leashd exec`: one prompt, one turn.
 
-use crate::Desk;
 use crate::terminal::follow::{Ending, Follower, Output};
 use crate::terminal::screen::Screen;
 use crate::terminal::{Colour, Keys};
-use leashd_types::{Command, SessionId, UserId};
+use crate::{Desk, Person};
+use leashd_types::{Command, Form, SessionId};
 use std::collections::BTreeMap;
 use std::io;
 
 #[derive(Debug)]
 pub struct ExecOptions {
     pub session: SessionId,
-    pub user: UserId,
+    pub person: Person,
     pub prompt: String,
     pub output: Output,
     pub keys: Keys,
@@ -25,24 +25,25 @@ pub struct ExecOptions {
 pub async fn exec(mut desk: Desk, options: ExecOptions) -> io::Result<Ending> {
     let mut follower = Follower {
         session: options.session.clone(),
-        user: options.user.clone(),
+        person: options.person.clone(),
         output: options.output,
         keys: options.keys,
         screen: Screen::new(options.colour),
         last_denial: None,
         gated: BTreeMap::new(),
     };
-    let say =
-        Command::Say { session: options.session.clone(), text: options.prompt, from: options.user.clone() };
-    if desk.commands.send(say).await.is_err() {
-        return Ok(Ending::gone());
-    }
+    let say = Command::Say {
+        session: options.session.clone(),
+        text: options.prompt,
+        attachments: Vec::new(),
+        key: None,
+    };
+    // The receipt is followed by events, or by the end of them.
+    drop(desk.send(&options.person, Form::Text, say).await);
     let ending = follower.turn(&mut desk).await?;
     if !ending.session_ended {
-        let close = Command::Close { session: options.session, from: options.user };
-        if desk.commands.send(close).await.is_ok() {
-            follower.until_ended(&mut desk).await?;
-        }
+        drop(desk.send(&options.person, Form::Command, Command::Close { session: options.session }).await);
+        follower.until_ended(&mut desk).await?;
     }
     Ok(ending)
 }

@@ -1,12 +1,12 @@
 //! Follows one turn: shows its events and answers its asks with keys.
 
-use crate::Desk;
 use crate::card::card;
 use crate::terminal::keys::{self, Pressed};
 use crate::terminal::lines::describe;
 use crate::terminal::screen::{Screen, Tone};
 use crate::terminal::{Keys, json};
-use leashd_types::{Approver, Ask, AskId, CallId, Command, Event, SessionId, TurnOutcome, UserId};
+use crate::{Desk, Person};
+use leashd_types::{Approver, Ask, AskId, CallId, Command, Event, Form, SessionId, TurnOutcome};
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::sync::Arc;
@@ -55,7 +55,7 @@ impl Ending {
 
 pub(crate) struct Follower {
     pub(crate) session: SessionId,
-    pub(crate) user: UserId,
+    pub(crate) person: Person,
     pub(crate) output: Output,
     pub(crate) keys: Keys,
     pub(crate) screen: Screen,
@@ -103,9 +103,8 @@ impl Follower {
                 Next::Pressed(Err(error)) => break Err(error),
                 Next::Pressed(Ok(Pressed::Answer(answer))) => {
                     if let Some(ask) = waiting.asks.pop_front() {
-                        let from = self.user.clone();
-                        let command = Command::Answer { ask: ask.id, answer, digest: ask.digest, from };
-                        send(desk, command).await;
+                        let command = Command::Answer { ask: ask.id, answer, digest: ask.digest };
+                        drop(desk.send(&self.person, Form::Button, command).await);
                     }
                 }
                 Next::Pressed(Ok(Pressed::Nothing)) => {}
@@ -114,8 +113,8 @@ impl Follower {
                     if interrupts > 1 {
                         break Ok(self.ending(How::Interrupted));
                     }
-                    let from = self.user.clone();
-                    send(desk, Command::Interrupt { session: self.session.clone(), from }).await;
+                    let command = Command::Interrupt { session: self.session.clone() };
+                    drop(desk.send(&self.person, Form::Command, command).await);
                 }
             }
             self.prompt(&mut waiting)?;
@@ -281,9 +280,4 @@ async fn next(desk: &mut Desk, waiting: &mut Waiting) -> Next {
         waiting.reader = None;
     }
     next
-}
-
-async fn send(desk: &Desk, command: Command) {
-    // A closed channel means the daemon is going down; the event channel says so next.
-    drop(desk.commands.send(command).await);
 }

@@ -1,7 +1,7 @@
 //! Events as lines for a person.
 
 use crate::terminal::screen::Tone;
-use leashd_types::{Answer, Approver, AskOutcome, Event, Stage, ToolSummary, TurnOutcome};
+use leashd_types::{Answer, Approver, AskOutcome, Event, Stage, ToolSummary, TurnOutcome, visible};
 
 /// The line an event is worth, if it is worth one.
 #[must_use]
@@ -48,7 +48,38 @@ pub fn describe(event: &Event) -> Option<(Tone, String)> {
         | Event::ToolFinished { failed: None, .. }
         | Event::ApprovalRequested { .. }
         | Event::InteractionRequested { .. } => return None,
+        other => return around(other),
     })
+}
+
+/// What happens around the agent: sessions that change, asks on their way, the daemon itself.
+fn around(event: &Event) -> Option<(Tone, String)> {
+    let dim = |line: String| Some((Tone::Dim, line));
+    match event {
+        Event::SessionSwitched { session, .. } => dim(format!("now in session {session}")),
+        Event::SessionCleared { dropped: 0, .. } => dim("the conversation is forgotten".to_owned()),
+        Event::SessionCleared { dropped, .. } => {
+            dim(format!("the conversation is forgotten; {dropped} waiting messages are dropped"))
+        }
+        Event::ModeChanged { mode, .. } => dim(format!("mode {mode:?}").to_lowercase()),
+        Event::DirectoryChanged { directory, .. } => {
+            dim(format!("now in {}", visible(&directory.display().to_string())))
+        }
+        Event::GrantGiven { rule, .. } => dim(format!("for this session: {}", visible(rule))),
+        Event::GrantRevoked { grant, .. } => dim(format!("taken back: grant {grant}")),
+        Event::ConfigReloaded { changed, .. } => dim(format!("settings read again: {}", changed.join(", "))),
+        Event::ConfigRejected { reason } => {
+            Some((Tone::Bad, format!("✗ the settings stay as they were: {reason}")))
+        }
+        Event::EngineStopped { reason } => Some((Tone::Warn, format!("leashd stops: {reason}"))),
+        Event::AuthRejected { from, chat, .. } => {
+            Some((Tone::Warn, format!("! {from} in {chat} is not allowed here")))
+        }
+        Event::RateLimited { from, chat, .. } => {
+            Some((Tone::Warn, format!("! {from} in {chat} sends too much")))
+        }
+        _ => None,
+    }
 }
 
 /// `Bash ×3, Read`.

@@ -3,8 +3,8 @@
 use crate::terminal::follow::{Ending, Follower, How, Output};
 use crate::terminal::screen::{Screen, Tone};
 use crate::terminal::{Colour, Keys};
-use crate::{Desk, Query};
-use leashd_types::{Command, SessionId, UserId, visible};
+use crate::{Desk, Person, Query};
+use leashd_types::{Command, Form, SessionId, visible};
 use reedline::{DefaultPrompt, DefaultPromptSegment, FileBackedHistory, Reedline, Signal};
 use std::collections::BTreeMap;
 use std::io::{self, BufRead};
@@ -20,7 +20,7 @@ Ctrl-C interrupts a running turn.";
 #[derive(Debug)]
 pub struct ReplOptions {
     pub session: SessionId,
-    pub user: UserId,
+    pub person: Person,
     /// File the history is kept in.
     pub history: PathBuf,
     pub keys: Keys,
@@ -42,7 +42,7 @@ enum Line {
 pub async fn repl(mut desk: Desk, options: ReplOptions) -> io::Result<Ending> {
     let mut follower = Follower {
         session: options.session.clone(),
-        user: options.user.clone(),
+        person: options.person.clone(),
         output: Output::Text,
         keys: options.keys,
         screen: Screen::new(options.colour),
@@ -73,10 +73,9 @@ pub async fn repl(mut desk: Desk, options: ReplOptions) -> io::Result<Ending> {
                 follower.screen.note(Tone::Warn, &format!("unknown command {command}; /help lists them"))?;
             }
             _ => {
-                let say = Command::Say { session: options.session.clone(), text, from: options.user.clone() };
-                if desk.commands.send(say).await.is_err() {
-                    return Ok(Ending::gone());
-                }
+                let session = options.session.clone();
+                let say = Command::Say { session, text, attachments: Vec::new(), key: None };
+                drop(desk.send(&options.person, Form::Text, say).await);
                 let ending = follower.turn(&mut desk).await?;
                 if ending.how == How::Interrupted {
                     break;
@@ -84,10 +83,8 @@ pub async fn repl(mut desk: Desk, options: ReplOptions) -> io::Result<Ending> {
             }
         }
     }
-    let close = Command::Close { session: options.session, from: options.user };
-    if desk.commands.send(close).await.is_ok() {
-        follower.until_ended(&mut desk).await?;
-    }
+    drop(desk.send(&options.person, Form::Command, Command::Close { session: options.session }).await);
+    follower.until_ended(&mut desk).await?;
     Ok(Ending {
         how: How::Turn { outcome: leashd_types::TurnOutcome::Completed, last_denial: None },
         session_ended: true,

@@ -31,7 +31,7 @@ pub(crate) fn run(args: ExecArgs) -> Result<Exit, Failure> {
         self_check::check(&settings, &agent, &session, keys).await?;
         let options = ExecOptions {
             session: session.id().clone(),
-            user: boot::user(),
+            person: boot::person(),
             prompt,
             output,
             keys,

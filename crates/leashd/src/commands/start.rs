@@ -28,7 +28,7 @@ pub(crate) fn run(args: StartArgs) -> Result<Exit, Failure> {
         });
         let options = ReplOptions {
             session: session.id().clone(),
-            user: boot::user(),
+            person: boot::person(),
             history: settings.home.join("history"),
             keys,
             colour: Colour::detect(),

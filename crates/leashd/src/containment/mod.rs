@@ -20,8 +20,7 @@ use leashd_gate::Gate;
 use leashd_gate::audit::Record;
 use leashd_sandbox::confine::{self, Kernel, Level, WITHOUT, Weakness, Wish};
 use leashd_sandbox::{
-    Caches, Capabilities, Domain, Limits, Network as Reach, Profile, Request, SessionPlaces, ShellLauncher,
-    TOOLCHAINS,
+    Capabilities, Domain, Limits, Network as Reach, Profile, Request, SessionPlaces, ShellLauncher,
 };
 use leashd_types::{Containment, PLANS, SessionId};
 use network::Network;
@@ -239,8 +238,8 @@ fn build(
             approved: &approved,
             session: &session,
             home: &user_home,
-            toolchains: TOOLCHAINS,
-            caches: Caches::Private,
+            toolchains: &wanted.settings.toolchains,
+            caches: wanted.settings.toolchain_caches,
             cache_directory: &cache_directory,
             hidden: &hidden,
             capabilities,

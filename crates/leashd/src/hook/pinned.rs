@@ -1,8 +1,11 @@
-//! The settings hooks judge with: taken from the person's environment when the hook was installed and kept in leashd's
-//! home. A hook's own environment is no source: a repository's settings can put variables into it.
+//! The settings hooks judge with: taken from the person's environment and `config.yaml` when the hook was installed and
+//! kept in leashd's home, ready to be read without YAML. A hook's own environment is no source: a repository's settings can
+//! put variables into it.
 
 use crate::failure::Failure;
-use crate::settings::Settings;
+use crate::settings::layers::Layer;
+use crate::settings::table::Secrecy;
+use crate::settings::{self, Settings};
 use leashd_sandbox::PrivateDir;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -19,6 +22,7 @@ const LIMIT: u64 = 1 << 20;
 
 /// Claude Code's configuration directory, where it is not `~/.claude`.
 const CONFIG: &str = "CLAUDE_CONFIG_DIR";
+const DIRECTORIES: &str = "LEASHD_APPROVED_DIRECTORIES";
 
 /// What hooks judge with.
 #[derive(Debug)]
@@ -37,8 +41,10 @@ pub(crate) struct Pinned {
 }
 
 impl Pinned {
-    /// What the environment of this process says, checked.
+    /// What `config.yaml` and the environment of this process say, checked. Secrets stay where they are: no hook needs
+    /// one.
     pub(crate) fn from_environment() -> Result<Self, Failure> {
+        let loaded = settings::load(None)?;
         let mut environment = BTreeMap::new();
         for (name, value) in std::env::vars_os() {
             let Some(name) = name.to_str() else { continue };
@@ -49,6 +55,22 @@ impl Pinned {
                 Failure::usage(format!("{name} is not valid UTF-8")).hint("set it to plain text")
             })?;
             environment.insert(name.to_owned(), value);
+        }
+        for setting in loaded.layers.settings() {
+            let row = setting.row;
+            match setting.won() {
+                _ if row.secrecy != Secrecy::Open => {
+                    environment.remove(row.name);
+                }
+                Some(given) if given.layer == Layer::Config => {
+                    environment.insert(row.name.to_owned(), given.value.as_variable());
+                }
+                Some(_) | None => {}
+            }
+        }
+        if !loaded.workspaces.directories().is_empty() {
+            let approved = serde_json::to_string(&loaded.settings.approved_directories);
+            environment.insert(DIRECTORIES.to_owned(), approved.map_err(Failure::failed)?);
         }
         let pinned = Self { v: 1, environment };
         pinned.settings(None)?;

@@ -40,7 +40,7 @@ pub(crate) fn run(args: &DemoArgs) -> Result<Exit, Failure> {
         let session = Session::prepare(&stage.settings, stage.plan(args.agent, &api).await?).await?;
         let options = ExecOptions {
             session: session.id().clone(),
-            user: boot::user(),
+            person: boot::person(),
             prompt: match args.agent {
                 DemoAgent::Scripted => "Show what you can do.".to_owned(),
                 DemoAgent::Claude => prompt(&stage.project),

@@ -5,9 +5,7 @@ use crate::containment::places::{cache_directory, maybe_missing, real};
 use crate::failure::Failure;
 use crate::settings::Settings;
 use leashd_sandbox::confine::{Kernel, Level, WITHOUT, Wish};
-use leashd_sandbox::{
-    Caches, Capabilities, Domain, Limits, Network, Profile, Request, SessionPlaces, TOOLCHAINS,
-};
+use leashd_sandbox::{Caches, Capabilities, Domain, Limits, Network, Profile, Request, SessionPlaces};
 use std::path::{Path, PathBuf};
 
 /// A profile, and where it is entered.
@@ -47,7 +45,7 @@ pub(super) fn place(
         approved: &approved,
         session: &session,
         home: &home,
-        toolchains: TOOLCHAINS,
+        toolchains: &settings.toolchains,
         caches,
         cache_directory: &cache_directory(&home, &directory)?,
         hidden: &hidden,
