@@ -2,7 +2,8 @@
 //! may get out. Each runs as an ordinary user in a room of its own ([`room`]), in which everything outside the project
 //! belongs to that user and is watched. First the witnesses are shown to see what a harmless line does without walls.
 //!
-//! Has its own `main`, because it starts itself as the first process of a room.
+//! `LEASHD_WALLS_ALL=1` takes every hostile line instead of a sample, `LEASHD_WALLS_SLOWEST=1` tells what took longest. Has its
+//! own `main`, because it starts itself as the first process of a room.
 #![cfg(target_os = "linux")]
 #![allow(
     clippy::unwrap_used,
