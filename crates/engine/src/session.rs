@@ -4,8 +4,8 @@ use crate::input::{Action, Gated, Observed, Opening};
 use crate::turn::Turn;
 use crate::warning;
 use leashd_types::{
-    AgentEvent, Approver, Ask, Attachment, CallId, Event, Fault, Mode, Money, Origin, Refusal, SessionId,
-    SessionView, Timestamp, ToolCall, TurnEnd, TurnId, TurnOutcome, Usage,
+    AgentEvent, Approver, Ask, Attachment, CallId, Event, Fault, Mode, Money, NETWORK_TOOL, Origin, Refusal,
+    SessionId, SessionView, Timestamp, ToolCall, TurnEnd, TurnId, TurnOutcome, Usage,
 };
 use serde_json::Value;
 use std::collections::VecDeque;
@@ -148,7 +148,8 @@ impl Session {
                 vec![Action::Show(Event::ToolAllowed { session, call, tool, rule, via })]
             }
             Gated::Denied { rule, stage, band, reason } => {
-                if let Some(turn) = &mut self.turn {
+                // A command that does without a host is no end of the agent's turn.
+                if let Some(turn) = self.turn.as_mut().filter(|_| tool != NETWORK_TOOL) {
                     turn.denied();
                 }
                 vec![Action::Show(Event::ToolDenied {

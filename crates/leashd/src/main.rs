@@ -8,6 +8,7 @@ mod commands;
 mod containment;
 mod daemon;
 mod failure;
+mod git;
 mod hook;
 #[cfg_attr(
     not(test),
@@ -101,6 +102,7 @@ fn run(command: Option<Command>) -> Result<ExitCode, Failure> {
         Command::Policy(args) => commands::policy::run(&args),
         Command::Audit(args) => commands::audit::run(&args),
         Command::Trust(args) => commands::trust::run(&args),
+        Command::Git(args) => commands::git::run(&args),
         Command::Hook(args) => commands::hook::run(&args),
         Command::Doctor(args) => commands::doctor::run(&args),
         // Its exit status is the command's own.

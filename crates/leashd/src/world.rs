@@ -168,6 +168,9 @@ impl World {
         launch.mode = link.snapshot.facts.mode;
         launch.conversation = resume.map_or(Conversation::New, Conversation::Resume);
         let (agent, mail, session) = (Arc::clone(&link.agent), self.mail.clone(), session.clone());
+        if let Some(calls) = link.doors.as_ref().and_then(|doors| doors.calls()) {
+            tokio::spawn(pass_on(calls, session.clone(), mail.clone()));
+        }
         tokio::spawn(async move { run_agent(agent, launch, session, mail).await });
     }
 
@@ -202,7 +205,7 @@ impl World {
                     Reply::Deny { message: reason, then: AfterDenial::Continue }
                 }
             };
-            hand_over(orders, id, reply).await;
+            hand_over(orders, doors, id, reply).await;
         });
     }
 
@@ -231,7 +234,7 @@ impl World {
                     (crashed(&reason), Reply::Deny { message: reason, then: AfterDenial::Continue })
                 }
             };
-            hand_over(orders, call.clone(), reply).await;
+            hand_over(orders, doors, call.clone(), reply).await;
             send(&mail, Mail::Input(Input::Settled { session, call, gated, answer, by })).await;
         });
     }
@@ -348,12 +351,29 @@ async fn run_agent(agent: Arc<dyn Agent>, launch: Launch, session: SessionId, ma
     }
 }
 
+/// Calls that leashd makes itself, for a command that wants to reach a host.
+async fn pass_on(mut calls: mpsc::Receiver<AgentEvent>, session: SessionId, mail: mpsc::Sender<Mail>) {
+    while let Some(event) = calls.recv().await {
+        send(&mail, Mail::Input(Input::Agent(session.clone(), event))).await;
+    }
+}
+
 /// The gate does short file work and waits for the disk: never on the loop's thread. A panic in it is a denial.
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, String> {
     tokio::task::spawn_blocking(work).await.map_err(|error| format!("the gate failed: {error}"))
 }
 
-async fn hand_over(orders: Option<mpsc::Sender<Order>>, call: CallId, reply: Reply) {
+async fn hand_over(
+    orders: Option<mpsc::Sender<Order>>,
+    doors: Option<Arc<Doors>>,
+    call: CallId,
+    reply: Reply,
+) {
+    let left = match doors {
+        Some(doors) => doors.answer(&call, reply),
+        None => Some(reply),
+    };
+    let Some(reply) = left else { return };
     if let Some(orders) = orders {
         // An agent that is gone waits for no reply.
         drop(orders.send(Order::Reply { call, reply }).await);

@@ -15,6 +15,7 @@ const PERSONS_ONLY: &[&str] = &[
     "policy",
     "trust",
     "hook",
+    "git",
     // Settings, and what agents may reach.
     "init",
     "config",
