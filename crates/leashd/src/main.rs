@@ -1,6 +1,7 @@
 //! The `leashd` program: reads the command line and wires the parts together. It decides nothing.
 
 mod boot;
+mod calls;
 mod claude;
 mod cli;
 mod clock;
@@ -9,11 +10,14 @@ mod containment;
 mod daemon;
 mod failure;
 mod hook;
+mod keeper;
+mod links;
 #[cfg_attr(
     not(test),
     expect(dead_code, reason = "levels, figures, webhooks and listeners are for the daemon")
 )]
 mod observe;
+mod outfitter;
 mod policies;
 mod run_loop;
 mod self_check;
