@@ -2,8 +2,8 @@
 //! quoted. One card for all screens; how it is drawn is the screen's business.
 
 use leashd_types::{
-    Ask, AskKind, CodeSource, Containment, Depth, Direction, Effect, Force, GitOperation, Host, PathText,
-    Question, ToolCall, Verdict, visible,
+    Ask, AskKind, CodeSource, Containment, Depth, Direction, Effect, Force, GitOperation, Host, NETWORK_TOOL,
+    PathText, Question, ToolCall, Verdict, visible,
 };
 
 /// Lines of a command, a file or a diff shown on a card; what is cut is counted.
@@ -104,6 +104,9 @@ fn short(id: &str) -> &str {
 
 /// Verb and object of the effect that matters most.
 fn headline(call: &ToolCall, effects: &[&Effect]) -> String {
+    if let (NETWORK_TOOL, Some(target)) = (call.tool.as_str(), call.text("url")) {
+        return clip(&format!("CONNECT {}", visible(target)));
+    }
     let strongest = effects.iter().max_by_key(|effect| weight(effect));
     match strongest {
         Some(effect) if weight(effect) > 0 => effect_line(effect),

@@ -10,8 +10,8 @@ use crate::out::Out;
 use crate::session::{AgentState, Attempt, Ended, Session, Then};
 use crate::texts::{exit_text, fault_text, retry_text, summary_of};
 use leashd_types::{
-    AgentEvent, Answer, Approver, AskKind, CallId, Event, Fault, GrantRow, Kept, Mode, Origin, SessionId,
-    Stage, ToolCall, TurnEnd, TurnOutcome,
+    AgentEvent, Answer, Approver, AskKind, CallId, Event, Fault, GrantRow, Kept, Mode, NETWORK_TOOL, Origin,
+    SessionId, Stage, ToolCall, TurnEnd, TurnOutcome,
 };
 
 impl Engine {
@@ -40,7 +40,10 @@ impl Engine {
                 }
             }
             AgentEvent::ToolCall(call) => {
-                session.implicit_turn(&limits, out);
+                // What a command wants in the background is no turn of the agent's.
+                if call.tool != NETWORK_TOOL {
+                    session.implicit_turn(&limits, out);
+                }
                 tool_call(session, incarnation, call, out);
             }
             AgentEvent::Ran(ran) => out.act(Action::Observe { session: id.clone(), incarnation, ran }),
@@ -59,9 +62,7 @@ impl Engine {
                 }
             }
             AgentEvent::Withdrawn { call } => {
-                if let Some(turn) = &mut session.turn {
-                    turn.withdrawn(&call);
-                }
+                session.withdrawn(&call);
                 self.asks.withdraw_call(id, (incarnation, call), &mut self.timers, out);
             }
             AgentEvent::TurnEnded(end) => self.turn_ended(id, end, out),
@@ -98,9 +99,7 @@ impl Engine {
                 return Risk::Happened;
             }
         };
-        let waits = matches!(session.agent, AgentState::Running { .. })
-            && session.turn.as_ref().is_some_and(|turn| turn.waits_for(&call));
-        if !waits {
+        if !session.waits_for(&call) {
             let (session, answer, by) = (id.clone(), Answer::Withdrawn, Approver::Nobody);
             out.act(Action::Settle { session, incarnation, call, answer, by, digest });
             return Risk::Happened;
@@ -174,7 +173,7 @@ impl Engine {
 
     pub(crate) fn granted(&mut self, row: GrantRow, out: &mut Out) {
         // What was opened for a turn that is being ended is not opened for what comes after it.
-        let Some(session) = self.sessions.get_mut(&row.session).filter(|session| session.is_running()) else {
+        let Some(session) = self.sessions.get_mut(&row.session).filter(|session| session.is_served()) else {
             return;
         };
         out.keep(Kept::Grant(row.clone()));
@@ -190,7 +189,7 @@ impl Engine {
 
     /// A plan was approved: the agent knows, the gate has to.
     pub(crate) fn approved(&mut self, id: &SessionId, mode: Mode, out: &mut Out) {
-        let running = self.sessions.get_mut(id).filter(|session| session.is_running());
+        let running = self.sessions.get_mut(id).filter(|session| session.is_served());
         let Some(session) = running.filter(|session| session.row.mode != mode) else { return };
         session.row.mode = mode;
         session.keep(out);
@@ -312,9 +311,7 @@ fn tool_call(session: &mut Session, incarnation: Incarnation, call: ToolCall, ou
     if matches!(session.agent, AgentState::Stopping { .. }) {
         return;
     }
-    if let Some(turn) = &mut session.turn {
-        turn.wants(&call.id, &call.tool);
-    }
+    session.wants(&call.id, &call.tool);
     out.show(Event::ToolGated {
         session: session.id().clone(),
         call: call.id.clone(),
@@ -327,7 +324,8 @@ fn tool_call(session: &mut Session, incarnation: Incarnation, call: ToolCall, ou
 
 /// The gate decided, by itself or after an answer.
 fn decided(session: &mut Session, call: &CallId, gated: Gated, by: Approver, out: &mut Out) {
-    let tool = session.turn.as_ref().map(|turn| turn.tool_of(call)).unwrap_or_default();
+    let loose = session.loose.remove(call);
+    let tool = loose.or_else(|| session.turn.as_ref().map(|turn| turn.tool_of(call))).unwrap_or_default();
     let (id, call) = (session.id().clone(), call.clone());
     match gated {
         Gated::Allowed { rule, via } => {
@@ -337,7 +335,8 @@ fn decided(session: &mut Session, call: &CallId, gated: Gated, by: Approver, out
             out.show(Event::ToolAllowed { session: id, call, tool, rule, via });
         }
         Gated::Denied { rule, stage, band, reason } => {
-            if let Some(turn) = &mut session.turn {
+            // A command that does without a host is no end of the agent's turn.
+            if let Some(turn) = session.turn.as_mut().filter(|_| tool != NETWORK_TOOL) {
                 turn.denied();
             }
             out.show(Event::ToolDenied { session: id, call, tool, rule, stage, band, reason, via: by });

@@ -2,6 +2,7 @@
 
 use crate::input::Action;
 use leashd_types::{Event, Kept, SessionId, Timestamp};
+use std::collections::BTreeMap;
 
 #[derive(Debug)]
 pub(crate) struct Out {
@@ -42,40 +43,42 @@ impl Out {
 
 /// The last word on each row, sessions before what belongs to them.
 pub(crate) fn condensed(facts: Vec<Kept>) -> Vec<Kept> {
-    let mut kept: Vec<Kept> = Vec::with_capacity(facts.len());
+    let mut last: BTreeMap<Row, usize> = BTreeMap::new();
+    let mut kept: Vec<Option<Kept>> = Vec::with_capacity(facts.len());
     for fact in facts {
-        match kept.iter_mut().find(|known| is_same_row(known, &fact)) {
-            Some(known) => *known = fact,
-            None => kept.push(fact),
+        let before = last.insert(row_of(&fact), kept.len());
+        if let Some(known) = before.and_then(|index| kept.get_mut(index)) {
+            *known = None;
         }
+        kept.push(Some(fact));
     }
-    kept.sort_by_key(|fact| match fact {
+    let mut kept: Vec<Kept> = kept.into_iter().flatten().collect();
+    kept.sort_by_key(rank_of);
+    kept
+}
+
+/// Names one row: its table and its id there.
+type Row = (u8, String, String);
+
+fn row_of(fact: &Kept) -> Row {
+    let (first, second) = match fact {
+        Kept::Session(row) => (row.session.as_str(), ""),
+        Kept::Message(row) => (row.id.as_str(), ""),
+        Kept::Ask(row) => (row.ask.id.as_str(), ""),
+        Kept::Grant(row) => (row.session.as_str(), row.id.as_str()),
+        Kept::Run(row) => (row.run.as_str(), ""),
+        Kept::Event(row) => return (rank_of(fact), row.seq.to_string(), String::new()),
+    };
+    (rank_of(fact), first.to_owned(), second.to_owned())
+}
+
+fn rank_of(fact: &Kept) -> u8 {
+    match fact {
         Kept::Session(_) => 0,
         Kept::Message(_) => 1,
         Kept::Ask(_) => 2,
         Kept::Grant(_) => 3,
         Kept::Run(_) => 4,
         Kept::Event(_) => 5,
-    });
-    kept
-}
-
-fn is_same_row(left: &Kept, right: &Kept) -> bool {
-    match (left, right) {
-        (Kept::Session(left), Kept::Session(right)) => left.session == right.session,
-        (Kept::Message(left), Kept::Message(right)) => left.id == right.id,
-        (Kept::Ask(left), Kept::Ask(right)) => left.ask.id == right.ask.id,
-        (Kept::Grant(left), Kept::Grant(right)) => left.id == right.id && left.session == right.session,
-        (Kept::Run(left), Kept::Run(right)) => left.run == right.run,
-        (Kept::Event(left), Kept::Event(right)) => left.seq == right.seq,
-        (
-            Kept::Session(_)
-            | Kept::Message(_)
-            | Kept::Ask(_)
-            | Kept::Grant(_)
-            | Kept::Run(_)
-            | Kept::Event(_),
-            _,
-        ) => false,
     }
 }

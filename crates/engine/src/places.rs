@@ -160,7 +160,9 @@ impl Engine {
         self.sessions
             .values()
             .filter_map(|found| match found.agent {
-                AgentState::Idle { since, .. } if found.waiting.is_empty() => {
+                AgentState::Idle { since, .. }
+                    if found.waiting.is_empty() && !self.asks.any_open(found.id()) =>
+                {
                     Some((since, found.id().clone()))
                 }
                 _ => None,

@@ -7,8 +7,8 @@ use crate::out::Out;
 use crate::texts::{messages, preview_of};
 use crate::turn::Turn;
 use leashd_types::{
-    Ask, Attended, Event, GrantRow, Kept, MessageRow, MessageState, Mode, Role, SessionId, SessionRow,
-    SessionView, Timestamp, TurnId, TurnOutcome, UserId,
+    Ask, Attended, CallId, Event, GrantRow, Kept, MessageRow, MessageState, Mode, Role, SessionId,
+    SessionRow, SessionView, Timestamp, TurnId, TurnOutcome, UserId,
 };
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -27,6 +27,8 @@ pub(crate) struct Session {
     pub(crate) stalled: Option<Timestamp>,
     /// How often that failed.
     pub(crate) failures: u32,
+    /// The tool of each call outside of any turn: hosts that a command in the background wants to reach.
+    pub(crate) loose: BTreeMap<CallId, String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,6 +102,7 @@ impl Session {
             ending: None,
             stalled: None,
             failures: 0,
+            loose: BTreeMap::new(),
         }
     }
 
@@ -115,8 +118,30 @@ impl Session {
         matches!(self.agent, AgentState::Stopping { then: Then::Close, .. })
     }
 
-    pub(crate) fn is_running(&self) -> bool {
-        matches!(self.agent, AgentState::Running { .. })
+    /// Whether the agent is there, and stays.
+    pub(crate) fn is_served(&self) -> bool {
+        matches!(self.agent, AgentState::Idle { .. } | AgentState::Running { .. })
+    }
+
+    pub(crate) fn wants(&mut self, call: &CallId, tool: &str) {
+        match &mut self.turn {
+            Some(turn) => turn.wants(call, tool),
+            None => drop(self.loose.insert(call.clone(), tool.to_owned())),
+        }
+    }
+
+    /// Whether somebody waits for the reply to this call.
+    pub(crate) fn waits_for(&self, call: &CallId) -> bool {
+        let wanted =
+            self.loose.contains_key(call) || self.turn.as_ref().is_some_and(|turn| turn.waits_for(call));
+        self.is_served() && wanted
+    }
+
+    pub(crate) fn withdrawn(&mut self, call: &CallId) {
+        self.loose.remove(call);
+        if let Some(turn) = &mut self.turn {
+            turn.withdrawn(call);
+        }
     }
 
     /// Takes a message in. It is given to the agent when the time comes.
@@ -141,6 +166,7 @@ impl Session {
             _ => Begin::Fresh(names::conversation(self.id(), out.now, number)),
         };
         self.ending = None;
+        self.loose.clear();
         self.agent = AgentState::Starting { incarnation, attempt };
         out.act(Action::Start {
             row: self.row.clone(),

@@ -6,8 +6,8 @@
 
 use crate::decide::{Judged, Line};
 use leashd_types::{
-    Band, CodeSource, CommandReport, Decision, Digest, Effect, Facts, GitOperation, PathFact, PathKind,
-    PathText, ResolvedPath, RuleRef, SessionId, ToolCall, digest_of,
+    Band, CodeSource, CommandReport, Decision, Digest, Effect, Facts, GitOperation, NETWORK_TOOL, PathFact,
+    PathKind, PathText, ResolvedPath, RuleRef, SessionId, ToolCall, digest_of, visible,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -131,7 +131,11 @@ impl Grant {
 }
 
 fn exact_scope(call: &ToolCall) -> (GrantScope, String) {
-    (GrantScope::Exact { digest: digest_of(&call.tool, &call.input) }, "exactly this call".to_owned())
+    let shown = match call.text("url").filter(|_| call.tool == NETWORK_TOOL) {
+        Some(target) => visible(target),
+        None => "exactly this call".to_owned(),
+    };
+    (GrantScope::Exact { digest: digest_of(&call.tool, &call.input) }, shown)
 }
 
 fn file_scope(judged: &Judged) -> Option<(GrantScope, String)> {

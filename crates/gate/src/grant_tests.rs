@@ -229,6 +229,10 @@ fn a_tool_without_commands_or_paths_is_granted_as_it_is() {
     assert!(!grant.covers(&fetch("https://b"), &judged(vec![])));
     assert_eq!(grant.id, Grant::derive(&fetch("https://a"), &judged(vec![])).unwrap().id);
     assert_ne!(grant.id, Grant::derive(&fetch("https://b"), &judged(vec![])).unwrap().id);
+    let connect = |target: &str| call("c", "Network", json!({ "url": target }), "/p".as_ref());
+    let host = Grant::derive(&connect("a.example:443"), &judged(vec![])).unwrap();
+    assert_eq!(host.rule, "Network: a.example:443");
+    assert!(!host.covers(&connect("a.example:444"), &judged(vec![])));
     let kept: Grant = serde_json::from_str(&serde_json::to_string(&grant).unwrap()).unwrap();
     assert_eq!(kept, grant);
 }

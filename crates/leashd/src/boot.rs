@@ -4,12 +4,13 @@
 use crate::clock;
 use crate::failure::Failure;
 use crate::keeper::Keeper;
-use crate::observe::{Observe, ObserveOptions};
+use crate::observe::Observe;
 use crate::outfitter::{Outfitter, Stock, Supply};
 use crate::policies;
 use crate::run_loop::{self, DELIVERIES_MAX, Inbox, MAIL_MAX};
 use crate::self_check::Checked;
 use crate::settings::{Settings, Users};
+use crate::watch;
 use crate::world::{Receipts, World};
 use leashd_agents::Agent;
 use leashd_connectors::terminal::Keys;
@@ -70,8 +71,9 @@ impl Session {
         policies::load(settings, &plan.policy, &directory)?;
         let id = session_id(plan.resume.as_deref())?;
         let home = PrivateDir::create(&settings.home).map_err(Failure::failed)?;
-        let secrets = Secrets::new(secret_values(&plan.environment)).map_err(Failure::failed)?;
-        let observe = Observe::start(ObserveOptions::at(home.path(), secrets.clone(), clock::now));
+        let secrets = secret_values(&plan.environment).into_iter().chain(watch::secrets(settings));
+        let secrets = Secrets::new(secrets).map_err(Failure::failed)?;
+        let observe = Observe::start(watch::options(settings, secrets.clone())?);
         observe.listen();
         tracing::info!(version = env!("CARGO_PKG_VERSION"), "engine_building");
         let audit =
@@ -332,6 +334,7 @@ fn protected(
     Ok(vec![
         own(&settings.home, Protection::Hidden, "leashd's own files")?,
         own(&settings.audit_log, Protection::Hidden, "the audit log")?,
+        own(&settings.log.directory, Protection::Hidden, "leashd's log")?,
         own(&std::env::current_exe()?, Protection::ReadOnly, "leashd itself")?,
     ])
 }

@@ -130,6 +130,11 @@ impl Way {
     }
 
     async fn hand_over(&self, call: CallId, reply: Reply) {
+        let left = match &self.doors {
+            Some(doors) => doors.answer(&call, reply),
+            None => Some(reply),
+        };
+        let Some(reply) = left else { return };
         if let Some(orders) = &self.orders {
             // An agent that is gone waits for no reply.
             drop(orders.send(Order::Reply { call, reply }).await);

@@ -3,6 +3,7 @@
 mod autonomous;
 mod config;
 mod daemon;
+mod git;
 mod hook;
 mod sandbox;
 mod workspace;
@@ -10,6 +11,7 @@ mod workspace;
 pub(crate) use autonomous::*;
 pub(crate) use config::*;
 pub(crate) use daemon::*;
+pub(crate) use git::*;
 pub(crate) use hook::*;
 pub(crate) use sandbox::*;
 pub(crate) use workspace::*;
@@ -90,6 +92,8 @@ pub(crate) enum Command {
     Trust(TrustArgs),
     /// Run a command behind the walls of a shell command, show them, prove them
     Sandbox(SandboxArgs),
+    /// Use git in a repository that an agent can write to: nothing of the repository runs, and nothing leaves it
+    Git(GitArgs),
     /// Judge the calls of your own Claude Code sessions too
     Hook(HookArgs),
     /// Look at everything leashd relies on and say what to mend; exit status 1 if something fails

@@ -9,12 +9,13 @@ mod commands;
 mod containment;
 mod daemon;
 mod failure;
+mod git;
 mod hook;
 mod keeper;
 mod links;
 #[cfg_attr(
     not(test),
-    expect(dead_code, reason = "levels, figures, webhooks and listeners are for the daemon")
+    expect(dead_code, reason = "new levels, figures, status and listeners are for the daemon")
 )]
 mod observe;
 mod outfitter;
@@ -22,6 +23,7 @@ mod policies;
 mod run_loop;
 mod self_check;
 mod settings;
+mod watch;
 mod world;
 
 use clap::Parser;
@@ -105,6 +107,7 @@ fn run(command: Option<Command>) -> Result<ExitCode, Failure> {
         Command::Policy(args) => commands::policy::run(&args),
         Command::Audit(args) => commands::audit::run(&args),
         Command::Trust(args) => commands::trust::run(&args),
+        Command::Git(args) => commands::git::run(&args),
         Command::Hook(args) => commands::hook::run(&args),
         Command::Doctor(args) => commands::doctor::run(&args),
         // Its exit status is the command's own.

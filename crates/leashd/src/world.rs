@@ -216,6 +216,9 @@ impl World {
             Begin::Fresh(id) => Conversation::Fresh(id),
             Begin::Resume(id) => Conversation::Resume(id),
         };
+        if let Some(calls) = link.doors().and_then(|doors| doors.calls()) {
+            tokio::spawn(pass_on(calls, (session.clone(), incarnation), mail.clone()));
+        }
         tokio::spawn(run_agent(Arc::clone(&link.agent), launch, (session, incarnation), mail));
         None
     }
@@ -352,6 +355,17 @@ async fn run_agent(
     }
     if !exited {
         tell(gone()).await;
+    }
+}
+
+/// Calls that leashd makes itself, for a command that wants to reach a host.
+async fn pass_on(
+    mut calls: mpsc::Receiver<AgentEvent>,
+    (session, incarnation): (SessionId, Incarnation),
+    mail: mpsc::Sender<Mail>,
+) {
+    while let Some(event) = calls.recv().await {
+        send(&mail, Mail::Input(Input::Agent { session: session.clone(), incarnation, event })).await;
     }
 }
 

@@ -229,6 +229,8 @@ fn what_is_wrong_is_refused_and_nothing_is_written() {
         &["cannot be changed safely", "nothing was written"],
     );
     assert_eq!(place.config(), "{max_turns: 3, sandbox: auto}\n");
+    fs::write(place.path("home/.leashd/config.yaml"), b"system_prompt: \xff\n").unwrap();
+    place.check(&["config"], 2, &["not valid UTF-8"]);
     // Open to others: it holds tokens and decides what is asked.
     fs::set_permissions(place.path("home/.leashd/config.yaml"), fs::Permissions::from_mode(0o644)).unwrap();
     place.check(&["config"], 1, &["open to others", "chmod 600"]);
@@ -419,7 +421,7 @@ fn a_half_written_change_is_none() {
     // Somebody else changes settings right now.
     let lock = fs::File::open(place.path("home/.leashd/config.lock")).unwrap();
     flock(&lock, FlockOperation::LockExclusive).unwrap();
-    place.check(&["config", "set", "max_turns", "7"], 1, &["another leashd is changing settings"]);
+    place.check(&["config", "set", "max_turns", "7"], 75, &["another leashd is changing settings"]);
     assert_eq!(place.config(), "max_turns: 6\n");
     drop(lock);
     // Nothing is changed that cannot be recorded.

@@ -14,6 +14,8 @@ mod contained;
 mod hook;
 #[path = "end_to_end/kill.rs"]
 mod kill;
+#[path = "end_to_end/network.rs"]
+mod network;
 #[path = "end_to_end/support.rs"]
 mod support;
 #[path = "end_to_end/turns.rs"]

@@ -1,6 +1,6 @@
 //! The agent's tools other than the shell: which arguments are paths and hosts, and what the tool does with them.
 
-use leashd_types::{Direction, Effect, Facts, Host, PathText, ToolCall};
+use leashd_types::{Direction, Effect, Facts, Host, NETWORK_TOOL, PathText, ToolCall};
 use std::path::Path;
 
 /// A path argument of a file tool. The gate sends the canonical path back to the agent in its place.
@@ -78,6 +78,12 @@ pub(crate) fn describe(call: &ToolCall, facts: &Facts) -> Described {
             let host =
                 call.text("url").map_or_else(|| Host::Unknown("no address given".to_owned()), host_of_url);
             described.effects.push(Effect::Network { host, direction: Direction::Fetch });
+        }
+        NETWORK_TOOL => {
+            let host =
+                call.text("url").map_or_else(|| Host::Unknown("no host given".to_owned()), host_of_url);
+            // What goes through an open connection is not seen.
+            described.effects.push(Effect::Network { host, direction: Direction::Send });
         }
         "WebSearch" => {
             let host = Host::Configured("the search engine of the agent".to_owned());

@@ -53,21 +53,7 @@ impl Listener {
     /// # Errors
     /// If something else is there or the system refuses.
     pub fn unix(path: &Path) -> Result<Self, Error> {
-        let failed = |source| Error::Listen { at: path.display().to_string(), source };
-        match fs::symlink_metadata(path) {
-            Ok(there) if there.file_type().is_socket() => fs::remove_file(path).map_err(failed)?,
-            Ok(_) => {
-                return Err(Error::Socket {
-                    path: path.to_owned(),
-                    problem: "something that is no socket is there",
-                });
-            }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => return Err(failed(error)),
-        }
-        let listener = UnixListener::bind(path).map_err(failed)?;
-        fs::set_permissions(path, fs::Permissions::from_mode(0o600)).map_err(failed)?;
-        Ok(Self::Unix(listener))
+        unix(path).map(Self::Unix)
     }
 
     /// Port `port` of 127.0.0.1; 0 is a free one. Every user of the machine can connect: the tokens keep them out.
@@ -98,6 +84,42 @@ impl Listener {
             }
         }
     }
+}
+
+/// A socket at `path`, whose directory is opened first: the name of a socket has 107 bytes at most, its path may be longer.
+pub(crate) fn unix(path: &Path) -> Result<UnixListener, Error> {
+    let failed = |source: io::Error| Error::Listen { at: path.display().to_string(), source };
+    match fs::symlink_metadata(path) {
+        Ok(there) if there.file_type().is_socket() => fs::remove_file(path).map_err(failed)?,
+        Ok(_) => {
+            return Err(Error::Socket {
+                path: path.to_owned(),
+                problem: "something that is no socket is there",
+            });
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(failed(error)),
+    }
+    let listener = bind(path).map_err(failed)?;
+    fs::set_permissions(path, fs::Permissions::from_mode(0o600)).map_err(failed)?;
+    Ok(listener)
+}
+
+#[cfg(target_os = "linux")]
+fn bind(path: &Path) -> io::Result<UnixListener> {
+    use rustix::fs::{Mode, OFlags};
+    use std::os::fd::AsRawFd;
+    let (Some(directory), Some(name)) = (path.parent(), path.file_name()) else {
+        return Err(io::ErrorKind::InvalidInput.into());
+    };
+    let directory =
+        rustix::fs::open(directory, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
+    UnixListener::bind(Path::new("/proc/self/fd").join(directory.as_raw_fd().to_string()).join(name))
+}
+
+#[cfg(not(target_os = "linux"))]
+fn bind(path: &Path) -> io::Result<UnixListener> {
+    UnixListener::bind(path)
 }
 
 /// Hands every connection to `handle`, each in a task of its own. Never returns; dropped, it ends all of them.

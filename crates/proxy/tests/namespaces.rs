@@ -1,4 +1,4 @@
-//! Real network namespaces: what the bridge lets out of one, and what the proxy reaches from one. This binary is the
+//! Real network namespaces: what the listeners handed over let out of one, and what the proxy reaches from one. This binary is the
 //! test, the command inside and a host on the internet: which, its first argument says.
 #![cfg(target_os = "linux")]
 #![expect(
@@ -9,13 +9,17 @@
 )]
 
 use leashd_proxy::{
-    ApiLimits, ApiProxy, Credential, EgressEvent, EgressLimits, EgressProxy, HostList, Listener, Refusal,
-    Resolve, Roots, Secret, Upstream, Visitor, bridge,
+    ApiLimits, ApiProxy, Credential, EgressEvent, EgressLimits, EgressProxy, Handover, HostList, Listener,
+    Refusal, Resolve, Roots, Secret, Upstream, Visitor,
 };
 use leashd_types::SessionId;
+use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
 use std::fs::OpenOptions;
-use std::io::{self, BufRead, BufReader, Read, Write};
+use std::io::{self, BufRead, BufReader, IoSlice, Read, Write};
+use std::mem::MaybeUninit;
 use std::net::{IpAddr, Shutdown, TcpListener, TcpStream};
+use std::os::fd::AsFd;
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
@@ -28,12 +32,16 @@ const INSIDE: &str = "__inside";
 const ROUTER: &str = "__router";
 const HOST: &str = "__host";
 
+/// Where the proxies are inside.
+const API: u16 = 61080;
+const EGRESS: u16 = 61081;
+
 /// A public address, so that the proxy has no reason to refuse it, and its neighbour. Neither is reached for real.
 const PUBLIC: &str = "93.184.216.34";
 const NEIGHBOUR: &str = "93.184.216.35";
 
 const TESTS: &[(&str, fn())] = &[
-    ("only_the_bridge_leads_out", only_the_bridge_leads_out),
+    ("only_what_was_handed_over_leads_out", only_what_was_handed_over_leads_out),
     ("a_granted_host_is_reached_where_it_was_checked", a_granted_host_is_reached_where_it_was_checked),
 ];
 
@@ -116,9 +124,8 @@ fn basic(token: &Secret) -> String {
 }
 
 #[tokio::main]
-async fn only_the_bridge_leads_out() {
+async fn only_what_was_handed_over_leads_out() {
     let directory = tempfile::tempdir().unwrap();
-    let path = |name: &str| directory.path().join(name);
     let outside = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = outside.local_addr().unwrap().port();
     echo(outside);
@@ -130,17 +137,30 @@ async fn only_the_bridge_leads_out() {
     let api = ApiProxy::new(upstream, &credential, &Roots::default(), ApiLimits::default(), events).unwrap();
     let api = Arc::new(api);
     let key = api.sessions().issue(SessionId::new("s1")).unwrap();
-    tokio::spawn(api.serve(Listener::unix(&path("api.sock")).unwrap()));
 
     let (events, mut denials) = mpsc::channel(100);
     let resolver = Box::new(leashd_proxy::SystemResolver);
     let egress = Arc::new(EgressProxy::new(resolver, None, EgressLimits::default(), events));
     let hosts = HostList::parse([format!("loopback:{port}")]).unwrap();
     let token = egress.visitors().issue(Visitor::new(SessionId::new("s1"), None, hosts)).unwrap();
-    tokio::spawn(egress.serve(Listener::unix(&path("egress.sock")).unwrap()));
+    // Long enough that no socket could have the path for its name.
+    let handover = directory.path().join("long".repeat(30));
+    std::fs::create_dir(&handover).unwrap();
+    let handover = handover.join("doors.sock");
+    let taking = Handover::at(&handover).unwrap();
+    tokio::spawn(async move {
+        let taken = taking.next().await.unwrap();
+        assert_eq!(taken.iter().map(|(port, _)| *port).collect::<Vec<_>>(), [API, EGRESS]);
+        for (port, listener) in taken {
+            match port {
+                API => tokio::spawn(Arc::clone(&api).serve(listener)),
+                _ => tokio::spawn(Arc::clone(&egress).serve(listener)),
+            };
+        }
+    });
 
     let mut command = unshared();
-    command.arg(this_binary()).arg(INSIDE).arg(directory.path());
+    command.arg(this_binary()).arg(INSIDE).arg(&handover);
     command.args([port.to_string(), key.expose().to_owned(), basic(&token)]);
     let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
     let text = String::from_utf8_lossy(&output.stdout);
@@ -156,18 +176,26 @@ async fn only_the_bridge_leads_out() {
     assert_eq!(reasons, [Refusal::NotListed]);
 }
 
-/// The command: has a loopback of its own, and the bridges on it.
+/// Listens where the proxies are expected and hands that over.
+fn hand_over(to: &Path) {
+    let listeners = [API, EGRESS].map(|port| TcpListener::bind(("127.0.0.1", port)).unwrap());
+    std::env::set_current_dir(to.parent().unwrap()).unwrap();
+    let mut stream = UnixStream::connect(to.file_name().unwrap()).unwrap();
+    let descriptors = listeners.each_ref().map(|listener| listener.as_fd());
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(2))];
+    let mut ancillary = SendAncillaryBuffer::new(&mut space);
+    assert!(ancillary.push(SendAncillaryMessage::ScmRights(&descriptors)));
+    sendmsg(&stream, &[IoSlice::new(b"L")], &mut ancillary, SendFlags::empty()).unwrap();
+    let mut taken = [0; 1];
+    stream.read_exact(&mut taken).unwrap();
+}
+
+/// The command: has a loopback of its own, on which only others accept.
 fn inside(args: &[String]) {
-    let [directory, port, key, auth] = args else { panic!("{args:?}") };
+    let [handover, port, key, auth] = args else { panic!("{args:?}") };
     ip("link set lo up");
-    let bridged = |socket: &str| {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap().to_string();
-        let path = Path::new(directory).join(socket);
-        thread::spawn(move || bridge::run(&listener, &path).map(|_| ()));
-        address
-    };
-    let (api, egress) = (bridged("api.sock"), bridged("egress.sock"));
+    hand_over(Path::new(handover));
+    let (api, egress) = (format!("127.0.0.1:{API}"), format!("127.0.0.1:{EGRESS}"));
 
     let outside = format!("127.0.0.1:{port}");
     assert!(TcpStream::connect(&outside).is_err(), "the outer loopback is not this one");
@@ -184,7 +212,7 @@ fn inside(args: &[String]) {
     let denied = exchange(&egress, &format!("GET http://a.example/ HTTP/1.1\r\n{auth}\r\n\r\n")).unwrap();
     assert!(denied.starts_with("HTTP/1.1 403"), "{denied}");
 
-    // A tunnel, many at a time: the bridge mixes nothing up.
+    // Many at a time: nothing is mixed up.
     let tunnels: Vec<_> = (0..50)
         .map(|number| {
             let (egress, auth, outside) = (egress.clone(), auth.clone(), outside.clone());
@@ -197,13 +225,6 @@ fn inside(args: &[String]) {
         .collect();
     tunnels.into_iter().for_each(|tunnel| tunnel.join().unwrap());
     io::stdout().flush().unwrap();
-
-    // A bridge to nothing closes what it gets.
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap().to_string();
-    let nowhere = Path::new(directory).join("nowhere.sock");
-    thread::spawn(move || bridge::run(&listener, &nowhere).map(|_| ()));
-    assert_eq!(exchange(&address, "x").unwrap_or_default(), "");
 }
 
 fn a_granted_host_is_reached_where_it_was_checked() {

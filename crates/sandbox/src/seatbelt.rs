@@ -70,7 +70,7 @@ fn network(network: &Network, text: &mut String) {
             }
         }
         // There is no network namespace that could hold anything here.
-        Network::Enclosed => text.push_str("(deny network*)\n"),
+        Network::Enclosed | Network::Doors { .. } => text.push_str("(deny network*)\n"),
         Network::Anywhere => text.push_str(
             "(allow network-outbound (remote ip))\n(allow network-inbound (local ip))\n(allow network-bind (local ip))\n\
              (allow mach-lookup (global-name \"com.apple.trustd\") (global-name \"com.apple.dnssd.service\"))\n",

@@ -15,6 +15,7 @@ use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::fd::AsFd;
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, ExitStatus, Stdio};
 use std::sync::OnceLock;
@@ -68,6 +69,21 @@ fn main() {
         test();
         println!("test {name} ... ok ({} ms)", start.elapsed().as_millis());
     }
+    if rustix::process::geteuid().is_root() {
+        as_an_ordinary_user(&filter);
+    }
+}
+
+/// The same tests once more, by a user who may not signal everybody. No distribution gives out this number.
+fn as_an_ordinary_user(filter: &str) {
+    const ORDINARY: u32 = 1_900_000_002;
+    let directory = tempfile::tempdir().unwrap();
+    fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    let program = directory.path().join("supervisor");
+    fs::copy("/proc/self/exe", &program).unwrap();
+    println!("as an ordinary user");
+    let status = std::process::Command::new(&program).arg(filter).gid(ORDINARY).uid(ORDINARY).status();
+    assert!(status.unwrap().success());
 }
 
 /// `script` as an agent under supervision.

@@ -79,6 +79,8 @@ mod code {
     pub(super) const CANTOPEN: u32 = 14;
     pub(super) const CONSTRAINT: u32 = 19;
     pub(super) const NOTADB: u32 = 26;
+    /// Extended: the index of the log could not be made larger, which is how a full disk shows first.
+    pub(super) const IOERR_SHMSIZE: u32 = 4874;
 }
 
 /// Extended result codes for constraints.
@@ -116,6 +118,9 @@ pub(crate) fn read_code(error: &sqlx::Error, path: &Path, lock: Duration) -> Sto
             _ => StoreError::Failed { path, what },
         };
     };
+    if extended == code::IOERR_SHMSIZE {
+        return StoreError::Full { path, what };
+    }
     match extended & 0xff {
         code::BUSY | code::LOCKED => StoreError::Locked { path, waited: lock },
         code::READONLY | code::PERM => StoreError::ReadOnly { path, what },

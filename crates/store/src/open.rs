@@ -89,18 +89,27 @@ pub(crate) async fn file(site: &Site, durability: Durability, limits: &Limits) -
 
 async fn create(site: &Site, limits: &Limits) -> Result<(), StoreError> {
     let draft = place::draft(&site.path)?;
-    let built = Site { path: draft.clone(), lock: site.lock };
+    let built = build(&Site { path: draft.clone(), lock: site.lock }, limits).await;
+    let published = built.and_then(|()| place::publish(&draft, &site.path));
+    if published.is_err() {
+        // What went wrong is the error, not what is left of it.
+        place::discard(&draft).ok();
+    }
+    published
+}
+
+/// Makes an empty file a database of ours.
+async fn build(site: &Site, limits: &Limits) -> Result<(), StoreError> {
     // Flushed as a whole before it is moved.
-    let options = settings(at(&draft), Durability::Process, limits).synchronous(SqliteSynchronous::Off);
-    let mut conn = options.connect().await.map_err(|error| built.error(&error))?;
+    let options = settings(at(&site.path), Durability::Process, limits).synchronous(SqliteSynchronous::Off);
+    let mut conn = options.connect().await.map_err(|error| site.error(&error))?;
     // Both are kept in the file; the first has to stand before anything else is.
     raw_sql("PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL;")
         .execute(&mut conn)
         .await
-        .map_err(|error| built.error(&error))?;
-    schema::create(&mut conn, &built).await?;
-    conn.close().await.map_err(|error| built.error(&error))?;
-    place::publish(&draft, &site.path)
+        .map_err(|error| site.error(&error))?;
+    schema::create(&mut conn, site).await?;
+    conn.close().await.map_err(|error| site.error(&error))
 }
 
 fn at(path: &Path) -> SqliteConnectOptions {
@@ -125,6 +134,8 @@ fn settings(options: SqliteConnectOptions, durability: Durability, limits: &Limi
         .pragma("temp_store", "MEMORY")
         .pragma("trusted_schema", "OFF")
         .pragma("cell_size_check", "ON")
+        // Rows on their way from the connection's thread: a start reads thousands.
+        .row_buffer_size(1_000)
         .thread_name(|number| format!("store-{number}"))
         .disable_statement_logging()
 }

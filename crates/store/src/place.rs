@@ -64,13 +64,7 @@ pub(crate) fn look(path: &Path) -> Result<Found, StoreError> {
 pub(crate) fn draft(path: &Path) -> Result<PathBuf, StoreError> {
     directory(path)?;
     let draft = beside(path, &format!(".{}.new", std::process::id()));
-    for name in [draft.clone(), beside(&draft, "-wal"), beside(&draft, "-shm")] {
-        match remove_file(&name) {
-            Ok(()) => {}
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => return Err(failed("remove", &name, &error)),
-        }
-    }
+    discard(&draft)?;
     OpenOptions::new()
         .write(true)
         .create_new(true)
@@ -78,6 +72,18 @@ pub(crate) fn draft(path: &Path) -> Result<PathBuf, StoreError> {
         .open(&draft)
         .map_err(|error| failed("create", &draft, &error))?;
     Ok(draft)
+}
+
+/// Removes a draft and what stands beside it.
+pub(crate) fn discard(draft: &Path) -> Result<(), StoreError> {
+    for name in [draft.to_owned(), beside(draft, "-wal"), beside(draft, "-shm")] {
+        match remove_file(&name) {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(failed("remove", &name, &error)),
+        }
+    }
+    Ok(())
 }
 
 /// Moves the finished draft to its place. If another process was first, its database stays.

@@ -6,10 +6,11 @@ mod sample;
 
 use leashd_store::{AskFilter, Of, Options, Progress, Pruned, SessionFilter, Store, StoreError};
 use leashd_types::{
-    AskId, AskRow, AskState, Attachment, EventRow, GrantRow, Kept, MessageId, MessageRow, MessageState,
-    Restored, Role, RunRow, SessionId, SessionRow, SessionState, UserId,
+    AskId, AskKind, AskRow, AskState, Attachment, EventRow, GrantRow, Kept, MessageId, MessageRow,
+    MessageState, Restored, Role, RunRow, SessionId, SessionRow, SessionState, UserId,
 };
 use sample::{at, chat, closed, grant, message, one_of_each, run, session, started};
+use serde_json::json;
 
 macro_rules! over_both {
     ($($case:ident),+ $(,)?) => {
@@ -39,6 +40,7 @@ macro_rules! over_both {
 over_both![
     every_kind_comes_back_as_it_was,
     any_text_comes_back_as_it_was,
+    what_was_asked_keeps_its_digest,
     a_row_replaces_the_row_of_its_id,
     a_call_is_kept_whole_or_not_at_all,
     a_key_is_unique_in_its_chat,
@@ -104,6 +106,20 @@ async fn any_text_comes_back_as_it_was(store: Store) {
         assert_eq!(found, [row]);
         assert!(store.seen(&chat("42"), &format!("{number}{text}")).await.unwrap());
     }
+}
+
+async fn what_was_asked_keeps_its_digest(store: Store) {
+    keep(&store, [Kept::Session(session("s1"))]).await;
+    // An answer is refused if the digest of what was asked is another after a start.
+    let numbers: Vec<f64> = (1..2_000_u32).map(|n| 1.0 / f64::from(n)).collect();
+    let mut row = sample::ask("a1", "s1");
+    let AskKind::PlanReview { call, .. } = &mut row.ask.kind else { panic!() };
+    call.input = json!({ "numbers": numbers });
+    row.ask.digest = call.digest();
+    keep(&store, [Kept::Ask(row)]).await;
+    let Some(AskRow { ask, .. }) = store.ask(&AskId::new("a1")).await.unwrap() else { panic!() };
+    let AskKind::PlanReview { call, .. } = &ask.kind else { panic!() };
+    assert_eq!(call.digest(), ask.digest);
 }
 
 async fn a_row_replaces_the_row_of_its_id(store: Store) {

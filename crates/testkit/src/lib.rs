@@ -12,6 +12,7 @@
 mod agent;
 mod hostile;
 mod rig;
+pub mod telegram;
 mod terminal;
 
 pub use agent::{claude_program, claude_version};

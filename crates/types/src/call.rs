@@ -32,6 +32,10 @@ pub enum Mode {
     Merge,
 }
 
+/// The tool of a call that leashd makes itself: a contained command wants to connect to a host. Its input is
+/// `{"url": "host:port"}` and nothing else, so that the same host is the same input.
+pub const NETWORK_TOOL: &str = "Network";
+
 /// One thing an agent wants to do.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ToolCall {

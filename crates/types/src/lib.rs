@@ -25,7 +25,7 @@ mod visible;
 pub use agent::{AgentEvent, Fault, Origin, RanCall, RanOutcome, TurnEnd, TurnOutcome};
 pub use ask::{Answer, Approver, Ask, AskKind, Choice, PlanAnswer, Question};
 pub use attachment::Attachment;
-pub use call::{AgentKind, Mode, ToolCall, digest_of};
+pub use call::{AgentKind, Mode, NETWORK_TOOL, ToolCall, digest_of};
 pub use chat::{Chat, ConnectorKind, Envelope, Form, Receipt, Refusal};
 pub use command::{Attended, Command, OpenSession, Seen};
 pub use decision::{Band, Decision};
@@ -35,8 +35,8 @@ pub use effect::{
 };
 pub use event::{AskOutcome, EVENT_VERSION, Event, ToolSummary};
 pub use facts::{
-    Attendance, Containment, Facts, FileText, GitGrants, Matches, PathFact, PathKind, Protected, Protection,
-    Questions, Recovery, ResolvedPath,
+    AGENT_HOMES, Attendance, Containment, Facts, FileText, GitGrants, Matches, PLANS, PathFact, PathKind,
+    Protected, Protection, Questions, Recovery, ResolvedPath,
 };
 pub use glob::{glob_may_match, matches_everything};
 pub use ids::{AskId, CallId, MessageId, RunId, SessionId, SubagentId, TurnId, UserId};

@@ -74,6 +74,8 @@ pub(crate) fn settings() -> Value {
     json!({
         "disableAllHooks": true,
         "disableSkillShellExecution": true,
+        // Each host is judged here; the vendor need not be told of it, nor be reached.
+        "skipWebFetchPreflight": true,
         "disableWorkflows": true,
         "disableAgentView": true,
         "disableRemoteControl": true,

@@ -2,6 +2,7 @@
 
 use crate::Launch;
 use leashd_sandbox::Supervised;
+use leashd_sandbox::confine::CONFINE;
 use serde_json::Value;
 use std::ffi::OsString;
 use std::fs;
@@ -49,16 +50,26 @@ fn edit(path: &PathBuf, old: &str, new: &str) -> Result<(), String> {
     write(path, &before.replacen(old, new, 1))
 }
 
-/// A shell of its own each time, with no environment but a PATH, in a process tree that ends with it.
+/// A shell of its own each time, behind the walls of the launch if there are any, with no environment but a PATH, in a process tree that ends with it.
 async fn bash(launch: &Launch, supervisor: &Path, command: &str) -> Result<(), String> {
-    let args: [OsString; 4] = ["--noprofile".into(), "--norc".into(), "-c".into(), command.into()];
+    const SHELL: &str = "/bin/bash";
+    let mut args: Vec<OsString> = ["--noprofile", "--norc", "-c", command].map(OsString::from).to_vec();
+    let program = match &launch.walls {
+        None => Path::new(SHELL),
+        Some(walls) => {
+            let first =
+                [CONFINE.into(), walls.profile.clone().into(), walls.wish.as_str().into(), SHELL.into()];
+            args.splice(0..0, first);
+            supervisor
+        }
+    };
     let environment: [(OsString, OsString); 2] = [
         ("PATH".into(), "/usr/local/bin:/usr/bin:/bin".into()),
         ("HOME".into(), launch.directory.clone().into()),
     ];
     let supervised = Supervised::command(&leashd_sandbox::Launch {
         supervisor,
-        program: Path::new("/bin/bash"),
+        program,
         args: &args,
         env: &environment,
         cwd: &launch.directory,

@@ -7,7 +7,8 @@ use crate::terminal::screen::{Screen, Tone};
 use crate::terminal::{Keys, json};
 use crate::{Desk, Person};
 use leashd_types::{
-    Approver, Ask, AskId, CallId, Command, Event, Form, Receipt, Refusal, SessionId, TurnOutcome,
+    Approver, Ask, AskId, CallId, Command, Event, Form, NETWORK_TOOL, Receipt, Refusal, SessionId,
+    TurnOutcome,
 };
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
@@ -176,6 +177,8 @@ impl Follower {
 
     fn ending_of(&mut self, event: &Event) -> Option<Ending> {
         match event {
+            // A command that does without a host is no end of the agent's turn.
+            Event::ToolDenied { tool, .. } if tool == NETWORK_TOOL => {}
             Event::ToolDenied { via, .. } => self.last_denial = Some(via.clone()),
             Event::ToolAllowed { .. } | Event::MessageIn { .. } => self.last_denial = None,
             Event::TurnCompleted { outcome, .. } => {

@@ -12,6 +12,7 @@ pub(crate) mod dirs;
 pub(crate) mod doctor;
 pub(crate) mod events;
 pub(crate) mod exec;
+pub(crate) mod git;
 pub(crate) mod grants;
 pub(crate) mod hook;
 pub(crate) mod inbox;

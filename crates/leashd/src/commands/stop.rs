@@ -10,7 +10,9 @@ use std::path::Path;
 use std::time::Duration;
 
 /// For turns that run to end or to be interrupted, and for everything to be written.
-const PATIENCE: Duration = Duration::from_secs(25);
+const PATIENCE: Duration = Duration::from_secs(20);
+/// For the daemon to say that it will stop.
+const HEARD: Duration = Duration::from_secs(3);
 /// For the kernel to end it.
 const KILLED: Duration = Duration::from_secs(5);
 
@@ -57,7 +59,11 @@ pub(super) fn stop(home: &Path) -> Result<Stopped, Failure> {
 fn ask(home: &Path, life: Life) -> Result<(), Failure> {
     let told = Client::find(home).and_then(|client| match client {
         Some(client) => talk::with_client(client, |client| async move {
-            client.post::<serde_json::Value>("/v1/stop").await.map(drop)
+            let told = client.post::<serde_json::Value>("/v1/stop");
+            match tokio::time::timeout(HEARD, told).await {
+                Ok(told) => told.map(drop),
+                Err(_) => Err(Failure::failed(format!("it did not hear it within {} s", HEARD.as_secs()))),
+            }
         }),
         None => Ok(()),
     });

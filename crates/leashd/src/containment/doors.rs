@@ -2,27 +2,31 @@
 //! effects name. Decides nothing: the permit did.
 
 use super::network::Network;
+use super::questions::Questions;
+use leashd_agents::Reply;
 use leashd_gate::Permit;
 use leashd_proxy::{HostList, Secret};
 use leashd_sandbox::{Allowance, Network as Reach, Profile, ShellLauncher};
-use leashd_types::{CallId, Direction, Effect, GitOperation, Host};
+use leashd_types::{AgentEvent, CallId, Direction, Effect, GitOperation, Host};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
+use tokio::sync::mpsc;
 
 /// The agent's shell tool.
 const SHELL: &str = "Bash";
+/// The agent's own tool to fetch a page: its process does, not a command.
+const FETCH: &str = "WebFetch";
 /// Where a package manager or a toolchain fetches from, when the line does not say.
 const CONFIGURED: [&str; 2] = ["package-registries", "toolchains"];
 /// Where a remote of git is, when the line does not say.
 const REMOTES: [&str; 2] = ["github", "gitlab"];
-/// By these names programs look for a proxy.
-const VARIABLES: [&str; 4] = ["HTTPS_PROXY", "HTTP_PROXY", "https_proxy", "http_proxy"];
 
 pub(crate) struct Doors {
     launcher: ShellLauncher,
     tightest: Profile,
     network: Network,
+    questions: Questions,
     open: Mutex<BTreeMap<CallId, Open>>,
 }
 
@@ -33,26 +37,48 @@ struct Open {
 }
 
 impl Doors {
-    pub(super) fn new(launcher: ShellLauncher, tightest: Profile, network: Network) -> Self {
-        Self { launcher, tightest, network, open: Mutex::default() }
+    pub(super) fn new(
+        launcher: ShellLauncher,
+        tightest: Profile,
+        network: Network,
+        questions: Questions,
+    ) -> Self {
+        Self { launcher, tightest, network, questions, open: Mutex::default() }
+    }
+
+    /// Calls of leashd's own for the session's loop, given once; [`Doors::answer`] takes their replies.
+    pub(crate) fn calls(&self) -> Option<mpsc::Receiver<AgentEvent>> {
+        self.questions.calls()
+    }
+
+    /// Takes a reply that is not the agent's; any other comes back.
+    pub(crate) fn answer(&self, call: &CallId, reply: Reply) -> Option<Reply> {
+        let left = self.questions.answer(call, reply);
+        if left.is_none() {
+            self.network.is_over(call);
+        }
+        left
     }
 
     /// Makes room for what was permitted. Where that fails the command runs with less, never with more.
     pub(crate) fn open(&self, permit: &Permit) {
+        if permit.tool() == FETCH {
+            return self.network.lend(permit.call(), list(&hosts(permit.effects())));
+        }
         let command = permit.released().input.get("command").and_then(Value::as_str);
         let Some(command) = command.filter(|_| permit.tool() == SHELL) else { return };
         let hosts = hosts(permit.effects());
-        if hosts.is_empty() {
-            return;
-        }
+        let reach = match (self.network.of_command(), hosts.is_empty()) {
+            // Without a namespace a port of the proxy is that port of every host: only who has a permit gets it.
+            (Reach::Nothing, true) => return,
+            (Reach::Nothing, false) => self.network.of_visitor(),
+            // Others are asked about hosts as they come to them.
+            (enclosed, _) => enclosed,
+        };
         let Some(key) = self.network.admit(permit.call(), list(&hosts)) else { return };
-        let url = self.network.proxy_url(&key);
         let mut profile = self.tightest.clone();
-        profile.network = Reach::Ports([self.network.egress_port()].into());
-        profile.environment.extend(VARIABLES.map(|name| (name.to_owned(), url.clone())));
-        for name in ["NO_PROXY", "no_proxy"] {
-            profile.environment.insert(name.to_owned(), String::new());
-        }
+        profile.network = reach;
+        profile.environment.extend(self.network.variables(&key));
         match self.launcher.allow(command, &profile) {
             Ok(allowance) => {
                 let open = Open { _allowance: allowance, key };
@@ -66,6 +92,7 @@ impl Doors {
 
     /// The call is over.
     pub(crate) fn close(&self, call: &CallId) {
+        self.network.take_back(call);
         let open = self.open.lock().unwrap_or_else(PoisonError::into_inner).remove(call);
         if let Some(open) = open {
             self.network.dismiss(&open.key);

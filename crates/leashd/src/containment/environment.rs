@@ -14,6 +14,8 @@ const CLOUDS: [&str; 3] = ["CLAUDE_CODE_USE_BEDROCK", "CLAUDE_CODE_USE_VERTEX", 
 const PROXIES: [&str; 6] =
     ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"];
 
+const UNPROXIED: [&str; 2] = ["NO_PROXY", "no_proxy"];
+
 /// What containment has to know of the environment.
 #[derive(Clone, Debug)]
 pub(super) struct Variables {
@@ -61,7 +63,11 @@ impl Variables {
 
     /// True for a variable the agent must not have behind the walls.
     pub(super) fn is_kept_back(name: &str) -> bool {
-        KEYS.contains(&name) || PROXIES.contains(&name) || name == "ANTHROPIC_BASE_URL" || name == "TMPDIR"
+        KEYS.contains(&name)
+            || PROXIES.contains(&name)
+            || UNPROXIED.contains(&name)
+            || name == "ANTHROPIC_BASE_URL"
+            || name == "TMPDIR"
     }
 }
 

@@ -7,8 +7,12 @@ mod home;
 mod network;
 pub(crate) mod places;
 pub(crate) mod proof;
+mod questions;
+mod served;
+mod servers;
 
 pub(crate) use doors::Doors;
+pub(crate) use network::WayOut;
 
 use crate::failure::{Exit, Failure};
 use crate::settings::{Sandboxing, Settings};
@@ -19,19 +23,23 @@ use leashd_connectors::terminal::Keys;
 use leashd_gate::Gate;
 use leashd_gate::audit::Record;
 use leashd_sandbox::confine::{self, Kernel, Level, WITHOUT, Weakness, Wish};
-use leashd_sandbox::{
-    Capabilities, Domain, Limits, Network as Reach, Profile, Request, SessionPlaces, ShellLauncher,
-};
-use leashd_types::{Containment, SessionId};
-use network::Network;
+use leashd_sandbox::{Caches, Capabilities, Domain, Limits, Profile, Request, SessionPlaces, ShellLauncher};
+use leashd_types::{Containment, PLANS, SessionId};
+use network::{Network, Way};
 use proof::Known;
+use questions::Questions;
+use servers::{Loopback, Server};
 use std::ffi::OsString;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tempfile::TempDir;
 
 /// The file with the profile of the agent, in the session's private directory.
 const OUTER: &str = "agent.json";
+
+/// The socket at which the agent's network namespace hands its ports over, in the same place.
+const DOORS: &str = "doors.sock";
 
 /// The session that is to be contained.
 pub(crate) struct Wanted<'a> {
@@ -59,6 +67,13 @@ pub(crate) struct Held {
     /// Directories of the agent that it may use like approved ones.
     pub(crate) own: Vec<PathBuf>,
     inside: Option<Inside>,
+    commands: Option<Commands>,
+}
+
+/// Walls around the commands of an agent that is part of leashd.
+struct Commands {
+    walls: Walls,
+    _temporary: TempDir,
 }
 
 /// What has to stay as long as the session does.
@@ -69,11 +84,16 @@ struct Inside {
     personal: Option<PathBuf>,
     environment: Vec<(OsString, OsString)>,
     temporary: TempDir,
+    _in_use: File,
 }
 
 impl Held {
     /// Changes a launch so that the agent starts behind the walls.
     pub(crate) fn furnish(&self, launch: &mut Launch) {
+        servers::strip(&mut launch.mcp_servers);
+        if let Some(commands) = &self.commands {
+            launch.walls = Some(commands.walls.clone());
+        }
         let Some(inside) = &self.inside else { return };
         launch.walls = Some(inside.walls.clone());
         launch.shell_launcher = Some(inside.launcher.clone());
@@ -88,7 +108,8 @@ impl Held {
 ///
 /// Refuses where the settings require walls that hold, and where nobody is there to know that none do.
 pub(crate) async fn contain(wanted: &Wanted<'_>, gate: &Arc<Gate>) -> Result<Held, Failure> {
-    let held = match attempt(wanted, gate).await {
+    let servers = servers::granted(&wanted.settings.mcp_servers)?;
+    let held = match attempt(wanted, &servers, gate).await {
         Ok(held) => held,
         Err(why) => Held {
             containment: Containment::NotProven,
@@ -96,8 +117,12 @@ pub(crate) async fn contain(wanted: &Wanted<'_>, gate: &Arc<Gate>) -> Result<Hel
             doors: None,
             own: Vec::new(),
             inside: None,
+            commands: None,
         },
     };
+    if wanted.program.is_none() {
+        return Ok(held);
+    }
     let refused = match (wanted.settings.sandbox, wanted.keys) {
         (Sandboxing::Off, _) | (Sandboxing::Auto, Keys::Terminal) => false,
         (Sandboxing::Required, _) | (Sandboxing::Auto, Keys::None) => true,
@@ -110,15 +135,53 @@ pub(crate) async fn contain(wanted: &Wanted<'_>, gate: &Arc<Gate>) -> Result<Hel
     Ok(held)
 }
 
-async fn attempt(wanted: &Wanted<'_>, gate: &Arc<Gate>) -> Result<Held, String> {
+/// For an agent that is part of leashd: its commands are held by whatever there is, itself it is not. Proves nothing.
+fn contain_commands(wanted: &Wanted<'_>) -> Result<Held, String> {
+    let temporary =
+        tempfile::Builder::new().prefix("leashd-").tempdir().map_err(|error| error.to_string())?;
+    let real = |path: &Path| places::real(path).map_err(|failure| failure.message);
+    let maybe = |path: &Path| places::maybe_missing(path).map_err(|failure| failure.message);
+    let user_home = real(&wanted.settings.user_home)?;
+    let profile = Profile::build(&Request {
+        domain: Domain::Inner,
+        approved: wanted.approved,
+        session: &SessionPlaces { temporary: real(temporary.path())?, ..SessionPlaces::default() },
+        home: &user_home,
+        toolchains: &[],
+        caches: Caches::ReadOnly,
+        cache_directory: temporary.path(),
+        hidden: &[maybe(&wanted.settings.home)?, maybe(&wanted.settings.audit_log)?],
+        capabilities: &Capabilities::default(),
+        limits: Limits::default(),
+    })
+    .map_err(|refused| refused.to_string())?;
+    let kernel = Kernel::detect(std::env::var_os(WITHOUT).as_deref());
+    confine::plan(&profile, &kernel, Level::Landlock).map_err(|error| error.to_string())?;
+    let path = wanted.private.join(OUTER);
+    places::write(&path, &profile).map_err(|error| format!("{}: {error}", path.display()))?;
+    Ok(Held {
+        containment: Containment::NotProven,
+        says: "its commands are contained, the agent itself is part of leashd".to_owned(),
+        doors: None,
+        own: Vec::new(),
+        inside: None,
+        commands: Some(Commands { walls: Walls { profile: path, wish: Wish::Best }, _temporary: temporary }),
+    })
+}
+
+async fn attempt(wanted: &Wanted<'_>, servers: &[Server], gate: &Arc<Gate>) -> Result<Held, String> {
     if wanted.settings.sandbox == Sandboxing::Off {
         return Err("LEASHD_SANDBOX=off".to_owned());
     }
-    let program = wanted.program.ok_or("this agent is part of leashd")?;
+    let Some(program) = wanted.program else { return contain_commands(wanted) };
     let variables = Variables::read(wanted.environment)?;
     let mut known = proven(wanted, gate)?;
     let home = AgentHome::prepare(wanted, &variables).map_err(|error| format!("its directories: {error}"))?;
-    let network = Network::open(wanted.session, &variables, gate).await?;
+    let way = match known.level {
+        Level::Namespaces => Way::Handed { taken_at: wanted.private.join(DOORS) },
+        Level::Landlock => Way::Ports,
+    };
+    let (network, questions) = Network::open(wanted.session, &variables, way, gate).await?;
     let temporary =
         tempfile::Builder::new().prefix("leashd-").tempdir().map_err(|error| error.to_string())?;
     let built = build(wanted, program, &home, temporary.path(), &network)?;
@@ -126,6 +189,13 @@ async fn attempt(wanted: &Wanted<'_>, gate: &Arc<Gate>) -> Result<Held, String> 
     let launcher =
         ShellLauncher::create(&wanted.private.join("shell"), &own_program()?, &built.inner, &built.server)
             .map_err(|error| format!("the shell launcher: {error}"))?;
+    for server in servers {
+        let profile = for_server(&built.server, server, &network)?;
+        // The same words twice are the same server.
+        launcher
+            .server(&server.words, &profile)
+            .map_err(|error| format!("server {}: {error}", server.name))?;
+    }
     let path = launcher.path();
     if path.as_os_str().as_encoded_bytes().windows(2).any(|pair| pair == b" -") {
         return Err(format!("`{}` has a space before a dash in it", path.display()));
@@ -133,14 +203,17 @@ async fn attempt(wanted: &Wanted<'_>, gate: &Arc<Gate>) -> Result<Held, String> 
     let profile = wanted.private.join(OUTER);
     places::write(&profile, &built.outer).map_err(|error| format!("{}: {error}", profile.display()))?;
     let environment = network.environment(wanted.environment, &variables);
+    let directory = wanted.approved.first().cloned().unwrap_or_default();
+    let questions = Questions::new(questions, directory);
     Ok(Held {
         containment: match known.failures.is_empty() {
             true => Containment::Proven,
             false => Containment::NotProven,
         },
         says: says(&known, &variables),
-        doors: Some(Arc::new(Doors::new(launcher, built.inner, network))),
-        own: vec![home.directory.join("plans")],
+        doors: Some(Arc::new(Doors::new(launcher, built.inner, network, questions))),
+        commands: None,
+        own: vec![home.directory.join(PLANS)],
         inside: Some(Inside {
             walls: Walls { profile, wish: Wish::Exactly(known.level) },
             launcher: path,
@@ -148,6 +221,7 @@ async fn attempt(wanted: &Wanted<'_>, gate: &Arc<Gate>) -> Result<Held, String> 
             personal: home.personal,
             environment,
             temporary,
+            _in_use: home.in_use,
         }),
     })
 }
@@ -178,7 +252,12 @@ fn open_ports(outer: &Profile, level: Level) -> Result<Option<String>, String> {
 }
 
 fn says(known: &Known, variables: &Variables) -> String {
-    let mut says = format!("contained ({})", level_name(known.level));
+    let mut says = match known.level {
+        Level::Landlock => "contained (Landlock; degraded: TCP is held by port only, and test servers \
+                            are out of reach)"
+            .to_owned(),
+        Level::Namespaces => "contained (namespaces)".to_owned(),
+    };
     if let Some(first) = known.failures.first() {
         says.push_str(&format!(", which is not proven: {first}"));
     }
@@ -193,6 +272,24 @@ fn level_name(level: Level) -> &'static str {
         Level::Landlock => "Landlock",
         Level::Namespaces => "namespaces",
     }
+}
+
+/// The profile of a server with what the person granted it.
+fn for_server(general: &Profile, server: &Server, network: &Network) -> Result<Profile, String> {
+    let mut profile = general.clone();
+    if let Some(hosts) = &server.hosts {
+        let key = network.admit_server(hosts.clone())?;
+        profile.network = network.of_visitor();
+        profile.environment.extend(network.variables(&key));
+    }
+    if server.loopback == Loopback::Granted {
+        // Without a network of the session's own there is no loopback to share.
+        profile.network = match network.of_command() {
+            leashd_sandbox::Network::Nothing => profile.network,
+            loopback => loopback,
+        };
+    }
+    Ok(profile)
 }
 
 struct Built {
@@ -220,11 +317,9 @@ fn build(
         program: vec![own_program()?, agent_program(program)?],
         credential: home.credential.clone(),
     };
-    let outer = Capabilities {
-        network: Reach::Ports(network.ports()),
-        read: home.readable.clone(),
-        ..Capabilities::default()
-    };
+    let outer =
+        Capabilities { network: network.of_agent(), read: home.readable.clone(), ..Capabilities::default() };
+    let command = Capabilities { network: network.of_command(), ..Capabilities::default() };
     let nothing = Capabilities::default();
     let hidden = [maybe(&wanted.settings.home)?, maybe(&wanted.settings.audit_log)?];
     let cache_directory =
@@ -246,7 +341,7 @@ fn build(
     };
     Ok(Built {
         outer: profile(Domain::Outer, &outer)?,
-        inner: profile(Domain::Inner, &nothing)?,
+        inner: profile(Domain::Inner, &command)?,
         server: profile(Domain::Mcp, &nothing)?,
     })
 }

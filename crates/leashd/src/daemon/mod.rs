@@ -36,7 +36,9 @@ use leashd_types::{Event, Timestamp};
 use lock::{Held, Lock};
 use reload::Reloader;
 use signals::{Signals, Wish};
+use std::fs::File;
 use std::future::Future;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -66,13 +68,41 @@ pub(crate) type NoConnector = fn(Desk) -> std::future::Ready<std::io::Result<()>
 pub(crate) fn main() -> ExitCode {
     // It is the first process of its session unless somebody made it so already.
     let _leads_already = rustix::process::setsid();
+    let errors = Errors::take();
     let audience = Audience::Starter;
     match run(audience, Face::<NoConnector>::Headless) {
         Ok(exit) => exit.into(),
         Err(failure) => {
-            eprintln!("{failure}");
+            errors.say(&failure.to_string());
             audience.failed(&failure);
             failure.exit.into()
+        }
+    }
+}
+
+/// The file standard error was. What is printed there ends the process if the disk is full, so nothing is.
+struct Errors(Option<Arc<File>>);
+
+impl Errors {
+    fn take() -> Self {
+        let file = rustix::io::dup(rustix::stdio::stderr()).map(|file| Arc::new(File::from(file))).ok();
+        if let Ok(nowhere) = File::options().write(true).open("/dev/null") {
+            // Where there is no such thing, printing goes on as it was.
+            let _moved = rustix::stdio::dup2_stderr(&nowhere);
+        }
+        let errors = Self(file);
+        let panics = Self(errors.0.clone());
+        std::panic::set_hook(Box::new(move |panic| {
+            panics.say(&panic.to_string());
+            tracing::error!(reason = %panic, "panicked");
+        }));
+        errors
+    }
+
+    fn say(&self, text: &str) {
+        if let Some(mut file) = self.0.as_deref() {
+            // There is nobody else to tell.
+            drop(writeln!(file, "{} {text}", clock::now()));
         }
     }
 }

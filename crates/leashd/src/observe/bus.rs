@@ -2,7 +2,7 @@
 //! ones are kept for those who come later. Knows no connector.
 
 use super::filter::Filter;
-use leashd_types::{Ask, EVENT_VERSION, Event, Timestamp};
+use leashd_types::{Answer, Ask, EVENT_VERSION, Event, Timestamp};
 use serde::Serialize;
 use serde_json::{Value, json};
 use std::collections::VecDeque;
@@ -175,17 +175,17 @@ fn weight(event: &Event) -> usize {
         Event::Retry { error, .. } => error.len(),
         Event::ApprovalRequested { ask } | Event::InteractionRequested { ask } => ask_weight(ask),
         Event::TurnCompleted { tools, .. } => tools.len() * 64,
+        Event::MessageQueued { preview, .. } => preview.len(),
+        Event::ConfigReloaded { changed, .. } => changed.iter().map(String::len).sum(),
+        Event::ConfigRejected { reason } | Event::EngineStopped { reason } => reason.len(),
+        Event::GrantGiven { rule, .. } => rule.len(),
+        // A person's choices may be words of their own, as long as a message.
+        Event::AskAnswered { answer, .. } => answer_weight(answer),
+        Event::ApprovalResolved { outcome, .. } | Event::InteractionResolved { outcome, .. } => {
+            answer_weight(&outcome.answer)
+        }
         Event::SessionStarted { .. }
-        | Event::MessageQueued { .. }
-        | Event::ToolAllowed { .. }
-        | Event::ToolRanUngated { .. }
-        | Event::ApprovalResolved { .. }
-        | Event::InteractionResolved { .. }
-        | Event::Interrupted { .. }
         | Event::EngineStarted { .. }
-        | Event::EngineStopped { .. }
-        | Event::ConfigReloaded { .. }
-        | Event::ConfigRejected { .. }
         | Event::AuthRejected { .. }
         | Event::RateLimited { .. }
         | Event::SessionOpened { .. }
@@ -193,10 +193,11 @@ fn weight(event: &Event) -> usize {
         | Event::SessionCleared { .. }
         | Event::ModeChanged { .. }
         | Event::DirectoryChanged { .. }
-        | Event::AskAnswered { .. }
         | Event::AskDelivered { .. }
-        | Event::GrantGiven { .. }
-        | Event::GrantRevoked { .. } => 0,
+        | Event::GrantRevoked { .. }
+        | Event::ToolAllowed { .. }
+        | Event::ToolRanUngated { .. }
+        | Event::Interrupted { .. } => 0,
     };
     OVERHEAD + long
 }
@@ -204,4 +205,8 @@ fn weight(event: &Event) -> usize {
 /// Asks are few, and most of one is JSON already.
 fn ask_weight(ask: &Ask) -> usize {
     serde_json::to_string(ask).map_or(OVERHEAD, |text| text.len())
+}
+
+fn answer_weight(answer: &Answer) -> usize {
+    serde_json::to_string(answer).map_or(OVERHEAD, |text| text.len())
 }

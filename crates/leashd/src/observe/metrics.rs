@@ -56,7 +56,7 @@ struct Queue {
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-struct Lost {
+struct Why {
     reason: &'static str,
 }
 
@@ -99,12 +99,13 @@ pub(crate) struct Metrics {
     sessions_open: Gauge,
     sessions: Mutex<Sessions>,
     messages: Family<Way, Counter>,
+    refused: Family<Why, Counter>,
     turns: Family<Ended, Counter>,
     cost: Counter<f64, AtomicU64>,
     events: Counter,
     queues: Family<Queue, Gauge>,
     listeners: Gauge,
-    log_lines_lost: Family<Lost, Counter>,
+    log_lines_lost: Family<Why, Counter>,
     deliveries: Family<Delivery, Counter>,
     webhook_waiting: Gauge,
 }
@@ -132,6 +133,7 @@ impl Metrics {
             sessions_open: Gauge::default(),
             sessions: Mutex::default(),
             messages: Family::default(),
+            refused: Family::default(),
             turns: Family::default(),
             cost: Counter::default(),
             events: Counter::default(),
@@ -167,6 +169,7 @@ impl Metrics {
         registry.register("agent_exits", "Agents that ended", self.agent_exits.clone());
         registry.register("sessions_open", "Sessions with an agent", self.sessions_open.clone());
         registry.register("messages", "Messages of people, and pieces of answers", self.messages.clone());
+        registry.register("refused", "What people sent and was not taken", self.refused.clone());
         registry.register("turns", "Turns that ended", self.turns.clone());
         let help = "What agents reported as their cost";
         registry.register_with_unit("cost", help, Unit::Other("usd".to_owned()), self.cost.clone());
@@ -212,19 +215,12 @@ impl Metrics {
                 let dollars = cost.as_nano_usd().max(0) as f64 / 1e9;
                 self.cost.inc_by(dollars);
             }
-            Event::ToolGated { .. }
-            | Event::ToolFinished { .. }
-            | Event::ToolRefusedByAgent { .. }
-            | Event::ToolRanUngated { .. }
-            | Event::Interrupted { .. }
-            | Event::Retry { .. }
-            | Event::Warning { .. }
-            | Event::EngineStarted { .. }
+            Event::AuthRejected { .. } => self.refused("not-allowed"),
+            Event::RateLimited { .. } => self.refused("too-fast"),
+            Event::EngineStarted { .. }
             | Event::EngineStopped { .. }
             | Event::ConfigReloaded { .. }
             | Event::ConfigRejected { .. }
-            | Event::AuthRejected { .. }
-            | Event::RateLimited { .. }
             | Event::SessionOpened { .. }
             | Event::SessionSwitched { .. }
             | Event::SessionCleared { .. }
@@ -233,7 +229,14 @@ impl Metrics {
             | Event::AskAnswered { .. }
             | Event::AskDelivered { .. }
             | Event::GrantGiven { .. }
-            | Event::GrantRevoked { .. } => {}
+            | Event::GrantRevoked { .. }
+            | Event::ToolGated { .. }
+            | Event::ToolFinished { .. }
+            | Event::ToolRefusedByAgent { .. }
+            | Event::ToolRanUngated { .. }
+            | Event::Interrupted { .. }
+            | Event::Retry { .. }
+            | Event::Warning { .. } => {}
         }
     }
 
@@ -263,7 +266,7 @@ impl Metrics {
         self.set_queue_depth("log", levels.log_waiting);
         self.listeners.set(figure(levels.listeners));
         for (reason, lines) in [("queue-full", levels.log_dropped), ("not-written", levels.log_lost)] {
-            count_to(&self.log_lines_lost.get_or_create(&Lost { reason }), lines);
+            count_to(&self.log_lines_lost.get_or_create(&Why { reason }), lines);
         }
         for hook in &levels.hooks {
             for (outcome, count) in
@@ -312,6 +315,10 @@ impl Metrics {
 
     fn message(&self, direction: &'static str) {
         self.messages.get_or_create(&Way { direction }).inc();
+    }
+
+    fn refused(&self, reason: &'static str) {
+        self.refused.get_or_create(&Why { reason }).inc();
     }
 
     fn decided(&self, rule: &str, outcome: &'static str) {

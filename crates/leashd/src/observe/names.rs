@@ -20,40 +20,25 @@ pub(super) struct Entry {
     pub(super) fields: Map<String, Value>,
 }
 
-/// Remembers which turn a session is in, so that what happens in it carries its id.
+/// Remembers which chat a session belongs to and which turn it is in, so that what happens in it says so.
 #[derive(Debug, Default)]
 pub(super) struct Names {
-    /// With an entry for every session that was started.
-    turns: HashMap<SessionId, Option<TurnId>>,
+    /// With an entry for every session that was opened or started.
+    sessions: HashMap<SessionId, Known>,
 }
 
-/// A line with the event's own name and fields.
-fn plain(event: &Event) -> Entry {
-    let mut fields = match serde_json::to_value(event) {
-        Ok(Value::Object(fields)) => fields,
-        Ok(_) | Err(_) => Map::new(),
-    };
-    // The name stands beside them, and an answer may hold what a person wrote.
-    for left_out in ["event", "answer"] {
-        fields.remove(left_out);
-    }
-    Entry { level: Level::Info, name: super::events::name(event), fields }
+#[derive(Debug, Default)]
+struct Known {
+    chat: Option<String>,
+    turn: Option<TurnId>,
 }
 
 impl Names {
     /// The lines about one event, in order.
     pub(super) fn lines(&mut self, event: &Event) -> Vec<Entry> {
         match event {
-            Event::SessionStarted { session, agent, version, model, directory } => {
-                let again = self.turns.contains_key(session);
-                self.remember(session, None);
-                let name = if again { "session_restored" } else { "session_created" };
-                let fields =
-                    json!({"agent": agent, "version": version, "model": model, "directory": directory});
-                vec![self.line(Level::Info, name, session, fields)]
-            }
             Event::MessageIn { session, turn, text } => {
-                self.remember(session, Some(turn.clone()));
+                self.known(session).turn = Some(turn.clone());
                 vec![
                     self.line(Level::Info, "request_started", session, json!({"length": text.len()})),
                     self.line(Level::Info, "agent_execute_started", session, json!({})),
@@ -74,7 +59,7 @@ impl Names {
             }
             Event::TurnCompleted { session, .. } => {
                 let lines = self.turn_completed(session, event);
-                self.remember(session, None);
+                self.known(session).turn = None;
                 lines
             }
             Event::Warning { session, message } => {
@@ -84,7 +69,7 @@ impl Names {
                 let level = if *failed { Level::Error } else { Level::Info };
                 let fields = json!({"reason": reason, "failed": failed});
                 let line = self.line(level, "session_ended", session, fields);
-                self.remember(session, None);
+                self.known(session).turn = None;
                 vec![line]
             }
             Event::ToolGated { .. }
@@ -96,22 +81,23 @@ impl Names {
             Event::ApprovalRequested { .. }
             | Event::ApprovalResolved { .. }
             | Event::InteractionRequested { .. }
-            | Event::InteractionResolved { .. } => self.ask(event).into_iter().collect(),
+            | Event::InteractionResolved { .. }
+            | Event::AskAnswered { .. }
+            | Event::AskDelivered { .. } => self.ask(event).into_iter().collect(),
+            Event::SessionOpened { .. }
+            | Event::SessionStarted { .. }
+            | Event::SessionSwitched { .. }
+            | Event::SessionCleared { .. }
+            | Event::ModeChanged { .. }
+            | Event::DirectoryChanged { .. }
+            | Event::GrantGiven { .. }
+            | Event::GrantRevoked { .. } => self.session(event).into_iter().collect(),
             Event::EngineStarted { .. }
             | Event::EngineStopped { .. }
             | Event::ConfigReloaded { .. }
             | Event::ConfigRejected { .. }
             | Event::AuthRejected { .. }
-            | Event::RateLimited { .. }
-            | Event::SessionOpened { .. }
-            | Event::SessionSwitched { .. }
-            | Event::SessionCleared { .. }
-            | Event::ModeChanged { .. }
-            | Event::DirectoryChanged { .. }
-            | Event::AskAnswered { .. }
-            | Event::AskDelivered { .. }
-            | Event::GrantGiven { .. }
-            | Event::GrantRevoked { .. } => vec![plain(event)],
+            | Event::RateLimited { .. } => daemon(event).into_iter().collect(),
         }
     }
 
@@ -123,6 +109,51 @@ impl Names {
             "judge_us": evaluation.judge.map(micros), "total_us": micros(evaluation.total),
         });
         self.line(Level::Debug, "policy_evaluated", &evaluation.session, fields)
+    }
+
+    /// What a session is and may do.
+    fn session(&mut self, event: &Event) -> Option<Entry> {
+        Some(match event {
+            Event::SessionOpened { session, chat, user, directory, workspace, mode, resumed } => {
+                self.known(session).chat = Some(chat.to_string());
+                let name = if *resumed { "session_restored" } else { "session_created" };
+                let fields =
+                    json!({"user_id": user, "directory": directory, "workspace": workspace, "mode": mode});
+                self.line(Level::Info, name, session, fields)
+            }
+            Event::SessionStarted { session, agent, version, model, directory } => {
+                // Where nothing opens sessions, the agent is the first sign of one.
+                let opened = self.sessions.contains_key(session);
+                let name = if opened { "agent_started" } else { "session_created" };
+                self.known(session).turn = None;
+                let fields =
+                    json!({"agent": agent, "version": version, "model": model, "directory": directory});
+                self.line(Level::Info, name, session, fields)
+            }
+            Event::SessionSwitched { chat, session } => {
+                self.known(session).chat = Some(chat.to_string());
+                self.line(Level::Info, "session_switched", session, json!({}))
+            }
+            Event::SessionCleared { session, dropped } => {
+                self.known(session).turn = None;
+                self.line(Level::Info, "session_cleared", session, json!({"dropped": dropped}))
+            }
+            Event::ModeChanged { session, mode } => {
+                self.line(Level::Info, "mode_switched", session, json!({"mode": mode}))
+            }
+            Event::DirectoryChanged { session, directory, workspace } => {
+                let fields = json!({"directory": directory, "workspace": workspace});
+                self.line(Level::Info, "directory_switched", session, fields)
+            }
+            Event::GrantGiven { grant, session, rule, by } => {
+                let fields = json!({"grant": grant, "rule": rule, "user_id": by});
+                self.line(Level::Info, "grant_given", session, fields)
+            }
+            Event::GrantRevoked { grant, session, by } => {
+                self.line(Level::Info, "grant_revoked", session, json!({"grant": grant, "user_id": by}))
+            }
+            _ => return None,
+        })
     }
 
     fn tool(&self, event: &Event) -> Option<Entry> {
@@ -183,6 +214,14 @@ impl Names {
                 };
                 self.line(Level::Info, name, session, resolved(ask.as_str(), outcome))
             }
+            Event::AskAnswered { ask, session, answer, by } => {
+                let fields = json!({"ask_id": ask, "answer": kind(answer), "by": approver(by)});
+                self.line(Level::Info, "ask_answered", session, fields)
+            }
+            Event::AskDelivered { ask, session, chat } => {
+                let fields = json!({"ask_id": ask, "delivered_to": chat.to_string()});
+                self.line(Level::Debug, "ask_delivered", session, fields)
+            }
             _ => return None,
         })
     }
@@ -236,34 +275,71 @@ impl Names {
     }
 
     fn line(&self, level: Level, name: &'static str, session: &SessionId, fields: Value) -> Entry {
-        let Value::Object(mut fields) = fields else {
-            return Entry { level, name, fields: Map::new() };
-        };
-        fields.retain(|_, value| !value.is_null());
-        fields.insert("session_id".to_owned(), session.as_str().into());
-        if let Some(Some(turn)) = self.turns.get(session) {
-            fields.insert("request_id".to_owned(), turn.as_str().into());
+        let mut entry = entry(level, name, fields);
+        entry.fields.insert("session_id".to_owned(), session.as_str().into());
+        if let Some(known) = self.sessions.get(session) {
+            let context =
+                [("chat_id", known.chat.as_deref()), ("request_id", known.turn.as_ref().map(TurnId::as_str))];
+            let context =
+                context.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?.into())));
+            entry.fields.extend(context);
         }
-        Entry { level, name, fields }
+        entry
     }
 
-    fn remember(&mut self, session: &SessionId, turn: Option<TurnId>) {
-        if self.turns.len() >= SESSIONS_MAX && !self.turns.contains_key(session) {
-            // What is in no turn first; beyond that lines lose their request's id and nothing else.
-            self.turns.retain(|_, turn| turn.is_some());
-            if self.turns.len() >= SESSIONS_MAX {
-                self.turns.clear();
+    fn known(&mut self, session: &SessionId) -> &mut Known {
+        if self.sessions.len() >= SESSIONS_MAX && !self.sessions.contains_key(session) {
+            // What is in no turn first; beyond that lines lose their context and nothing else.
+            self.sessions.retain(|_, known| known.turn.is_some());
+            if self.sessions.len() >= SESSIONS_MAX {
+                self.sessions.clear();
             }
         }
-        self.turns.insert(session.clone(), turn);
+        self.sessions.entry(session.clone()).or_default()
     }
 }
 
+/// Lines that belong to no session.
+fn daemon(event: &Event) -> Option<Entry> {
+    Some(match event {
+        Event::EngineStarted { version } => entry(Level::Info, "engine_started", json!({"version": version})),
+        Event::EngineStopped { reason } => entry(Level::Info, "engine_stopped", json!({"reason": reason})),
+        Event::ConfigReloaded { generation, changed } => {
+            entry(Level::Info, "config_reloaded", json!({"generation": generation, "changed": changed}))
+        }
+        Event::ConfigRejected { reason } => entry(Level::Error, "config_rejected", json!({"reason": reason})),
+        Event::AuthRejected { chat, from, form } => {
+            let fields = json!({"chat_id": chat.to_string(), "user_id": from, "form": form});
+            entry(Level::Warning, "auth_rejected", fields)
+        }
+        Event::RateLimited { chat, from, retry_after_ms } => {
+            let fields =
+                json!({"chat_id": chat.to_string(), "user_id": from, "retry_after_ms": retry_after_ms});
+            entry(Level::Warning, "rate_limited", fields)
+        }
+        _ => return None,
+    })
+}
+
+/// Without the fields that say nothing.
+fn entry(level: Level, name: &'static str, fields: Value) -> Entry {
+    let Value::Object(mut fields) = fields else {
+        return Entry { level, name, fields: Map::new() };
+    };
+    fields.retain(|_, value| !value.is_null());
+    Entry { level, name, fields }
+}
+
 fn resolved(ask: &str, outcome: &AskOutcome) -> Value {
-    // The kind of answer; its texts are for the agent.
-    let answer = serde_json::to_value(&outcome.answer).ok();
-    let answer = answer.as_ref().and_then(|answer| answer.get("answer")).cloned();
-    json!({"ask_id": ask, "decision": outcome.decision, "answer": answer, "by": approver(&outcome.by)})
+    json!({
+        "ask_id": ask, "decision": outcome.decision, "answer": kind(&outcome.answer),
+        "by": approver(&outcome.by),
+    })
+}
+
+/// The kind of answer; its texts are for the agent.
+fn kind(answer: &Answer) -> Option<Value> {
+    serde_json::to_value(answer).ok()?.get("answer").cloned()
 }
 
 fn rule(rule: &RuleRef) -> String {

@@ -8,9 +8,9 @@ use super::{
 };
 use leashd_gate::Secrets;
 use leashd_types::{
-    AgentKind, Answer, Approver, Ask, AskId, AskKind, AskOutcome, Band, CallId, Containment, Decision,
-    Digest, Event, Money, RuleRef, SessionId, Stage, Timestamp, ToolCall, ToolSummary, TurnId, TurnOutcome,
-    Usage, UserId, Verdict,
+    AgentKind, Answer, Approver, Ask, AskId, AskKind, AskOutcome, Band, CallId, Chat, ConnectorKind,
+    Containment, Decision, Digest, Event, Form, Mode, Money, RuleRef, SessionId, Stage, Timestamp, ToolCall,
+    ToolSummary, TurnId, TurnOutcome, Usage, UserId, Verdict,
 };
 use serde_json::{Value, json};
 use std::fs::{self, File};
@@ -109,13 +109,54 @@ fn completed(outcome: TurnOutcome) -> Event {
     }
 }
 
+fn chat() -> Chat {
+    Chat::new(ConnectorKind::Telegram, "42")
+}
+
+fn opened() -> Event {
+    Event::SessionOpened {
+        session: session(),
+        chat: chat(),
+        user: UserId::new("u"),
+        directory: "/p".into(),
+        workspace: None,
+        mode: Mode::Default,
+        resumed: false,
+    }
+}
+
+/// One of each of those a session does not need.
+fn the_other_events() -> Vec<Event> {
+    let (session, by, ask) = (session(), UserId::new("u"), ask().id);
+    let (grant, rule) = ("g".to_owned(), "r".to_owned());
+    let answer = Answer::DenyWith { instructions: "private words".to_owned() };
+    let via = Approver::Human { user: by.clone() };
+    vec![
+        Event::EngineStarted { version: "1".to_owned() },
+        Event::ConfigReloaded { generation: 2, changed: vec!["x".to_owned()] },
+        Event::ConfigRejected { reason: "r".to_owned() },
+        Event::AuthRejected { chat: chat(), from: by.clone(), form: Form::Command },
+        Event::RateLimited { chat: chat(), from: by.clone(), retry_after_ms: 9 },
+        opened(),
+        Event::SessionSwitched { chat: chat(), session: session.clone() },
+        Event::SessionCleared { session: session.clone(), dropped: 1 },
+        Event::ModeChanged { session: session.clone(), mode: Mode::Plan },
+        Event::DirectoryChanged { session: session.clone(), directory: "/q".into(), workspace: None },
+        Event::AskAnswered { ask: ask.clone(), session: session.clone(), answer, by: via },
+        Event::AskDelivered { ask, session: session.clone(), chat: chat() },
+        Event::GrantGiven { grant: grant.clone(), session: session.clone(), rule, by: by.clone() },
+        Event::GrantRevoked { grant, session, by },
+        Event::EngineStopped { reason: "r".to_owned() },
+    ]
+}
+
 /// One of each, as a session goes.
 fn every_event() -> Vec<Event> {
     let (session, tool, id) = (session(), || "Bash".to_owned(), || call().id);
     vec![
         started(),
         Event::MessageIn { session: session.clone(), turn: turn(), text: "fix it".to_owned() },
-        Event::MessageQueued { session: session.clone(), waiting: 1, preview: String::new() },
+        Event::MessageQueued { session: session.clone(), waiting: 1, preview: "private words".to_owned() },
         Event::ToolGated {
             session: session.clone(),
             call: id(),
@@ -160,6 +201,7 @@ fn every_event() -> Vec<Event> {
 fn every_event_has_the_name_it_has_in_json() {
     let names: Vec<_> = every_event()
         .iter()
+        .chain(&the_other_events())
         .map(|event| {
             assert_eq!(serde_json::to_value(event).unwrap()["event"], events::name(event));
             events::name(event)
@@ -172,13 +214,13 @@ fn every_event_has_the_name_it_has_in_json() {
 #[test]
 fn an_event_is_one_line_of_json_with_number_and_time() {
     let mut bus = Bus::new(41);
-    let numbered =
-        bus.publish(Event::MessageQueued { session: session(), waiting: 2, preview: String::new() }, clock());
+    let numbered = bus
+        .publish(Event::MessageQueued { session: session(), waiting: 2, preview: "p".to_owned() }, clock());
     assert_eq!(
         Received::Event(numbered).json(),
         json!({
             "v": 1, "seq": 42, "at": "2023-11-14T22:13:20.123456Z",
-            "event": "message.queued", "session": "s-1", "waiting": 2,
+            "event": "message.queued", "session": "s-1", "waiting": 2, "preview": "p",
         })
     );
     assert_eq!(Received::Lagged(3).json(), json!({"v": 1, "event": "events.lagged", "missed": 3}));
@@ -248,37 +290,54 @@ fn kept_events_are_bounded_in_bytes_too() {
     assert_eq!(bus.recent(99, &Filter::all()).missed, 0);
 }
 
-/// The lines about a few events: level, name and request.
+/// The lines about a few events: level, name, session, request and chat.
 fn told(events: &[Event]) -> Vec<String> {
     let mut names = Names::default();
     let lines = events.iter().flat_map(|event| names.lines(event)).map(|entry| {
-        assert_eq!(entry.fields["session_id"], "s-1", "{entry:?}");
-        let request = entry.fields.get("request_id").and_then(Value::as_str).unwrap_or("-");
-        format!("{} {} {request}", entry.level.as_str(), entry.name)
+        let field = |key| entry.fields.get(key).and_then(Value::as_str).unwrap_or("-");
+        let (session, request, chat) = (field("session_id"), field("request_id"), field("chat_id"));
+        format!("{} {} {session} {request} {chat}", entry.level.as_str(), entry.name)
     });
     lines.collect()
 }
 
 #[test]
 fn a_session_is_told_in_the_known_order() {
-    let key = told(&[
-        started(),
-        Event::MessageIn { session: session(), turn: turn(), text: "private words".to_owned() },
-        completed(TurnOutcome::Completed),
-    ]);
+    let told_of = |first: &[Event]| {
+        let mut events = first.to_vec();
+        events.push(Event::MessageIn { session: session(), turn: turn(), text: "private words".to_owned() });
+        events.push(completed(TurnOutcome::Completed));
+        told(&events)
+    };
     let expected = [
-        "info session_created -",
-        "info request_started 7",
-        "info agent_execute_started 7",
-        "info agent_execute_completed 7",
-        "info request_completed 7",
+        "info session_created s-1 - -",
+        "info request_started s-1 7 -",
+        "info agent_execute_started s-1 7 -",
+        "info agent_execute_completed s-1 7 -",
+        "info request_completed s-1 7 -",
     ];
-    assert_eq!(key, expected);
-    assert_eq!(told(&[started(), started()])[1], "info session_restored -");
+    assert_eq!(told_of(&[started()]), expected);
+    let expected = [
+        "info session_created s-1 - telegram:42",
+        "info agent_started s-1 - telegram:42",
+        "info request_started s-1 7 telegram:42",
+        "info agent_execute_started s-1 7 telegram:42",
+        "info agent_execute_completed s-1 7 telegram:42",
+        "info request_completed s-1 7 telegram:42",
+    ];
+    assert_eq!(told_of(&[opened(), started()]), expected);
+    let mut again = opened();
+    if let Event::SessionOpened { resumed, .. } = &mut again {
+        *resumed = true;
+    }
+    assert_eq!(told(&[again]), ["info session_restored s-1 - telegram:42"]);
     for (outcome, line) in [
-        (TurnOutcome::Interrupted, "info request_completed -"),
-        (TurnOutcome::MaxTurns, "warning request_failed -"),
-        (TurnOutcome::ApiError { status: Some(529), message: "busy".to_owned() }, "error request_failed -"),
+        (TurnOutcome::Interrupted, "info request_completed s-1 - -"),
+        (TurnOutcome::MaxTurns, "warning request_failed s-1 - -"),
+        (
+            TurnOutcome::ApiError { status: Some(529), message: "busy".to_owned() },
+            "error request_failed s-1 - -",
+        ),
     ] {
         assert_eq!(told(&[completed(outcome)])[1], line);
     }
@@ -288,16 +347,42 @@ fn a_session_is_told_in_the_known_order() {
 fn every_event_has_a_line_that_holds_no_words_of_people() {
     let all = told(&every_event());
     assert_eq!(all.len(), every_event().len() + 2, "a request has two lines at its start and its end");
-    assert!(all.contains(&"warning tool_denied 7".to_owned()));
-    assert!(all.contains(&"info interaction_timeout 7".to_owned()));
-    assert_eq!(told(&[denied(Stage::Sandbox)]), ["warning sandbox_path_denied -"]);
+    assert!(all.contains(&"warning tool_denied s-1 7 -".to_owned()));
+    assert!(all.contains(&"info interaction_timeout s-1 7 -".to_owned()));
+    assert_eq!(told(&[denied(Stage::Sandbox)]), ["warning sandbox_path_denied s-1 - -"]);
     let grant = Approver::Grant { name: "g".to_owned() };
-    assert_eq!(told(&[allowed("r", grant)]), ["info tool_auto_approved -"]);
+    assert_eq!(told(&[allowed("r", grant)]), ["info tool_auto_approved s-1 - -"]);
+    let others = told(&the_other_events());
+    assert_eq!(others.len(), the_other_events().len(), "{others:?}");
+    for line in [
+        "warning auth_rejected - - telegram:42",
+        "error config_rejected - - -",
+        "info mode_switched s-1 - telegram:42",
+    ] {
+        assert!(others.contains(&line.to_owned()), "{line} is not in {others:?}");
+    }
     let mut names = Names::default();
     let message = Event::MessageIn { session: session(), turn: turn(), text: "private words".to_owned() };
-    let text: String =
-        [message, said("private words")].iter().map(|event| format!("{:?}", names.lines(event))).collect();
+    let events = [vec![message, said("private words")], the_other_events(), every_event()].concat();
+    let text: String = events.iter().map(|event| format!("{:?}", names.lines(event))).collect();
     assert!(!text.contains("private words") && text.contains("13"), "{text}");
+}
+
+#[test]
+fn every_name_is_described() {
+    let page = |name: &str| {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/");
+        fs::read_to_string(format!("{path}{name}")).unwrap()
+    };
+    let (events, logs) = (page("events.md"), page("logs.md"));
+    let mut names = Names::default();
+    for event in every_event().iter().chain(&the_other_events()) {
+        let name = events::name(event);
+        assert!(events.contains(&format!("`{name}`")), "{name} is not in docs/events.md");
+        for line in names.lines(event) {
+            assert!(logs.contains(&format!("`{}`", line.name)), "{} is not in docs/logs.md", line.name);
+        }
+    }
 }
 
 fn evaluation(rule: &str) -> Evaluation {
@@ -317,8 +402,8 @@ fn evaluation(rule: &str) -> Evaluation {
 fn figures_are_counted_from_events() {
     let metrics = Metrics::new();
     metrics.set_asks_open(2);
-    for event in every_event() {
-        metrics.count(&event);
+    for event in every_event().iter().chain(&the_other_events()) {
+        metrics.count(event);
     }
     metrics.count(&started());
     metrics.count(&Event::ApprovalRequested { ask: ask() });
@@ -339,6 +424,7 @@ fn figures_are_counted_from_events() {
         r#"leashd_agent_exits_total{outcome="ended"} 1"#,
         "leashd_sessions_open 1",
         r#"leashd_messages_total{direction="in"} 1"#,
+        r#"leashd_refused_total{reason="not-allowed"} 1"#,
         r#"leashd_turns_total{outcome="completed"} 1"#,
         "leashd_cost_usd_total 0.5",
         r#"leashd_queue_depth{queue="mail"} 3"#,
@@ -422,7 +508,11 @@ async fn nobody_waits_for_anything_that_hangs() {
     let _listener = observe.subscribe(Filter::all());
     let began = Instant::now();
     for _ in 0..20_000 {
-        observe.publish(Event::MessageQueued { session: session(), waiting: 1, preview: String::new() });
+        observe.publish(Event::MessageQueued {
+            session: session(),
+            waiting: 1,
+            preview: "private words".to_owned(),
+        });
     }
     assert!(began.elapsed() < Duration::from_secs(15), "{:?}", began.elapsed());
     let status = observe.status();

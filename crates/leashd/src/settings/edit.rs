@@ -10,7 +10,7 @@ use super::workspaces::Workspaces;
 use super::{CONFIG, Loaded, Settings, config_file, config_text, home, layers, load, load_as_if};
 use crate::boot;
 use crate::clock;
-use crate::failure::Failure;
+use crate::failure::{Exit, Failure};
 use leashd_gate::audit::Record;
 use leashd_gate::{AuditLog, Durability, Secrets};
 use leashd_sandbox::PrivateDir;
@@ -206,7 +206,7 @@ fn lock(home: &PrivateDir) -> Result<File, Failure> {
     let lock = home.append(LOCK).map_err(Failure::failed)?;
     flock(&lock, FlockOperation::NonBlockingLockExclusive).map_err(|error| {
         let message = format!("cannot lock {}: {error}", home.path().join(LOCK).display());
-        Failure::failed(message).hint("another leashd is changing settings; try again")
+        Failure::new(Exit::TryLater, message).hint("another leashd is changing settings; try again")
     })?;
     Ok(lock)
 }

@@ -6,7 +6,30 @@ use crate::seen::Seen;
 use leashd_types::{Effect, Strength, SystemChange};
 
 /// What only a person may say to leashd.
-const PERSONS_ONLY: &[&str] = &["approve", "deny", "answer", "grant", "config", "policy", "trust", "stop"];
+const PERSONS_ONLY: &[&str] = &[
+    "approve",
+    "deny",
+    "answer",
+    "grant",
+    "grants",
+    "policy",
+    "trust",
+    "hook",
+    "git",
+    // Settings, and what agents may reach.
+    "init",
+    "config",
+    "add-dir",
+    "remove-dir",
+    "ws",
+    "autonomous",
+    "clean",
+    // Whether leashd runs, and under which rules.
+    "stop",
+    "restart",
+    "reload",
+    "service",
+];
 
 /// Port of the page that watches a run; it has a stop button.
 const WATCH_PORT: &str = ":4179";

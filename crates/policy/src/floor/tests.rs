@@ -74,6 +74,9 @@ fn the_machine_and_leashd_are_left_alone() {
     check("usermod x", system(SystemChange::Users), Some("privilege"));
     check("kill 1", system(SystemChange::Kill), None);
     check("leashd approve 1", system(SystemChange::Agent), Some("leashd-command"));
+    for words in ["leashd add-dir /", "leashd ws add x /", "leashd clean --yes", "leashd hook uninstall"] {
+        check(words, system(SystemChange::Agent), Some("leashd-command"));
+    }
     check("leashd --x", system(SystemChange::Agent), Some("leashd-command"));
     check("leashd status", system(SystemChange::Agent), None);
     check("claude -p x", system(SystemChange::Agent), None);

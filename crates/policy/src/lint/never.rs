@@ -33,6 +33,7 @@ const TOOLS: &[&str] = &[
     "ListMcpResourcesTool",
     "Monitor",
     "MultiEdit",
+    "Network",
     "NotebookEdit",
     "NotebookRead",
     "PowerShell",

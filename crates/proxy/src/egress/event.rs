@@ -41,8 +41,9 @@ pub enum Refusal {
     BadTarget(&'static str),
     #[error("the host is not in the list of this command")]
     NotListed,
-    #[error("a person said no")]
-    Declined,
+    /// In words: a person said no, or a rule did.
+    #[error("{0}")]
+    Declined(String),
     #[error("nobody answered within {} s", .0.as_secs())]
     Unanswered(Duration),
     #[error("this command has asked for too many new hosts")]
@@ -68,7 +69,7 @@ impl Refusal {
             Self::NoToken => 407,
             Self::NotAProxyRequest(_) | Self::BadTarget(_) => 400,
             Self::NotListed
-            | Self::Declined
+            | Self::Declined(_)
             | Self::Unanswered(_)
             | Self::TooManyQuestions
             | Self::Inside { .. } => 403,
@@ -79,7 +80,8 @@ impl Refusal {
     }
 }
 
-/// A host that is not in the list of whoever asks for it. Not answering, or dropping it, is a no.
+/// A host that is not in the list of whoever asks for it. Not answering, or dropping it, is a no. Whoever asked may be
+/// gone: `answer.closed()` tells, and then there is nothing left to decide.
 #[derive(Debug)]
 pub struct Question {
     pub session: SessionId,
@@ -89,8 +91,11 @@ pub struct Question {
 }
 
 /// Holds for this host, this port and this token.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
     Allow,
-    Deny,
+    /// For the log and for whoever wanted to connect.
+    Deny {
+        reason: String,
+    },
 }

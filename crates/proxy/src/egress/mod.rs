@@ -24,8 +24,8 @@ use crate::body::Passing;
 use crate::listen::{self, ConnectionLimits, Listener, Stream};
 use crate::tokens::Held;
 use crate::watch::{Activity, Watched};
-use crate::{Tokens, body::Cut};
-use admission::{Asking, admit};
+use crate::{Secret, Tokens, body::Cut};
+use admission::{Admitted, Asking, Lease, admit};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use forward::Answered;
@@ -36,7 +36,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use leashd_types::visible;
+use leashd_types::{CallId, visible};
 use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -93,6 +93,8 @@ pub(crate) type Reply = Either<Answered, Full<Bytes>>;
 #[derive(Debug, Default)]
 struct Conversation {
     owner: SetOnce<Arc<Held<Visitor>>>,
+    /// Whose hosts it reaches, if they are only lent.
+    lease: SetOnce<Lease>,
     tunnel: Mutex<Option<Tunnel>>,
 }
 
@@ -122,6 +124,20 @@ impl EgressProxy {
     #[must_use]
     pub fn visitors(&self) -> &Tokens<Visitor> {
         &self.visitors
+    }
+
+    /// Lets whoever holds `token` reach `hosts` too, until `call` is over.
+    pub fn lend(&self, token: &Secret, call: &CallId, hosts: HostList) {
+        if let Some(held) = self.visitors.find(token.expose()) {
+            held.value.lend(call.clone(), hosts);
+        }
+    }
+
+    /// The call is over: takes back what it was lent and closes its connections.
+    pub fn take_back(&self, token: &Secret, call: &CallId) {
+        if let Some(held) = self.visitors.find(token.expose()) {
+            held.value.take_back(call);
+        }
     }
 
     /// Serves until dropped, which ends every connection. Several listeners may be served at a time.
@@ -160,7 +176,8 @@ impl EgressProxy {
             }
         };
         let revoked = async { conversation.owner.wait().await.revoked().await };
-        tokio::select! { () = talk => {}, () = revoked => {} }
+        let over = async { conversation.lease.wait().await.over().await };
+        tokio::select! { () = talk => {}, () = revoked => {}, () = over => {} }
     }
 
     async fn answer(&self, request: Request<Incoming>, conversation: &Conversation) -> Response<Reply> {
@@ -213,17 +230,28 @@ impl EgressProxy {
     ) -> Result<Response<Reply>, Refusal> {
         let target = target_of(&request)?;
         let visitor = &held.value;
-        let addresses =
+        let admitted =
             admit(visitor, &target, &self.asking, self.resolver.as_ref(), self.limits.resolve_time).await?;
-        let (session, call) = (visitor.session.clone(), visitor.call.clone());
+        let Admitted { addresses, lease } = admitted;
+        let call = match lease {
+            None => visitor.call.clone(),
+            Some(lease) => {
+                let call = lease.call.clone();
+                // One connection is lent to one call, with whose end it ends.
+                conversation.lease.set(lease).ok();
+                conversation.lease.get().filter(|held| held.call == call).ok_or(Refusal::NotListed)?;
+                Some(call)
+            }
+        };
+        let session = visitor.session.clone();
         self.record(EgressEvent::Opened {
             session,
-            call,
+            call: call.clone(),
             target: target.clone(),
             addresses: addresses.clone(),
         })
         .await?;
-        let closing = Closing::new(held, target.clone(), self.events.clone());
+        let closing = Closing::new(held, call, target.clone(), self.events.clone());
         let stream = self.connect(&addresses, target.port).await?;
         if request.method() == Method::CONNECT {
             let tunnel = Tunnel { client: hyper::upgrade::on(request), host: stream, closing };
@@ -266,6 +294,7 @@ impl EgressProxy {
 #[derive(Debug)]
 struct Closing {
     held: Arc<Held<Visitor>>,
+    call: Option<CallId>,
     target: Target,
     start: Instant,
     sent: u64,
@@ -274,8 +303,13 @@ struct Closing {
 }
 
 impl Closing {
-    fn new(held: &Arc<Held<Visitor>>, target: Target, events: mpsc::Sender<EgressEvent>) -> Self {
-        Self { held: Arc::clone(held), target, start: Instant::now(), sent: 0, received: 0, events }
+    fn new(
+        held: &Arc<Held<Visitor>>,
+        call: Option<CallId>,
+        target: Target,
+        events: mpsc::Sender<EgressEvent>,
+    ) -> Self {
+        Self { held: Arc::clone(held), call, target, start: Instant::now(), sent: 0, received: 0, events }
     }
 }
 
@@ -284,7 +318,7 @@ impl Drop for Closing {
         let visitor = &self.held.value;
         let event = EgressEvent::Closed {
             session: visitor.session.clone(),
-            call: visitor.call.clone(),
+            call: self.call.clone(),
             target: self.target.clone(),
             sent: self.sent,
             received: self.received,

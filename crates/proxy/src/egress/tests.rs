@@ -413,3 +413,27 @@ async fn what_cannot_be_recorded_is_not_connected_to() {
     }
     assert!(host.got.try_recv().is_err());
 }
+
+#[tokio::test]
+async fn what_is_lent_to_a_call_ends_with_it() {
+    let host = Host::start(None).await;
+    let mut rig = Rig::new(&[], |_| {}).await;
+    let port = host.port;
+    let connect = format!("CONNECT localhost:{port} HTTP/1.1\r\nAUTH\r\n\r\n");
+    assert_status(&rig.raw(&connect).await, 403);
+    rig.denial().await;
+    let call = CallId::new("fetch");
+    rig.proxy.lend(&rig.token, &call, HostList::parse([format!("loopback:{port}")]).unwrap());
+    let mut tunnel = rig.send(&connect).await;
+    assert_status(&head(&mut tunnel).await, 200);
+    match rig.event().await {
+        EgressEvent::Opened { call: Some(of), .. } => assert_eq!(of, call),
+        other => panic!("{other:?}"),
+    }
+    tunnel.write_all(b"hello").await.unwrap();
+    let mut back = [0; 5];
+    timeout(PATIENCE, tunnel.read_exact(&mut back)).await.unwrap().unwrap();
+    rig.proxy.take_back(&rig.token, &call);
+    assert_eq!(rest(&mut tunnel).await, "");
+    assert_status(&rig.raw(&connect).await, 403);
+}

@@ -9,6 +9,9 @@
 //! plan at all.
 
 mod entry;
+#[cfg(target_os = "linux")]
+mod group;
+mod handover;
 mod kernel;
 #[cfg(target_os = "linux")]
 mod landlock;
@@ -21,7 +24,7 @@ mod run;
 mod seccomp;
 
 pub use entry::{CONFINE, confine_main};
-pub use kernel::{Identity, Kernel, Support, WITHOUT};
+pub use kernel::{Groups, Identity, Kernel, Support, WITHOUT};
 pub use run::{Command, Ended, Running, replace, start};
 
 use crate::profile::{Network, Profile};
@@ -59,6 +62,8 @@ pub enum Layer {
     Processes,
     Mounts,
     Network,
+    /// A control group: counts the tree as a whole.
+    Group,
 }
 
 /// Something a profile asks for that does not hold.
@@ -73,6 +78,8 @@ pub enum Weakness {
     Signals,
     /// Landlock before 4: TCP goes to every port.
     Ports,
+    /// No network namespace: TCP goes to the permitted ports of every host.
+    Hosts,
     /// No pid namespace: a process that outlives its supervisor stays.
     Survivors,
     /// No mount namespace: mode, owner and times of one's own files outside can be changed.
@@ -81,6 +88,10 @@ pub enum Weakness {
     GitOrders,
     /// Root without a pid namespace.
     Root,
+    /// No control group, and no user namespace either: processes are counted for the user, if at all.
+    ProcessCount,
+    /// No control group that counts memory: only each process has a limit.
+    MemoryInSum,
 }
 
 impl Weakness {
@@ -92,6 +103,7 @@ impl Weakness {
             Weakness::DeviceControl => "device files can be controlled (Landlock before version 5)",
             Weakness::Signals => "processes outside can be signalled (Landlock before version 6)",
             Weakness::Ports => "TCP reaches every port (Landlock before version 4)",
+            Weakness::Hosts => "TCP reaches the permitted ports on every host (no network namespace)",
             Weakness::Survivors => "a process may outlive its supervisor (no pid namespace)",
             Weakness::Attributes => {
                 "mode and times of your files outside can be changed (no mount namespace)"
@@ -100,6 +112,12 @@ impl Weakness {
                 "git's configuration and hooks can be changed, which is noticed afterwards (no mount namespace)"
             }
             Weakness::Root => "runs as root without a pid namespace",
+            Weakness::ProcessCount => {
+                "the number of processes is not limited for this alone (no control group, no user namespace)"
+            }
+            Weakness::MemoryInSum => {
+                "memory is limited for each process, not in sum (no control group of version 2)"
+            }
         }
     }
 }
@@ -147,15 +165,21 @@ pub fn plan(profile: &Profile, kernel: &Kernel, level: Level) -> Result<Plan, Er
     if kernel.seccomp == Support::Missing {
         return Err(missing("seccomp filters"));
     }
+    if level == Level::Landlock && matches!(profile.network, Network::Doors { .. }) {
+        return Err(Error::NoNamespaces("this network needs one".to_owned()));
+    }
     if level == Level::Namespaces && kernel.namespaces == Support::Missing {
         return Err(Error::NoNamespaces("the kernel is said to have none".to_owned()));
     }
     let mut layers = vec![Layer::Landlock, Layer::Seccomp, Layer::Limits];
     if level == Level::Namespaces {
         layers.extend([Layer::Processes, Layer::Mounts]);
-        if profile.network == Network::Nothing {
+        if profile.network.is_own() {
             layers.push(Layer::Network);
         }
+    }
+    if kernel.groups != Groups::Missing {
+        layers.push(Layer::Group);
     }
     Ok(Plan { level, weaknesses: weaknesses(profile, kernel, &layers), layers })
 }
@@ -167,12 +191,16 @@ fn weaknesses(profile: &Profile, kernel: &Kernel, layers: &[Layer]) -> Vec<Weakn
     let found = [
         (kernel.landlock < 3 && without(Layer::Mounts), Weakness::Truncate),
         (kernel.landlock < 4 && ports, Weakness::Ports),
+        (kernel.landlock >= 4 && ports, Weakness::Hosts),
         (kernel.landlock < 5, Weakness::DeviceControl),
         (kernel.landlock < 6 && without(Layer::Processes), Weakness::Signals),
         (without(Layer::Processes), Weakness::Survivors),
         (without(Layer::Mounts), Weakness::Attributes),
         (without(Layer::Mounts) && !profile.guarded.is_empty(), Weakness::GitOrders),
         (root && without(Layer::Processes), Weakness::Root),
+        // The user namespace of an ordinary user comes with the others.
+        (without(Layer::Group) && (root || without(Layer::Processes)), Weakness::ProcessCount),
+        (kernel.groups != Groups::ProcessesAndMemory, Weakness::MemoryInSum),
     ];
     found.into_iter().filter(|(there, _)| *there).map(|(_, weakness)| weakness).collect()
 }

@@ -1,5 +1,5 @@
 //! Namespaces around a profile: own processes, own mounts (everything but the writable trees read-only), own network
-//! with nothing but loopback. Runs in the first process of the new namespaces. Knows no Landlock and no seccomp.
+//! with nothing but loopback and the doors of the profile. Runs in the first process of the new namespaces. Knows no Landlock and no seccomp.
 
 use super::Error;
 use crate::profile::{Network, Profile};
@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 /// Which namespaces a profile gets, as flags of `clone`.
 pub(super) fn flags(network: &Network, uid: Uid) -> libc::c_int {
     let mut flags = libc::CLONE_NEWPID | libc::CLONE_NEWNS | libc::CLONE_NEWIPC | libc::CLONE_NEWUTS;
-    if *network == Network::Nothing {
+    if network.is_own() {
         flags |= libc::CLONE_NEWNET;
     }
     // Root needs none, and the files it makes should belong to root.
@@ -31,10 +31,13 @@ pub(super) fn set_up(profile: &Profile, (uid, gid): (Uid, Gid)) -> Result<(), Er
         map_identity(uid, gid)?;
     }
     mounts(profile)?;
-    if profile.network == Network::Nothing {
+    if profile.network.is_own() {
         loopback_up().map_err(|source| Error::Step { step: "starting the loopback interface", source })?;
     }
-    Ok(())
+    match &profile.network {
+        Network::Doors { ports, taken_at } => super::handover::hand_over(ports, taken_at),
+        Network::Nothing | Network::Ports(_) | Network::Enclosed | Network::Anywhere => Ok(()),
+    }
 }
 
 /// The same numbers inside as outside, and no others.

@@ -19,6 +19,7 @@ use config::{ALWAYS, Scope, Setting, Treatment, UNLESS_PERSONS, parse, treatment
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
 
 /// Keys of a repository that are turned off one by one. More are not written by people.
 const KEYS: usize = 2000;
@@ -64,7 +65,14 @@ pub enum Transports {
 }
 
 /// Puts a command into a confinement: gets the whole command, gives the one to run instead.
-pub type Confine = fn(Command) -> Command;
+#[derive(Clone)]
+struct Confine(Arc<dyn Fn(Command) -> Command + Send + Sync>);
+
+impl std::fmt::Debug for Confine {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("Confine")
+    }
+}
 
 /// How git is run for one working tree.
 #[derive(Clone, Debug)]
@@ -89,7 +97,7 @@ impl Git {
             search_path: search_path.to_owned(),
             configuration: Configuration::None,
             transports: Transports::HttpsAndSsh,
-            confine: std::convert::identity,
+            confine: Confine(Arc::new(std::convert::identity)),
             limits: GitLimits::default(),
         }
     }
@@ -114,15 +122,15 @@ impl Git {
 
     /// Every command runs inside of `confine`, the one that reads the configuration too.
     #[must_use]
-    pub fn confined(mut self, confine: Confine) -> Self {
-        self.confine = confine;
+    pub fn confined(mut self, confine: impl Fn(Command) -> Command + Send + Sync + 'static) -> Self {
+        self.confine = Confine(Arc::new(confine));
         self
     }
 
     /// Begins a command.
     #[must_use]
     pub fn command(&self, verb: Verb) -> GitCommand<'_> {
-        GitCommand { git: self, verb, arguments: vec![], paths: vec![], variables: vec![] }
+        GitCommand { git: self, verb, arguments: vec![], paths: vec![], variables: vec![], settings: vec![] }
     }
 
     /// A command with nothing of ours in its environment but what makes git harmless.
@@ -167,7 +175,7 @@ impl Git {
     fn settings(&self) -> Result<Vec<Setting>, GitError> {
         let mut command = self.bare("none");
         command.args(["config", "--list", "--null", "--show-scope", "--includes"]);
-        let output = run::run((self.confine)(command), "config", &self.limits)?;
+        let output = run::run((self.confine.0)(command), "config", &self.limits)?;
         let unreadable = |why: &str| GitError::Configuration(why.to_owned());
         if output.code != Some(0) {
             return Err(unreadable(output.errors.trim()));
@@ -187,7 +195,7 @@ impl Git {
         }
         let mut command = self.bare("none");
         command.args(["config", "--no-includes", "--null", "--name-only", "--list", "--file"]).arg(&file);
-        let output = run::run((self.confine)(command), "config", &self.limits)?;
+        let output = run::run((self.confine.0)(command), "config", &self.limits)?;
         if output.code != Some(0) {
             return Err(GitError::Configuration(output.errors.trim().to_owned()));
         }
@@ -210,6 +218,7 @@ pub struct GitCommand<'a> {
     arguments: Vec<OsString>,
     paths: Vec<OsString>,
     variables: Vec<(&'static str, OsString)>,
+    settings: Vec<(String, String)>,
 }
 
 impl GitCommand<'_> {
@@ -263,6 +272,20 @@ impl GitCommand<'_> {
         self
     }
 
+    /// A value of the configuration that stands above every file. Not on the command line, which everybody can read.
+    #[must_use]
+    pub fn setting(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
+        self.settings.push((key.into(), value.into()));
+        self
+    }
+
+    /// A variable for git and what it runs to reach another host.
+    #[must_use]
+    pub fn variable(mut self, name: &'static str, value: impl Into<OsString>) -> Self {
+        self.variables.push((name, value.into()));
+        self
+    }
+
     /// Runs it, and fails if git does.
     ///
     /// # Errors
@@ -282,7 +305,7 @@ impl GitCommand<'_> {
     /// If it could not be run to its end.
     pub fn attempt(self) -> Result<GitOutput, GitError> {
         let (verb, command) = self.build()?;
-        run::run((self.git.confine)(command), verb, &self.git.limits)
+        run::run((self.git.confine.0)(command), verb, &self.git.limits)
     }
 
     fn build(&self) -> Result<(&'static str, Command), GitError> {
@@ -346,6 +369,7 @@ impl GitCommand<'_> {
             set(&format!("submodule.{name}.ignore"), "all");
             set(&format!("submodule.{name}.update"), "none");
         }
+        self.settings.iter().for_each(|(key, value)| set(key, value));
         Ok(overrides)
     }
 }

@@ -25,6 +25,8 @@ pub enum Verb {
     MergeTree,
     Pull,
     Push,
+    /// Only asks for addresses.
+    Remote,
     Reset,
     Restore,
     RevList,
@@ -90,6 +92,7 @@ impl Verb {
                 "push",
                 &["--no-verify", "--recurse-submodules=no", "--receive-pack=git-receive-pack", "--no-signed"],
             ),
+            Self::Remote => ("remote", &["get-url"]),
             Self::Reset => ("reset", QUIETLY),
             Self::Restore => ("restore", QUIETLY),
             Self::RevList => ("rev-list", &[]),

@@ -6,7 +6,8 @@
 pub(super) enum Line {
     /// The text that `eval` is given.
     Command(String),
-    NoEval,
+    /// These words, and no `eval`.
+    NoEval(Vec<String>),
     /// More than one `eval`, or quotes that do not end.
     Unclear,
 }
@@ -16,9 +17,9 @@ pub(super) fn command(line: &str) -> Line {
     let Some(words) = words(line) else { return Line::Unclear };
     let mut found = words.iter().zip(words.iter().skip(1)).filter(|(word, _)| *word == "eval");
     match (found.next(), found.next()) {
-        (None, _) => Line::NoEval,
         (Some((_, command)), None) => Line::Command(command.clone()),
         (Some(_), Some(_)) => Line::Unclear,
+        (None, _) => Line::NoEval(words),
     }
 }
 

@@ -30,6 +30,7 @@ pub const SHELL_LAUNCHER: &str = "leashd-shell";
 const TIGHTEST: &str = "shell.json";
 const SERVER: &str = "server.json";
 const ALLOWANCES: &str = "allowances";
+const SERVERS: &str = "servers";
 /// Bytes of a profile.
 const PROFILE_LIMIT: u64 = 1024 * 1024;
 /// Exit status when nothing was run: containment failed.
@@ -45,6 +46,9 @@ const KEPT_BACK: &[&str] = &[
     "AWS_",
     "GOOGLE_APPLICATION_CREDENTIALS",
     "LEASHD_",
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "NO_PROXY",
     "LD_",
     "BASH_ENV",
 ];
@@ -74,6 +78,7 @@ impl ShellLauncher {
         server: &Profile,
     ) -> io::Result<Self> {
         fs::DirBuilder::new().mode(0o700).recursive(true).create(directory.join(ALLOWANCES))?;
+        fs::DirBuilder::new().mode(0o700).create(directory.join(SERVERS))?;
         symlink(program, directory.join(SHELL_LAUNCHER))?;
         write(&directory.join(TIGHTEST), tightest)?;
         write(&directory.join(SERVER), server)?;
@@ -99,6 +104,16 @@ impl ShellLauncher {
         let linked = fs::hard_link(&new, &path);
         fs::remove_file(&new)?;
         linked.map(|()| Allowance { path })
+    }
+}
+
+impl ShellLauncher {
+    /// Gives the MCP server that is started with exactly these words a profile of its own.
+    ///
+    /// # Errors
+    /// If the file cannot be written, or these words have one already.
+    pub fn server(&self, words: &[String], profile: &Profile) -> io::Result<()> {
+        write(&server(&self.directory, words), profile)
     }
 }
 
@@ -161,20 +176,28 @@ fn is_kept_back(name: &OsStr) -> bool {
 /// The profile for this very command, else the tightest.
 fn profile_for(directory: &Path, line: &OsStr) -> Result<Profile, String> {
     let line = line.to_string_lossy();
-    let general = match line::command(&line) {
-        line::Line::Command(command) => match read(&allowance(directory, &command)) {
-            Ok(profile) => return Ok(profile),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => TIGHTEST,
-            Err(error) => return Err(format!("the allowance cannot be read: {error}")),
-        },
-        line::Line::NoEval => SERVER,
-        line::Line::Unclear => TIGHTEST,
+    let (own, general) = match line::command(&line) {
+        line::Line::Command(command) => (Some(allowance(directory, &command)), TIGHTEST),
+        line::Line::NoEval(words) => (Some(server(directory, &words)), SERVER),
+        line::Line::Unclear => (None, TIGHTEST),
     };
+    match own.as_deref().map(read) {
+        Some(Ok(profile)) => return Ok(profile),
+        Some(Err(error)) if error.kind() != io::ErrorKind::NotFound => {
+            return Err(format!("the allowance cannot be read: {error}"));
+        }
+        Some(Err(_)) | None => {}
+    }
     read(&directory.join(general)).map_err(|error| format!("{general} of the session: {error}"))
 }
 
 fn allowance(directory: &Path, command: &str) -> PathBuf {
     directory.join(ALLOWANCES).join(format!("{}.json", Digest::plain(&[command.as_bytes()])))
+}
+
+fn server(directory: &Path, words: &[String]) -> PathBuf {
+    let words: Vec<&[u8]> = words.iter().map(String::as_bytes).collect();
+    directory.join(SERVERS).join(format!("{}.json", Digest::of_parts(&words)))
 }
 
 fn write(path: &Path, profile: &Profile) -> io::Result<()> {

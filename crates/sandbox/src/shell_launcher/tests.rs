@@ -28,10 +28,12 @@ fn the_command_is_what_eval_is_given() {
     check(&line(r#""echo \"\$x\" \n""#), command(r#"echo "$x" \n"#));
     check(&line("'eval true'"), command("eval true"));
     check(&line("'a\nb'"), command("a\nb"));
-    check("npx -y some-server --flag", Line::NoEval);
+    let server = |words: &[&str]| Line::NoEval(words.iter().map(|&word| word.to_owned()).collect());
+    check("npx -y some-server --flag", server(&["npx", "-y", "some-server", "--flag"]));
+    check(r#"'/opt/a b' "$HOME" 'it'"'"'s'"#, server(&["/opt/a b", "$HOME", "it's"]));
     check("eval 'a' && eval 'b'", Line::Unclear);
     check("eval 'a", Line::Unclear);
-    check("", Line::NoEval);
+    check("", server(&[]));
 }
 
 fn profile(network: Network, domain: Domain) -> Profile {
@@ -81,4 +83,19 @@ fn a_broken_allowance_is_no_reason_to_go_on() {
     assert!(profile_for(directory.path(), OsStr::new(&line("'x'"))).is_err());
     std::fs::remove_file(directory.path().join("shell.json")).unwrap();
     assert!(profile_for(directory.path(), OsStr::new(&line("'y'"))).is_err());
+}
+
+#[test]
+fn a_server_gets_what_was_granted_to_its_very_words() {
+    let directory = tempfile::tempdir().unwrap();
+    let nothing = profile(Network::Nothing, Domain::Mcp);
+    let more = profile(Network::Ports([8080].into()), Domain::Mcp);
+    let launcher =
+        ShellLauncher::create(directory.path(), Path::new("/bin/true"), &nothing, &nothing).unwrap();
+    launcher.server(&["npx".to_owned(), "a server".to_owned()], &more).unwrap();
+    let given = |line: &str| profile_for(directory.path(), OsStr::new(line)).unwrap();
+    assert_eq!(given("npx 'a server'"), more);
+    for other in ["npx a server", "npx 'a server' x", "npx", &line("'npx a server'")] {
+        assert_eq!(given(other), nothing, "{other}");
+    }
 }

@@ -27,7 +27,7 @@ struct Stage {
 
 pub(crate) fn run(args: &DemoArgs) -> Result<Exit, Failure> {
     let directory = tempfile::Builder::new().prefix("leashd-demo-").tempdir()?;
-    let stage = Stage::new(directory.path())?;
+    let stage = Stage::new(directory.path(), args.agent)?;
     script::lay_out(&stage.home, &stage.project)?;
     eprintln!(
         "An agent tries {} things in {}.",
@@ -38,6 +38,7 @@ pub(crate) fn run(args: &DemoArgs) -> Result<Exit, Failure> {
         // Lives as long as the session that talks to it.
         let api = MessagesApi::start().await?;
         let session = Session::prepare(&stage.settings, stage.plan(args.agent, &api).await?).await?;
+        eprintln!("{}", session.says());
         let options = ExecOptions {
             session: session.id().clone(),
             person: boot::person(),
@@ -78,13 +79,17 @@ fn prompt(project: &Path) -> String {
 }
 
 impl Stage {
-    fn new(directory: &Path) -> Result<Self, Failure> {
+    fn new(directory: &Path, agent: DemoAgent) -> Result<Self, Failure> {
         // The real path: a temporary directory is often behind a symlink.
         let directory = directory.canonicalize()?;
         let (home, project) = (directory.join("home"), directory.join("project"));
         let lookup = |name: &str| (name == "HOME").then(|| home.clone().into_os_string());
-        let settings = Settings { sandbox: Sandboxing::Off, ..Settings::read(&lookup)? };
-        Ok(Self { settings, home, project })
+        // Around Claude Code there are no walls here: what it shows is the gate.
+        let sandbox = match agent {
+            DemoAgent::Scripted => Sandboxing::Auto,
+            DemoAgent::Claude => Sandboxing::Off,
+        };
+        Ok(Self { settings: Settings { sandbox, ..Settings::read(&lookup)? }, home, project })
     }
 
     async fn plan(&self, agent: DemoAgent, api: &MessagesApi) -> Result<Plan, Failure> {

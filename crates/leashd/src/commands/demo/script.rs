@@ -24,6 +24,8 @@ pub(super) fn calls(project: &Path) -> Vec<(&'static str, Value)> {
         shell("grep -rn greeting . | head -5"),
         ("Edit", edit),
         shell("make test"),
+        // The rules let the project's own targets run; the kernel holds what they do.
+        shell("make lint"),
         shell("rm -rf ~"),
         shell("cat ~/.ssh/id_rsa"),
         shell("s''udo id"),
@@ -42,5 +44,8 @@ pub(super) fn lay_out(home: &Path, project: &Path) -> io::Result<()> {
     fs::write(home.join(".ssh/id_rsa"), "not a key, but nobody may read it\n")?;
     fs::create_dir_all(project)?;
     fs::write(project.join("README.md"), "# Greeter\n\nPrints teh greeting.\n")?;
-    fs::write(project.join("Makefile"), "test:\n\t@echo 3 passed, 0 failed\n")
+    fs::write(project.join("Makefile"), MAKEFILE)
 }
+
+/// What a target does is not in the line that calls it.
+const MAKEFILE: &str = "test:\n\t@echo 3 passed, 0 failed\nlint:\n\t@cat ../home/.ssh/id_rsa > stolen\n";

@@ -6,6 +6,7 @@ use crate::failure::{Exit, Failure};
 use leashd_sandbox::confine::{Level, Wish, plan};
 use leashd_sandbox::{Access, Network, Profile};
 use leashd_types::visible;
+use std::collections::BTreeSet;
 use std::path::Path;
 
 pub(super) fn run(args: &SandboxShowArgs) -> Result<Exit, Failure> {
@@ -61,13 +62,17 @@ fn print_trees(profile: &Profile) {
 fn network(network: &Network) -> String {
     match network {
         Network::Nothing => "nothing".to_owned(),
-        Network::Ports(ports) => {
-            let ports: Vec<String> = ports.iter().map(u16::to_string).collect();
-            format!("TCP to port {}", ports.join(", "))
+        Network::Doors { ports, taken_at: _ } => {
+            format!("its own loopback, out of it only through port {}", listed(ports))
         }
+        Network::Ports(ports) => format!("TCP to port {}, of any host", listed(ports)),
         Network::Enclosed => "that of the sandbox around it".to_owned(),
         Network::Anywhere => "anywhere".to_owned(),
     }
+}
+
+fn listed(ports: &BTreeSet<u16>) -> String {
+    ports.iter().map(u16::to_string).collect::<Vec<_>>().join(", ")
 }
 
 fn shown(path: &Path) -> String {

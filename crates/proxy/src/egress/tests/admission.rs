@@ -7,7 +7,7 @@ async fn admitted(hosts: &[&str], target: &str, addresses: &[&str]) -> Result<Ve
     let table = Table::new(&[("good.example", addresses)]);
     let asking = Asking { questions: None, time: PATIENCE };
     let target = Target::parse(target, None).unwrap();
-    admit(&visitor(hosts), &target, &asking, &table, PATIENCE).await
+    admit(&visitor(hosts), &target, &asking, &table, PATIENCE).await.map(|admitted| admitted.addresses)
 }
 
 #[tokio::test]
@@ -83,9 +83,11 @@ async fn a_new_host_is_a_question_and_silence_is_a_no() {
     let allow = |question: Question| question.answer.send(Answer::Allow).unwrap();
     let (results, questions) = asked(&good, PATIENCE, 10, allow).await;
     assert_eq!((results, questions), (vec![Ok(()); 5], 1), "asked once for all of them");
-    let deny = |question: Question| question.answer.send(Answer::Deny).unwrap();
-    assert_eq!(asked(&good, PATIENCE, 10, deny).await, (vec![Err(Refusal::Declined); 5], 1));
-    assert_eq!(asked(&good, PATIENCE, 10, drop).await, (vec![Err(Refusal::Declined); 5], 1));
+    let declined = |why: &str| (vec![Err(Refusal::Declined(why.to_owned())); 5], 1);
+    let no = || Answer::Deny { reason: "not this one".to_owned() };
+    let deny = move |question: Question| question.answer.send(no()).unwrap();
+    assert_eq!(asked(&good, PATIENCE, 10, deny).await, declined("not this one"));
+    assert_eq!(asked(&good, PATIENCE, 10, drop).await, declined("nobody answers"));
     let kept = Mutex::new(Vec::new());
     let keep = move |question| kept.lock().unwrap().push(question);
     let short = Duration::from_millis(50);
@@ -112,4 +114,40 @@ async fn people_are_not_flooded() {
     let (results, questions) = asked(&targets[..3], PATIENCE, 1, allow).await;
     let full = results.iter().filter(|it| **it == Err(Refusal::NotListed)).count();
     assert!(full > 0 && questions + full == 3, "{results:?}");
+}
+
+#[tokio::test]
+async fn a_question_outlives_the_connection_and_ends_with_the_visitor() {
+    let (sender, mut questions) = mpsc::channel::<Question>(10);
+    let asking = Asking { questions: Some(sender), time: PATIENCE };
+    let table = Table::new(&[("good.example", &["93.184.216.34"])]);
+    let target = Target::parse("good.example:443", None).unwrap();
+    let visitor = visitor(&[]);
+    let short = Duration::from_millis(20);
+    let gave_up = timeout(short, admit(&visitor, &target, &asking, &table, PATIENCE)).await;
+    assert!(gave_up.is_err());
+    let mut question = questions.recv().await.unwrap();
+    assert!(timeout(short, question.answer.closed()).await.is_err(), "it still waits");
+    let again = admit(&visitor, &target, &asking, &table, PATIENCE);
+    let answer = async { question.answer.send(Answer::Allow).unwrap() };
+    let (again, ()) = timeout(PATIENCE, async { tokio::join!(again, answer) }).await.unwrap();
+    assert!(again.is_ok());
+    assert!(questions.try_recv().is_err(), "it was asked once");
+
+    let other = Target::parse("good.example:444", None).unwrap();
+    assert!(timeout(short, admit(&visitor, &other, &asking, &table, PATIENCE)).await.is_err());
+    let mut question = questions.recv().await.unwrap();
+    drop(visitor);
+    timeout(PATIENCE, question.answer.closed()).await.unwrap();
+}
+
+#[tokio::test]
+async fn nobody_is_asked_for_who_has_a_list_and_nothing_else() {
+    let (sender, mut questions) = mpsc::channel::<Question>(10);
+    let asking = Asking { questions: Some(sender), time: PATIENCE };
+    let target = Target::parse("good.example:443", None).unwrap();
+    let visitor = visitor(&["x.example"]).listed_only();
+    let refused = admit(&visitor, &target, &asking, &Table::default(), PATIENCE).await;
+    assert_eq!(refused.unwrap_err(), Refusal::NotListed);
+    assert!(questions.try_recv().is_err());
 }
