@@ -85,7 +85,7 @@ fn nobody_in_time_is_a_denial_of_its_own_kind() {
 }
 
 /// Processes that work in the bench's project: the agent's whole tree.
-fn processes_below(bench: &Bench) -> Vec<String> {
+pub(crate) fn processes_below(bench: &Bench) -> Vec<String> {
     let project = bench.rig.project().canonicalize().unwrap();
     let mut found = Vec::new();
     for entry in fs::read_dir("/proc").unwrap().flatten() {
