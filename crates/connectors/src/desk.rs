@@ -1,7 +1,8 @@
 //! The one value a connector gets: where envelopes go, where questions go, where events come from.
 
 use leashd_types::{
-    AskRow, Chat, Command, Envelope, Event, Form, GrantRow, Receipt, SessionId, SessionView, UserId,
+    AskId, AskRow, Chat, Command, Envelope, Event, Form, GrantRow, MessageRow, Receipt, SessionId,
+    SessionView, UserId,
 };
 use tokio::sync::{mpsc, oneshot};
 
@@ -39,6 +40,22 @@ pub enum Query {
     },
     Grants {
         reply: oneshot::Sender<Vec<GrantRow>>,
+    },
+    /// The last asks, those that are over too, newest first. An error says why nothing is kept.
+    PastAsks {
+        limit: usize,
+        reply: oneshot::Sender<Result<Vec<AskRow>, String>>,
+    },
+    PastAsk {
+        ask: AskId,
+        reply: oneshot::Sender<Result<Option<AskRow>, String>>,
+    },
+    /// The last messages of one session or of all, newest first; with words, only those in which they stand.
+    Messages {
+        session: Option<SessionId>,
+        words: Option<String>,
+        limit: usize,
+        reply: oneshot::Sender<Result<Vec<MessageRow>, String>>,
     },
 }
 

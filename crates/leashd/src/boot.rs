@@ -4,6 +4,7 @@
 use crate::clock;
 use crate::containment::{self, Held, Wanted};
 use crate::failure::Failure;
+use crate::observe::{Observe, ObserveOptions};
 use crate::policies;
 use crate::run_loop::{self, DELIVERIES_MAX, Inbox, MAIL_MAX};
 use crate::settings::Settings;
@@ -32,6 +33,9 @@ use tokio::sync::mpsc;
 /// How long the loop may take to wind down after the connector is gone.
 const WIND_DOWN: Duration = Duration::from_secs(10);
 
+/// How long the log may take to be written out, and webhooks to be told of the end.
+const LAST_WORDS: Duration = Duration::from_secs(2);
+
 /// A session, ready to be run.
 pub(crate) struct Session {
     opening: Opening,
@@ -39,6 +43,7 @@ pub(crate) struct Session {
     gate: Arc<Gate>,
     limits: Limits,
     held: Held,
+    observe: Observe,
     /// Removed when the session is over.
     _private: tempfile::TempDir,
 }
@@ -65,8 +70,11 @@ impl Session {
         let approved = approved(settings, &directory)?;
         let rules = Arc::new(policies::load(settings, &plan.policy, &directory)?);
         let home = PrivateDir::create(&settings.home).map_err(Failure::failed)?;
-        let limits = limits(settings, &rules);
         let secrets = Secrets::new(secret_values(&plan.environment)).map_err(Failure::failed)?;
+        let observe = Observe::start(ObserveOptions::at(home.path(), secrets.clone(), clock::now));
+        observe.listen();
+        tracing::info!(version = env!("CARGO_PKG_VERSION"), "engine_building");
+        let limits = limits(settings, &rules);
         let audit =
             AuditLog::open(&settings.audit_log, Durability::default(), secrets).map_err(Failure::failed)?;
         let gate = Arc::new(Gate::new(audit, clock::now));
@@ -113,7 +121,8 @@ impl Session {
         launch.directory = directory;
         held.furnish(&mut launch);
         let link = Link::new(agent, launch, snapshot, held.doors.clone());
-        Ok(Self { opening, link, gate, limits, held, _private: private })
+        tracing::info!(session_id = %opening.session, containment = %held.says, "engine_built");
+        Ok(Self { opening, link, gate, limits, held, observe, _private: private })
     }
 
     /// What holds the agent, for people.
@@ -144,14 +153,24 @@ impl Session {
         let (queries, queries_in) = mpsc::channel(DELIVERIES_MAX);
         let (shows, events) = mpsc::channel(EVENTS_MAX);
         let links = BTreeMap::from([(self.opening.session.clone(), self.link)]);
-        let world = World { gate: self.gate, links, mail, shows, receipts: Receipts::default() };
+        let world = World {
+            gate: self.gate,
+            links,
+            mail,
+            shows,
+            receipts: Receipts::default(),
+            observe: self.observe.clone(),
+        };
         let inbox = Inbox { mail: mail_in, deliveries: deliveries_in, queries: queries_in };
-        let mut running = tokio::spawn(run_loop::run(Engine::new(self.limits), world, inbox, self.opening));
+        tracing::info!("daemon_starting");
+        let mut running =
+            tokio::spawn(run_loop::run(Engine::new(self.limits), world, inbox, Some(self.opening)));
         let result = connector(Desk { deliveries, queries, events }).await;
         // The desk is gone, so the loop ends; an agent that still lives ends with its orders channel.
         if tokio::time::timeout(WIND_DOWN, &mut running).await.is_err() {
             running.abort();
         }
+        self.observe.shutdown(LAST_WORDS).await;
         result
     }
 }
@@ -205,7 +224,7 @@ pub(crate) fn user() -> UserId {
     )
 }
 
-fn session_id(resume: Option<&str>) -> Result<SessionId, Failure> {
+pub(crate) fn session_id(resume: Option<&str>) -> Result<SessionId, Failure> {
     match resume {
         None => Ok(SessionId::new(uuid::Uuid::now_v7().to_string())),
         Some(text) => match text.parse::<uuid::Uuid>() {

@@ -2,6 +2,7 @@
 
 mod autonomous;
 mod config;
+mod daemon;
 mod git;
 mod hook;
 mod sandbox;
@@ -9,6 +10,7 @@ mod workspace;
 
 pub(crate) use autonomous::*;
 pub(crate) use config::*;
+pub(crate) use daemon::*;
 pub(crate) use git::*;
 pub(crate) use hook::*;
 pub(crate) use sandbox::*;
@@ -22,14 +24,14 @@ use std::path::PathBuf;
     name = "leashd",
     version,
     about = "Runs a coding agent so that every tool call passes a gate before it happens",
-    after_help = "Examples:\n  leashd demo\n  leashd exec --dir ~/src/app \"fix the failing test\"\n  leashd start -f\n  \
-                  leashd audit verify",
-    arg_required_else_help = true,
+    after_help = "Examples:\n  leashd demo\n  leashd start\n  leashd exec --dir ~/src/app \"fix the failing test\"\n  \
+                  leashd inbox\n  leashd audit verify",
     disable_help_subcommand = true
 )]
 pub(crate) struct Cli {
+    /// Without one, the sensible next step is said.
     #[command(subcommand)]
-    pub(crate) command: Command,
+    pub(crate) command: Option<Command>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -54,8 +56,34 @@ pub(crate) enum Command {
     Demo(DemoArgs),
     /// Run one prompt and print the answer
     Exec(ExecArgs),
-    /// Talk to the agent
+    /// Start leashd in the background, or with a conversation on this terminal
     Start(StartArgs),
+    /// End the leashd in the background; turns that run may end, what is asked stays
+    Stop,
+    /// Stop and start again
+    Restart,
+    /// Read settings and policies again; broken ones change nothing
+    Reload,
+    /// Show what runs: sessions, asks, cost; exit status 8 if nothing does
+    Status(StatusArgs),
+    /// Show the open asks, the oldest first
+    Inbox(InboxArgs),
+    /// Approve what is asked
+    Approve(ApproveArgs),
+    /// Deny what is asked
+    Deny(DenyArgs),
+    /// Answer a question or a plan
+    Answer(AnswerArgs),
+    /// What was allowed for the rest of a session: list it, take it back
+    Grants(GrantsArgs),
+    /// The open sessions: list, interrupt, stop, close them
+    Sessions(SessionsArgs),
+    /// Show what happened, and with -f what happens
+    Events(EventsArgs),
+    /// Show leashd's own log
+    Logs(LogsArgs),
+    /// Start leashd with the system: install and remove the service file
+    Service(ServiceArgs),
     /// Ask the judge what it would say about a command, and why
     Policy(PolicyArgs),
     /// Read and check the audit log
@@ -70,6 +98,12 @@ pub(crate) enum Command {
     Hook(HookArgs),
     /// Look at everything leashd relies on and say what to mend; exit status 1 if something fails
     Doctor(DoctorArgs),
+    /// Print the version, and that of the leashd that runs
+    Version(VersionArgs),
+    /// Print what makes a shell complete leashd's commands
+    Completion(CompletionArgs),
+    /// Print the manual page
+    Man(ManArgs),
 }
 
 #[derive(Debug, Args)]
@@ -113,17 +147,14 @@ pub(crate) struct ExecArgs {
     /// Print one JSON object per event
     #[arg(long)]
     pub(crate) json: bool,
+    /// Run the agent in this process even if a leashd runs in the background
+    #[arg(long)]
+    pub(crate) no_daemon: bool,
+    /// Let questions wait for `leashd inbox` where no key can be pressed here, instead of denying them
+    #[arg(long, conflicts_with = "no_daemon")]
+    pub(crate) inbox: bool,
     /// What the agent should do; `-` reads it from standard input
     pub(crate) prompt: String,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct StartArgs {
-    /// Stay in the foreground: a conversation on this terminal
-    #[arg(short, long)]
-    pub(crate) foreground: bool,
-    #[command(flatten)]
-    pub(crate) session: SessionArgs,
 }
 
 #[derive(Debug, Args)]

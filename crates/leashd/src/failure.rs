@@ -20,11 +20,31 @@ pub(crate) enum Exit {
     /// The walls cannot be put up, or are not proven to hold.
     NotContained = 6,
     BudgetExhausted = 7,
-    /// The agent is missing, too old, or did not hold what it must.
+    /// The agent is missing, too old, or did not hold what it must; or no daemon answers.
     Agent = 8,
     /// A passing fault of somebody else's service.
     TryLater = 75,
     Interrupted = 130,
+}
+
+impl Exit {
+    /// The one whose number another leashd gave; what is none of ours counts as failed.
+    pub(crate) fn from_status(status: u8) -> Self {
+        const ALL: [Exit; 11] = [
+            Exit::Done,
+            Exit::Failed,
+            Exit::Usage,
+            Exit::Ask,
+            Exit::Denied,
+            Exit::AskTimedOut,
+            Exit::NotContained,
+            Exit::BudgetExhausted,
+            Exit::Agent,
+            Exit::TryLater,
+            Exit::Interrupted,
+        ];
+        ALL.into_iter().find(|exit| *exit as u8 == status).unwrap_or(Exit::Failed)
+    }
 }
 
 impl From<Exit> for ExitCode {

@@ -6,9 +6,15 @@ mod cli;
 mod clock;
 mod commands;
 mod containment;
+mod daemon;
 mod failure;
 mod git;
 mod hook;
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "levels, figures, webhooks and listeners are for the daemon")
+)]
+mod observe;
 mod policies;
 mod run_loop;
 mod self_check;
@@ -53,6 +59,9 @@ fn special() -> Option<ExitCode> {
     if first == leashd_sandbox::proof::PROBE {
         return exit(leashd_sandbox::proof::probe_main(args));
     }
+    if first == daemon::DAEMON {
+        return Some(daemon::main());
+    }
     // On every tool call of somebody's session: no command line to build, no runtime.
     if first == "hook" {
         return hook::order(&args.collect::<Vec<_>>()).map(|order| hook::main(&order));
@@ -60,7 +69,8 @@ fn special() -> Option<ExitCode> {
     None
 }
 
-fn run(command: Command) -> Result<ExitCode, Failure> {
+fn run(command: Option<Command>) -> Result<ExitCode, Failure> {
+    let Some(command) = command else { return commands::next_step::run().map(Into::into) };
     let exit = match command {
         Command::Init(args) => commands::init::run(args),
         Command::Config(args) => commands::config::run(args),
@@ -73,6 +83,22 @@ fn run(command: Command) -> Result<ExitCode, Failure> {
         Command::Demo(args) => commands::demo::run(&args),
         Command::Exec(args) => commands::exec::run(args),
         Command::Start(args) => commands::start::run(args),
+        Command::Stop => commands::stop::run(),
+        Command::Restart => commands::restart::run(),
+        Command::Reload => commands::reload::run(),
+        Command::Status(args) => commands::status::run(&args),
+        Command::Inbox(args) => commands::inbox::run(&args),
+        Command::Approve(args) => commands::answer::approve(&args),
+        Command::Deny(args) => commands::answer::deny(&args),
+        Command::Answer(args) => commands::answer::answer(&args),
+        Command::Grants(args) => commands::grants::run(&args),
+        Command::Sessions(args) => commands::session::run(&args),
+        Command::Events(args) => commands::events::run(&args),
+        Command::Logs(args) => commands::logs::run(&args),
+        Command::Service(args) => commands::boot_with_system::run(&args),
+        Command::Version(args) => commands::version::run(&args),
+        Command::Completion(args) => commands::completion::completion(&args),
+        Command::Man(args) => commands::completion::man(&args),
         Command::Policy(args) => commands::policy::run(&args),
         Command::Audit(args) => commands::audit::run(&args),
         Command::Trust(args) => commands::trust::run(&args),

@@ -11,6 +11,8 @@ pub(crate) const MAIL_MAX: usize = 1024;
 /// Deliveries and queries that may wait for the loop.
 pub(crate) const DELIVERIES_MAX: usize = 256;
 
+const NOTHING_KEPT: &str = "nothing is kept: this leashd runs without a store";
+
 /// What the loop listens to.
 pub(crate) struct Inbox {
     pub(crate) mail: mpsc::Receiver<Mail>,
@@ -19,9 +21,11 @@ pub(crate) struct Inbox {
 }
 
 /// Until the last connector is gone.
-pub(crate) async fn run(mut engine: Engine, mut world: World, mut inbox: Inbox, opening: Opening) {
-    for action in engine.step(Input::Open(opening), clock::now()) {
-        world.perform(action).await;
+pub(crate) async fn run(mut engine: Engine, mut world: World, mut inbox: Inbox, opening: Option<Opening>) {
+    if let Some(opening) = opening {
+        for action in engine.step(Input::Open(opening), clock::now()) {
+            world.perform(action).await;
+        }
     }
     loop {
         let deadline = engine.next_deadline();
@@ -60,5 +64,8 @@ fn answer(engine: &Engine, query: Query) {
         Query::Sessions { reply } => drop(reply.send(engine.views())),
         Query::Asks { reply } => drop(reply.send(Vec::new())),
         Query::Grants { reply } => drop(reply.send(Vec::new())),
+        Query::PastAsks { limit: _, reply } => drop(reply.send(Err(NOTHING_KEPT.to_owned()))),
+        Query::PastAsk { ask: _, reply } => drop(reply.send(Err(NOTHING_KEPT.to_owned()))),
+        Query::Messages { reply, .. } => drop(reply.send(Err(NOTHING_KEPT.to_owned()))),
     }
 }

@@ -3,6 +3,7 @@
 
 use crate::clock;
 use crate::containment::Doors;
+use crate::observe::{Evaluation, Observe};
 use leashd_agents::{AfterDenial, Agent, Conversation, Launch, Message, Order, Reply};
 use leashd_connectors::Delivery;
 use leashd_engine::{Action, Gated, Input, Observed, RequestId};
@@ -15,6 +16,7 @@ use leashd_types::{
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Instant;
 use tokio::sync::{mpsc, oneshot};
 
 /// What arrives at the loop from the tasks it started.
@@ -84,6 +86,7 @@ pub(crate) struct World {
     pub(crate) mail: mpsc::Sender<Mail>,
     pub(crate) shows: mpsc::Sender<Event>,
     pub(crate) receipts: Receipts,
+    pub(crate) observe: Observe,
 }
 
 /// Envelopes whose senders still wait to hear what became of them.
@@ -176,8 +179,13 @@ impl World {
         let (gate, snapshot, mail) = (Arc::clone(&self.gate), link.snapshot.clone(), self.mail.clone());
         let (orders, doors) = (link.orders.clone(), link.doors.clone());
         let (session, id) = (call.session.clone(), call.id.clone());
+        let (observe, tool) = (self.observe.clone(), call.tool.clone());
         tokio::spawn(async move {
+            let began = Instant::now();
             let outcome = blocking(move || gate.begin(call, &snapshot)).await;
+            if let Ok(outcome) = &outcome {
+                observe.evaluated(&Evaluation::of(&session, &id, tool, outcome, began.elapsed()));
+            }
             let reply = match outcome {
                 Ok(Outcome::Pending(pending)) => {
                     send(&mail, Mail::Asked { session, pending }).await;
@@ -269,9 +277,11 @@ impl World {
         if let Event::TurnCompleted { session, .. } | Event::SessionEnded { session, .. } = &event
             && let Some(warning) = self.look_at_git_orders(session.clone()).await
         {
+            self.observe.publish(warning.clone());
             drop(self.shows.send(warning).await);
         }
         self.keep(&event);
+        self.observe.publish(event.clone());
         // A screen that is gone needs no events.
         drop(self.shows.send(event).await);
     }

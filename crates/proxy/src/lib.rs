@@ -13,7 +13,9 @@ mod secret;
 mod tokens;
 mod watch;
 
-pub use api::{ApiEvent, ApiLimits, ApiProxy, Credential, Refused, Roots, Upstream};
+pub use api::{
+    ApiEvent, ApiLimits, ApiProxy, Connector, Credential, Refused, Roots, Scheme, Upstream, connector,
+};
 pub use egress::{
     AddressClass, Answer, EgressEvent, EgressLimits, EgressProxy, HOST_SETS, HostList, HostSet, Question,
     Refusal, Resolve, SystemResolver, Target, TargetHost, Visitor, host_set,

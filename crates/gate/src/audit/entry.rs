@@ -103,6 +103,10 @@ pub enum Record {
     GitOrdersChanged {
         changes: Vec<String>,
     },
+    /// Somebody was not let in at the daemon's own door.
+    TurnedAway {
+        detail: String,
+    },
     GrantRevoked {
         grant: String,
         rule: String,
@@ -122,9 +126,10 @@ impl Record {
         match self {
             // A question is followed by its answer, which is a decision.
             Record::ToolAttempt(attempt) => attempt.decision != Decision::Ask,
-            Record::ToolFinished { .. } | Record::RefusedByAgent { .. } | Record::AuditRecovered { .. } => {
-                false
-            }
+            Record::ToolFinished { .. }
+            | Record::RefusedByAgent { .. }
+            | Record::TurnedAway { .. }
+            | Record::AuditRecovered { .. } => false,
             Record::SessionStarted { .. }
             | Record::SecurityViolation(_)
             | Record::Approval(_)

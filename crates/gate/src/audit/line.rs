@@ -54,7 +54,7 @@ fn shorten_input(entry: &mut Map<String, Value>) -> Result<(), AuditError> {
     Ok(())
 }
 
-fn clean(value: &mut Value, secrets: &Secrets) {
+pub(super) fn clean(value: &mut Value, secrets: &Secrets) {
     match value {
         Value::String(text) => clean_text(text, secrets),
         Value::Array(items) => items.iter_mut().for_each(|item| clean(item, secrets)),

@@ -5,6 +5,7 @@
 use super::AuditError;
 use super::{forms, hint};
 use regex::{Regex, RegexBuilder};
+use serde_json::Value;
 use std::borrow::Cow;
 use std::sync::LazyLock;
 
@@ -45,6 +46,12 @@ impl Secrets {
             AuditError::Encode { why: format!("secret values cannot be searched for: {error}") }
         })?;
         Ok(Self { values: Some(values), longest })
+    }
+
+    /// Takes secrets out of every text in `value`: known shapes, the given values, and whatever stands under a key that
+    /// names a secret. Texts of more than 2,048 bytes are cut, and say so: what the audit log does to its entries.
+    pub fn clean(&self, value: &mut Value) {
+        super::line::clean(value, self);
     }
 
     /// Bytes of the longest form: a cut through a text must keep that far from its end.

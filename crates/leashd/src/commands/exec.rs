@@ -1,20 +1,26 @@
-//! `leashd exec`: one prompt, one turn, an exit status.
+//! `leashd exec`: one prompt, one turn, an exit status. Through the daemon that runs, else in this process.
 
+use super::{answer, talk};
 use crate::boot::{self, Session};
 use crate::claude;
-use crate::cli::ExecArgs;
+use crate::cli::{ExecArgs, SessionArgs};
+use crate::daemon::client::Client;
+use crate::daemon::remote_desk;
 use crate::failure::{Exit, Failure};
 use crate::self_check;
 use crate::settings::Settings;
+use leashd_connectors::Person;
 use leashd_connectors::terminal::{self, Colour, Ending, ExecOptions, How, Keys, Output};
-use leashd_types::{Approver, TurnOutcome};
+use leashd_types::{
+    Approver, Attended, Chat, Command, ConnectorKind, Form, OpenSession, SessionId, TurnOutcome,
+};
 use std::io::Read;
+use std::path::Path;
 
 /// Bytes of a prompt read from standard input.
 const PROMPT_BYTES_MAX: u64 = 1 << 20;
 
 pub(crate) fn run(args: ExecArgs) -> Result<Exit, Failure> {
-    let settings = Settings::from_environment()?;
     let prompt = match args.prompt.as_str() {
         "-" => read_prompt()?,
         _ => args.prompt,
@@ -24,22 +30,91 @@ pub(crate) fn run(args: ExecArgs) -> Result<Exit, Failure> {
     }
     let output = if args.json { Output::Json } else { Output::Text };
     let keys = if output == Output::Json { Keys::None } else { Keys::detect() };
-    let ending = boot::with_runtime(async {
-        let (plan, agent) = claude::plan(&settings, &args.session, keys).await?;
+    let request = Request { prompt, output, keys };
+    // Whether anybody can answer what is asked.
+    let attended = match keys {
+        Keys::Terminal => Attended::Somebody,
+        Keys::None if args.inbox => Attended::Somebody,
+        Keys::None => Attended::Nobody,
+    };
+    let home = talk::home()?;
+    let client = if args.no_daemon { None } else { Client::find(&home)? };
+    let ending = match client {
+        Some(client) => boot::with_runtime(through_daemon(client, &args.session, request, attended))?,
+        None if args.inbox => {
+            return Err(Client::require(&home).map_or_else(|failure| failure, |_| started_meanwhile()));
+        }
+        None => in_process(&args.session, request),
+    }?;
+    exit_of(&ending)
+}
+
+/// What is to be said, and how it is shown.
+struct Request {
+    prompt: String,
+    output: Output,
+    keys: Keys,
+}
+
+impl Request {
+    fn options(self, session: SessionId, person: Person) -> ExecOptions {
+        let Self { prompt, output, keys } = self;
+        ExecOptions { session, person, prompt, output, keys, colour: Colour::detect() }
+    }
+}
+
+fn started_meanwhile() -> Failure {
+    Failure::new(Exit::TryLater, "leashd started just now").hint("run this again")
+}
+
+/// A session of the daemon's, in a chat of its own that ends with the turn.
+async fn through_daemon(
+    client: Client,
+    args: &SessionArgs,
+    request: Request,
+    attended: Attended,
+) -> Result<Ending, Failure> {
+    let session = boot::session_id(args.resume.as_deref())?;
+    let person =
+        Person { chat: Chat::new(ConnectorKind::Terminal, format!("exec-{session}")), user: boot::user() };
+    // From here on nothing of the session is missed.
+    let desk = remote_desk::open(&client, &session).await?;
+    let order = OpenSession {
+        session: Some(session.clone()),
+        directory: Some(boot::real_directory(&args.dir)?),
+        model: args.model.clone(),
+        policy: args.policy.iter().map(|name| from_here(name)).collect(),
+        resume: args.resume.is_some().then(|| session.clone()),
+        attended,
+        ..OpenSession::default()
+    };
+    let given = desk.send(&person, Form::Command, Command::Open { order }).await.await;
+    match given {
+        Ok(receipt) => answer::receipt(&receipt)?,
+        Err(_) => return Err(Failure::new(Exit::Agent, "the daemon has ended")),
+    };
+    Ok(terminal::exec(desk, request.options(session, person)).await?)
+}
+
+/// The daemon stands in another directory: a file is named from the root on, a built-in policy by its name.
+fn from_here(policy: &str) -> String {
+    match Path::new(policy).canonicalize() {
+        Ok(path) if path.is_file() => path.display().to_string(),
+        Ok(_) | Err(_) => policy.to_owned(),
+    }
+}
+
+fn in_process(args: &SessionArgs, request: Request) -> Result<Ending, Failure> {
+    let settings = Settings::from_environment()?;
+    let keys = request.keys;
+    boot::with_runtime(async {
+        let (plan, agent) = claude::plan(&settings, args, keys).await?;
         let session = Session::prepare(&settings, plan).await?;
         eprintln!("{}", session.says());
         self_check::check(&settings, &agent, &session, keys).await?;
-        let options = ExecOptions {
-            session: session.id().clone(),
-            person: boot::person(),
-            prompt,
-            output,
-            keys,
-            colour: Colour::detect(),
-        };
+        let options = request.options(session.id().clone(), boot::person());
         Ok::<_, Failure>(session.run(|desk| terminal::exec(desk, options)).await?)
-    })??;
-    exit_of(&ending)
+    })?
 }
 
 fn read_prompt() -> Result<String, Failure> {

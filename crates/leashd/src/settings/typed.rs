@@ -45,9 +45,7 @@ pub(crate) struct Settings {
     pub(crate) toolchain_caches: Caches,
     pub(crate) storage: Storage,
     pub(crate) log: Log,
-    #[cfg_attr(not(test), expect(dead_code, reason = "for the daemon"))]
     pub(crate) daemon: Daemon,
-    #[cfg_attr(not(test), expect(dead_code, reason = "for the Telegram connector"))]
     pub(crate) telegram: Telegram,
     #[cfg_attr(not(test), expect(dead_code, reason = "for unattended work"))]
     pub(crate) autonomy: Autonomy,
@@ -177,7 +175,6 @@ pub(crate) type Model = Option<String>;
 pub(crate) struct Secret(String);
 
 impl Secret {
-    #[cfg_attr(not(test), expect(dead_code, reason = "for the connector and the webhooks"))]
     pub(crate) fn reveal(&self) -> &str {
         &self.0
     }

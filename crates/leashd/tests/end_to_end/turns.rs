@@ -4,6 +4,7 @@ use crate::support::{Bench, call, shell, shown};
 use leashd_testkit::Hostile;
 use serde_json::{Value, json};
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 
 #[test]
 fn an_allowed_edit_happens_and_stands_in_the_audit() {
@@ -21,6 +22,33 @@ fn an_allowed_edit_happens_and_stands_in_the_audit() {
     assert_eq!(allowed.len(), 2, "{allowed:?}");
     assert!(allowed.iter().all(|(decision, _)| decision == "allow"), "{allowed:?}");
     assert!(bench.verify().status.success());
+}
+
+#[test]
+fn a_turn_stands_in_the_log_in_order_and_without_its_words() {
+    let bench = Bench::new();
+    let output = bench.exec(&["--policy", "permissive"], &[shell("rm -rf ~/work")]);
+    assert_eq!(output.status.code(), Some(4), "{}", shown(&output));
+    let path = bench.log().with_file_name("logs").join("app.log");
+    assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    let text = fs::read_to_string(path).unwrap();
+    let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let names: Vec<_> = lines.iter().map(|line| line["event"].as_str().unwrap()).collect();
+    let expected = [
+        "engine_building",
+        "engine_built",
+        "daemon_starting",
+        "session_created",
+        "request_started",
+        "agent_execute_started",
+        "tool_denied",
+        "agent_execute_completed",
+        "request_completed",
+    ];
+    let key: Vec<_> = names.iter().filter(|name| expected.contains(name)).copied().collect();
+    assert_eq!(key, expected, "{text}");
+    assert!(lines.iter().skip(3).all(|line| line["session_id"] == lines[3]["session_id"]), "{text}");
+    assert!(!text.contains("SCRIPT:"), "the prompt is nobody's business: {text}");
 }
 
 #[test]

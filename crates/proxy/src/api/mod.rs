@@ -8,7 +8,7 @@ mod upstream;
 mod tests;
 
 pub use event::{ApiEvent, Refused};
-pub use upstream::{Credential, Roots, Upstream};
+pub use upstream::{Connector, Credential, Roots, Scheme, Upstream, connector};
 
 use crate::body::{Cut, Passing};
 use crate::headers::{strip_connection, strip_containing};

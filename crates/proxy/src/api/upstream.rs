@@ -5,7 +5,7 @@ use crate::body::Passing;
 use crate::{Error, Secret};
 use hyper::body::Incoming;
 use hyper::header::{AUTHORIZATION, HeaderName, HeaderValue};
-use hyper::http::uri::{Authority, PathAndQuery, Scheme};
+use hyper::http::uri::{self, Authority, PathAndQuery};
 use hyper::{HeaderMap, Uri};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
@@ -22,12 +22,12 @@ pub(super) const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 /// An unused connection to the model API is kept this long: a turn's next request comes sooner.
 const POOL_IDLE: Duration = Duration::from_secs(60);
 
-pub(super) type Connection = Client<HttpsConnector<HttpConnector>, Passing<Incoming>>;
+pub(super) type Connection = Client<Connector, Passing<Incoming>>;
 
 /// The base URL of the model API.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Upstream {
-    scheme: Scheme,
+    scheme: uri::Scheme,
     authority: Authority,
     /// Without a slash at the end.
     path: String,
@@ -45,7 +45,7 @@ impl Upstream {
         let parts = url.trim().parse::<Uri>().map_err(|_| Error::Upstream("is not a URL"))?.into_parts();
         let scheme = parts.scheme.ok_or(Error::Upstream("has no `https://`"))?;
         let authority = parts.authority.ok_or(Error::Upstream("has no host"))?;
-        if scheme != Scheme::HTTPS && scheme != Scheme::HTTP {
+        if scheme != uri::Scheme::HTTPS && scheme != uri::Scheme::HTTP {
             return Err(Error::Upstream("is neither http nor https"));
         }
         if authority.as_str().contains('@') {
@@ -68,7 +68,7 @@ impl Upstream {
     /// False if the credential would go over the wire in the clear.
     #[must_use]
     pub fn is_encrypted(&self) -> bool {
-        self.scheme == Scheme::HTTPS
+        self.scheme == uri::Scheme::HTTPS
     }
 
     /// Where `path` of the API is.
@@ -155,13 +155,26 @@ impl Roots {
     }
 }
 
-/// A pool of connections to the upstream. Certificates are only looked for if they are needed.
-pub(super) fn connection(
-    upstream: &Upstream,
-    roots: &Roots,
-    connect_time: Duration,
-) -> Result<Connection, Error> {
-    let store = if upstream.is_encrypted() { roots.load()? } else { RootCertStore::empty() };
+/// Opens connections, with TLS where the address says `https`.
+pub type Connector = HttpsConnector<HttpConnector>;
+
+/// Which addresses a [`Connector`] goes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scheme {
+    /// Anything else is refused. Certificates are only looked for here.
+    Https,
+    Http,
+}
+
+/// What opens connections for a client of ours: one set of roots, one provider, HTTP/1.1.
+///
+/// # Errors
+/// Without certificate roots, where TLS needs them.
+pub fn connector(scheme: Scheme, roots: &Roots, connect_time: Duration) -> Result<Connector, Error> {
+    let store = match scheme {
+        Scheme::Https => roots.load()?,
+        Scheme::Http => RootCertStore::empty(),
+    };
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let tls = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
@@ -173,10 +186,23 @@ pub(super) fn connection(
     tcp.set_nodelay(true);
     tcp.set_connect_timeout(Some(connect_time));
     let https = HttpsConnectorBuilder::new().with_tls_config(tls);
-    let https = if upstream.is_encrypted() { https.https_only() } else { https.https_or_http() };
+    let https = match scheme {
+        Scheme::Https => https.https_only(),
+        Scheme::Http => https.https_or_http(),
+    };
+    Ok(https.enable_http1().wrap_connector(tcp))
+}
+
+/// A pool of connections to the upstream.
+pub(super) fn connection(
+    upstream: &Upstream,
+    roots: &Roots,
+    connect_time: Duration,
+) -> Result<Connection, Error> {
+    let scheme = if upstream.is_encrypted() { Scheme::Https } else { Scheme::Http };
     let mut pool = Client::builder(TokioExecutor::new());
     pool.pool_timer(TokioTimer::new()).pool_idle_timeout(POOL_IDLE);
-    Ok(pool.build(https.enable_http1().wrap_connector(tcp)))
+    Ok(pool.build(connector(scheme, roots, connect_time)?))
 }
 
 #[cfg(test)]

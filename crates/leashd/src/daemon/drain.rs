@@ -1,0 +1,66 @@
+//! Winding down: a turn that is about to end may, one that is not is interrupted, and asks stay where they are kept. All
+//! of it within a bound.
+
+use super::heart::Heart;
+use leashd_connectors::{Delivery, Query};
+use leashd_types::{Chat, Command, ConnectorKind, Envelope, Form, SessionId, SessionView, UserId};
+use std::time::{Duration, Instant};
+use tokio::sync::oneshot;
+
+/// For turns to end by themselves.
+const GRACE: Duration = Duration::from_secs(5);
+/// For interrupted turns to end.
+const INTERRUPTED: Duration = Duration::from_secs(5);
+/// Between two looks.
+const LOOK: Duration = Duration::from_millis(50);
+/// The name under which the daemon speaks to itself.
+const CHAT: &str = "daemon";
+
+/// Returns when no turn runs, or the time is up.
+pub(super) async fn drain(heart: &Heart) {
+    // A turn that waits for a person would wait for ever.
+    let waits = |session: &SessionView| !session.open_asks.is_empty();
+    let deadline = Instant::now() + GRACE;
+    loop {
+        let running = running(heart).await;
+        if running.is_empty() {
+            return;
+        }
+        if running.iter().all(waits) || Instant::now() >= deadline {
+            break;
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+    for session in running(heart).await {
+        interrupt(heart, session.session).await;
+    }
+    let deadline = Instant::now() + INTERRUPTED;
+    while !running(heart).await.is_empty() && Instant::now() < deadline {
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
+/// Sessions with a turn. A loop that is gone has none.
+async fn running(heart: &Heart) -> Vec<SessionView> {
+    let (reply, answer) = oneshot::channel();
+    if heart.queries.send(Query::Sessions { reply }).await.is_err() {
+        return Vec::new();
+    }
+    let mut sessions = answer.await.unwrap_or_default();
+    sessions.retain(|session| session.running_since.is_some());
+    sessions
+}
+
+async fn interrupt(heart: &Heart, session: SessionId) {
+    let envelope = Envelope {
+        chat: Chat::new(ConnectorKind::Terminal, CHAT),
+        from: UserId::new(CHAT),
+        form: Form::Command,
+        command: Command::Interrupt { session },
+    };
+    let (receipt, given) = oneshot::channel();
+    if heart.deliveries.send(Delivery { envelope, receipt }).await.is_ok() {
+        // A turn that ended meanwhile needs no interrupt.
+        drop(given.await);
+    }
+}
