@@ -4,10 +4,11 @@
 use crate::clock;
 use crate::containment::{self, Held, Wanted};
 use crate::failure::Failure;
-use crate::observe::{Observe, ObserveOptions};
+use crate::observe::Observe;
 use crate::policies;
 use crate::run_loop::{self, DELIVERIES_MAX, Inbox, MAIL_MAX};
 use crate::settings::Settings;
+use crate::watch;
 use crate::world::{Link, Receipts, World};
 use leashd_agents::{Agent, Conversation, Launch};
 use leashd_connectors::terminal::Keys;
@@ -70,8 +71,9 @@ impl Session {
         let approved = approved(settings, &directory)?;
         let rules = Arc::new(policies::load(settings, &plan.policy, &directory)?);
         let home = PrivateDir::create(&settings.home).map_err(Failure::failed)?;
-        let secrets = Secrets::new(secret_values(&plan.environment)).map_err(Failure::failed)?;
-        let observe = Observe::start(ObserveOptions::at(home.path(), secrets.clone(), clock::now));
+        let secrets = secret_values(&plan.environment).into_iter().chain(watch::secrets(settings));
+        let secrets = Secrets::new(secrets).map_err(Failure::failed)?;
+        let observe = Observe::start(watch::options(settings, secrets.clone())?);
         observe.listen();
         tracing::info!(version = env!("CARGO_PKG_VERSION"), "engine_building");
         let limits = limits(settings, &rules);
@@ -315,6 +317,7 @@ fn protected(
     Ok(vec![
         own(&settings.home, Protection::Hidden, "leashd's own files")?,
         own(&settings.audit_log, Protection::Hidden, "the audit log")?,
+        own(&settings.log.directory, Protection::Hidden, "leashd's log")?,
         own(&std::env::current_exe()?, Protection::ReadOnly, "leashd itself")?,
     ])
 }

@@ -12,13 +12,14 @@ mod git;
 mod hook;
 #[cfg_attr(
     not(test),
-    expect(dead_code, reason = "levels, figures, webhooks and listeners are for the daemon")
+    expect(dead_code, reason = "new levels, figures, status and listeners are for the daemon")
 )]
 mod observe;
 mod policies;
 mod run_loop;
 mod self_check;
 mod settings;
+mod watch;
 mod world;
 
 use clap::Parser;

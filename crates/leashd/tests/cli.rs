@@ -8,6 +8,7 @@
     reason = "a test that cannot go on has failed"
 )]
 
+use serde_json::json;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -214,4 +215,29 @@ fn trust_is_bound_to_the_content() {
 #[test]
 fn the_log_has_to_be_there_to_be_read() {
     Place::new().check(&["audit", "verify"], &[], 1, &["there is no audit log at", "--file"]);
+}
+
+#[test]
+fn a_wrong_webhook_is_found_before_anything_starts() {
+    let hook = |url: &str, secret: &str, event: &str| {
+        json!([{"url": url, "secret": secret, "events": [event]}]).to_string()
+    };
+    for (hooks, says) in [
+        (hook("https://x/hunter2", "hunter2", "*"), "openssl rand -hex 32"),
+        (
+            hook("http://example.com/hunter2", "0123456789abcdef", "*"),
+            "not encrypted and not on this machine",
+        ),
+        (hook("https://x/hunter2", "0123456789abcdef", "tool.alowed"), "no event is called \"tool.alowed\""),
+    ] {
+        let place = Place::new().with_claude("99.0.0");
+        let output = place.run(&["exec", "x"], &[("LEASHD_WEBHOOKS", &hooks)]);
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{stderr}");
+        assert!(
+            stderr.contains("LEASHD_WEBHOOKS") && stderr.contains("entry 1") && stderr.contains(says),
+            "{stderr}"
+        );
+        assert!(!stderr.contains("hunter2"), "{stderr}");
+    }
 }

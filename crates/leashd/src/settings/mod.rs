@@ -16,7 +16,7 @@ mod typed;
 pub(crate) mod value;
 pub(crate) mod workspaces;
 
-pub(crate) use typed::{LogLevel, Sandboxing, Settings, Storage};
+pub(crate) use typed::{LogLevel, Sandboxing, Settings, Storage, Webhook};
 
 use crate::failure::Failure;
 use layers::{Layers, Sources, Text};

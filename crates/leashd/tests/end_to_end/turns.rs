@@ -1,10 +1,13 @@
 //! Turns: what is allowed happens, what is not does not, and a repository has no say in it.
 
-use crate::support::{Bench, call, shell, shown};
+use crate::support::{Bench, call, script, shell, shown};
 use leashd_testkit::Hostile;
 use serde_json::{Value, json};
 use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
+use std::thread::JoinHandle;
 
 #[test]
 fn an_allowed_edit_happens_and_stands_in_the_audit() {
@@ -24,12 +27,48 @@ fn an_allowed_edit_happens_and_stands_in_the_audit() {
     assert!(bench.verify().status.success());
 }
 
+/// A server that takes webhooks and says thank you; the bodies it got, once nobody sends any more.
+fn receiver() -> (String, JoinHandle<Vec<Value>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/in", listener.local_addr().unwrap());
+    let work = std::thread::spawn(move || {
+        let mut stream = BufReader::new(listener.accept().unwrap().0);
+        let mut bodies = Vec::new();
+        loop {
+            let mut length = 0;
+            let mut line = String::new();
+            while stream.read_line(&mut line).unwrap() > 2 {
+                if let Some((_, bytes)) = line.to_lowercase().split_once("content-length: ") {
+                    length = bytes.trim().parse().unwrap();
+                }
+                line.clear();
+            }
+            if length == 0 {
+                return bodies;
+            }
+            let mut body = vec![0; length];
+            stream.read_exact(&mut body).unwrap();
+            bodies.push(serde_json::from_slice(&body).unwrap());
+            stream.get_mut().write_all(b"HTTP/1.1 204 Thanks\r\n\r\n").unwrap();
+        }
+    });
+    (url, work)
+}
+
 #[test]
 fn a_turn_stands_in_the_log_in_order_and_without_its_words() {
     let bench = Bench::new();
-    let output = bench.exec(&["--policy", "permissive"], &[shell("rm -rf ~/work")]);
+    let (url, received) = receiver();
+    let hooks = json!([{"url": url, "secret": "0123456789abcdef", "events": ["tool.denied", "session.*"]}]);
+    let output = bench
+        .leashd(&["exec", "--policy", "permissive", &script(&[shell("rm -rf ~/work")])])
+        .env("LEASHD_LOG_DIR", "own")
+        .env("LEASHD_LOG_LEVEL", "DEBUG")
+        .env("LEASHD_WEBHOOKS", hooks.to_string())
+        .output()
+        .unwrap();
     assert_eq!(output.status.code(), Some(4), "{}", shown(&output));
-    let path = bench.log().with_file_name("logs").join("app.log");
+    let path = bench.log().with_file_name("own").join("app.log");
     assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
     let text = fs::read_to_string(path).unwrap();
     let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
@@ -41,6 +80,7 @@ fn a_turn_stands_in_the_log_in_order_and_without_its_words() {
         "session_created",
         "request_started",
         "agent_execute_started",
+        "policy_evaluated",
         "tool_denied",
         "agent_execute_completed",
         "request_completed",
@@ -48,7 +88,11 @@ fn a_turn_stands_in_the_log_in_order_and_without_its_words() {
     let key: Vec<_> = names.iter().filter(|name| expected.contains(name)).copied().collect();
     assert_eq!(key, expected, "{text}");
     assert!(lines.iter().skip(3).all(|line| line["session_id"] == lines[3]["session_id"]), "{text}");
-    assert!(!text.contains("SCRIPT:"), "the prompt is nobody's business: {text}");
+    assert!(!text.contains("SCRIPT:") && !text.contains(&url), "{text}");
+    let received = received.join().unwrap();
+    let names: Vec<_> = received.iter().map(|event| event["event"].as_str().unwrap()).collect();
+    assert!(names.starts_with(&["session.started", "tool.denied", "session.completed"]), "{received:?}");
+    assert!(received.is_sorted_by_key(|event| event["seq"].as_u64()), "{received:?}");
 }
 
 #[test]
