@@ -7,7 +7,8 @@ use crate::places::Where;
 use crate::seen::Seen;
 use crate::sensitive::Nature;
 use crate::tools;
-use leashd_types::{Decision, Effect, Facts};
+use leashd_types::{AGENT_HOMES, Decision, Effect, Facts, PLANS, ResolvedPath};
+use std::path::Path;
 
 /// The strictest opinion about the paths of an act.
 pub(crate) fn check(act: &Act<'_>, facts: &Facts) -> Option<Opinion> {
@@ -24,20 +25,24 @@ pub(crate) fn check(act: &Act<'_>, facts: &Facts) -> Option<Opinion> {
     strictest
 }
 
-/// True for the file a plan is written to.
+/// True for the file a plan is written to: in the person's own place for plans, in the project's, or in that of this
+/// very session, which is approved where the session is contained.
 pub(crate) fn is_plan_file(seen: &Seen<'_>, facts: &Facts) -> bool {
     let Some(path) = seen.path else { return false };
     let Some(real) = path.real else { return false };
-    let plans = facts.home.as_path().join(".claude").join("plans");
-    let in_project = || {
-        path.place == Where::Inside
-            && (real.as_path().extension().is_some_and(|ending| ending == "plan")
-                || facts
-                    .approved
-                    .iter()
-                    .any(|root| real.as_path().starts_with(root.as_path().join(".claude").join("plans"))))
+    let real = real.as_path();
+    let homes = facts.home.as_path().join(AGENT_HOMES);
+    let of_this_session = |root: &Path| {
+        root.file_name().is_some_and(|name| name == PLANS)
+            && root.parent().and_then(Path::parent) == Some(&homes)
+            && real.starts_with(root)
     };
-    real.as_path().starts_with(plans) || in_project()
+    let of_a_project = |root: &Path| real.starts_with(root.join(".claude").join(PLANS));
+    let mut approved = facts.approved.iter().map(ResolvedPath::as_path);
+    let inside = path.place == Where::Inside
+        && (real.extension().is_some_and(|ending| ending == "plan")
+            || approved.any(|root| of_this_session(root) || of_a_project(root)));
+    inside || real.starts_with(facts.home.as_path().join(".claude").join(PLANS))
 }
 
 fn file_tool(seen: &Seen<'_>, act: &Act<'_>, facts: &Facts) -> Option<Opinion> {

@@ -63,6 +63,11 @@ impl Questions {
     }
 }
 
+/// Below the person's home: where each contained session has the agent's configuration, in a directory of its own name.
+pub const AGENT_HOMES: &str = ".local/state/leashd/agents";
+/// In the agent's configuration: where it writes its plans.
+pub const PLANS: &str = "plans";
+
 /// Everything the judge knows about the world. Where a fact decides and is not given, the verdict is the stricter one.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Facts {

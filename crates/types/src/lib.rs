@@ -35,8 +35,8 @@ pub use effect::{
 };
 pub use event::{AskOutcome, EVENT_VERSION, Event, ToolSummary};
 pub use facts::{
-    Attendance, Containment, Facts, FileText, GitGrants, Matches, PathFact, PathKind, Protected, Protection,
-    Questions, Recovery, ResolvedPath,
+    AGENT_HOMES, Attendance, Containment, Facts, FileText, GitGrants, Matches, PLANS, PathFact, PathKind,
+    Protected, Protection, Questions, Recovery, ResolvedPath,
 };
 pub use glob::{glob_may_match, matches_everything};
 pub use ids::{AskId, CallId, MessageId, RunId, SessionId, SubagentId, TurnId, UserId};

@@ -22,10 +22,11 @@ use leashd_sandbox::confine::{self, Kernel, Level, WITHOUT, Weakness, Wish};
 use leashd_sandbox::{
     Capabilities, Domain, Limits, Network as Reach, Profile, Request, SessionPlaces, ShellLauncher,
 };
-use leashd_types::{Containment, SessionId};
+use leashd_types::{Containment, PLANS, SessionId};
 use network::Network;
 use proof::Known;
 use std::ffi::OsString;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tempfile::TempDir;
@@ -69,6 +70,7 @@ struct Inside {
     personal: Option<PathBuf>,
     environment: Vec<(OsString, OsString)>,
     temporary: TempDir,
+    _in_use: File,
 }
 
 impl Held {
@@ -140,7 +142,7 @@ async fn attempt(wanted: &Wanted<'_>, gate: &Arc<Gate>) -> Result<Held, String> 
         },
         says: says(&known, &variables),
         doors: Some(Arc::new(Doors::new(launcher, built.inner, network))),
-        own: vec![home.directory.join("plans")],
+        own: vec![home.directory.join(PLANS)],
         inside: Some(Inside {
             walls: Walls { profile, wish: Wish::Exactly(known.level) },
             launcher: path,
@@ -148,6 +150,7 @@ async fn attempt(wanted: &Wanted<'_>, gate: &Arc<Gate>) -> Result<Held, String> 
             personal: home.personal,
             environment,
             temporary,
+            _in_use: home.in_use,
         }),
     })
 }

@@ -1,7 +1,7 @@
 //! Behind the walls: the agent works, and a command the gate lets through does not get out. The witness is the file, the
 //! listener or the model's side of the conversation.
 
-use crate::support::{Bench, call, script, shell, shown};
+use crate::support::{Bench, User, call, script, shell, shown};
 use leashd_testkit::Terminal;
 use serde_json::json;
 use std::fs;
@@ -21,8 +21,8 @@ struct Trap {
 }
 
 impl Trap {
-    fn new() -> Self {
-        let bench = Bench::new();
+    fn new(user: User) -> Self {
+        let bench = Bench::of(user);
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         listener.set_nonblocking(true).unwrap();
         let port = listener.local_addr().unwrap().port();
@@ -68,7 +68,11 @@ impl Trap {
 
 #[test]
 fn what_the_gate_lets_through_does_not_get_out() {
-    let trap = Trap::new();
+    User::all().iter().for_each(|user| nothing_gets_out(*user));
+}
+
+fn nothing_gets_out(user: User) {
+    let trap = Trap::new(user);
     let output = trap.run("required");
     assert_eq!(output.status.code(), Some(0), "{}", shown(&output));
     assert_eq!(trap.made("ran"), "x\n", "the command ran: {}", shown(&output));
@@ -93,7 +97,11 @@ fn what_the_gate_lets_through_does_not_get_out() {
 
 #[test]
 fn a_contained_agent_works_and_goes_on_later() {
-    let bench = Bench::new();
+    User::all().iter().for_each(|user| work_goes_on(*user));
+}
+
+fn work_goes_on(user: User) {
+    let bench = Bench::of(user);
     let file = bench.rig.write("project/README.md", "teh text\n");
     bench.rig.write(
         "project/Makefile",
@@ -114,7 +122,8 @@ fn a_contained_agent_works_and_goes_on_later() {
     ];
     let output = bench.exec(&["--policy", "permissive", "--policy", "dev-tools"], &items);
     assert_eq!(output.status.code(), Some(0), "{}", shown(&output));
-    assert!(String::from_utf8_lossy(&output.stderr).starts_with("contained ("), "{}", shown(&output));
+    let level = if user.has_namespaces() { "contained (namespaces)" } else { "contained (Landlock)" };
+    assert!(String::from_utf8_lossy(&output.stderr).starts_with(level), "{}", shown(&output));
     assert_eq!(fs::read_to_string(&file).unwrap(), "the text\n");
     assert_eq!(fs::read_to_string(bench.rig.project().join("built.txt")).unwrap(), "built\n");
     let said = bench.rig.api.requests().last().unwrap().to_string();
@@ -129,7 +138,11 @@ fn a_contained_agent_works_and_goes_on_later() {
 
 #[test]
 fn where_nothing_holds_nobody_is_left_alone_with_it() {
-    let bench = Bench::new();
+    User::all().iter().for_each(|user| nobody_is_left_alone(*user));
+}
+
+fn nobody_is_left_alone(user: User) {
+    let bench = Bench::of(user);
     let exec = |sandbox: &str| {
         let prompt = script(&[shell("pwd")]);
         let mut command = bench.leashd(&["exec", &prompt]);
@@ -147,6 +160,24 @@ fn where_nothing_holds_nobody_is_left_alone_with_it() {
     let output = exec("off");
     assert_eq!(output.status.code(), Some(0), "{}", shown(&output));
     assert!(String::from_utf8_lossy(&output.stderr).contains("not contained: LEASHD_SANDBOX=off"));
+}
+
+/// Root inside the walls is root still: it needs a process namespace, or to be somebody else.
+#[test]
+fn without_namespaces_root_is_not_contained_and_others_are() {
+    for user in User::all() {
+        let bench = Bench::of(*user);
+        let prompt = script(&[shell("pwd")]);
+        let mut command = bench.leashd(&["exec", "--policy", "permissive", &prompt]);
+        let output = command.env("LEASHD_KERNEL_WITHOUT", "namespaces").output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        let (code, says) = match user.is_root() {
+            true => (6, "root is contained only with a pid namespace"),
+            false => (0, "contained (Landlock)"),
+        };
+        assert_eq!(output.status.code(), Some(code), "{user:?}: {}", shown(&output));
+        assert!(said.contains(says), "{user:?}: {said}");
+    }
 }
 
 #[test]
@@ -179,7 +210,7 @@ fn new_orders_for_git_are_recorded_and_said() {
 
 #[test]
 fn a_permitted_command_reaches_what_its_permit_names_and_only_through_the_proxy() {
-    let trap = Trap::new();
+    let trap = Trap::new(User::Own);
     let port = trap.listener.local_addr().unwrap().port();
     let policy = trap.bench.rig.path("policy.yaml").display().to_string();
     let items = [

@@ -3,34 +3,111 @@
 use leashd_testkit::{Rig, claude_program};
 use serde_json::{Value, json};
 use std::fs;
-use std::os::unix::fs::DirBuilderExt;
-use std::path::PathBuf;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::OnceLock;
+use tempfile::TempDir;
 
 /// leashd, the real agent, a scripted model.
 pub(crate) struct Bench {
     pub(crate) rig: Rig,
+    user: User,
     // Carries the model's server.
     _runtime: tokio::runtime::Runtime,
 }
 
+/// Who runs leashd.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum User {
+    /// Whoever runs the tests.
+    Own,
+    /// An ordinary one, instead of root.
+    Ordinary,
+}
+
+/// No distribution gives out this number.
+const ORDINARY: u32 = 1_900_000_001;
+
+impl User {
+    /// Everybody as whom leashd can be tried here.
+    pub(crate) fn all() -> &'static [User] {
+        let root = rustix::process::geteuid().is_root();
+        if root { &[User::Own, User::Ordinary] } else { &[User::Own] }
+    }
+
+    pub(crate) fn is_root(self) -> bool {
+        self == User::Own && rustix::process::geteuid().is_root()
+    }
+
+    /// Whether this machine lets the user make namespaces.
+    pub(crate) fn has_namespaces(self) -> bool {
+        let mut command = Command::new("unshare");
+        if !self.is_root() {
+            command.args(["--user", "--map-current-user"]);
+        }
+        if self == User::Ordinary {
+            command.uid(ORDINARY).gid(ORDINARY);
+        }
+        let made = command.args(["--mount", "--pid", "--net", "--fork", "true"]).output();
+        made.is_ok_and(|output| output.status.success())
+    }
+
+    /// `program` where the user can reach it.
+    fn reach(self, program: &Path) -> PathBuf {
+        static COPIES: OnceLock<TempDir> = OnceLock::new();
+        let reachable = || {
+            let mut command = Command::new(program);
+            command.arg("--version").uid(ORDINARY).gid(ORDINARY).output().is_ok()
+        };
+        if self == User::Own || reachable() {
+            return program.to_owned();
+        }
+        let copies = COPIES.get_or_init(|| TempDir::new().unwrap()).path();
+        fs::set_permissions(copies, fs::Permissions::from_mode(0o755)).unwrap();
+        let copy = copies.join(program.file_name().unwrap());
+        if !copy.exists() {
+            let half = tempfile::NamedTempFile::new_in(copies).unwrap();
+            fs::copy(program, half.path()).unwrap();
+            half.persist(&copy).unwrap();
+        }
+        copy
+    }
+}
+
+fn give(path: &Path) {
+    std::os::unix::fs::lchown(path, Some(ORDINARY), Some(ORDINARY)).unwrap();
+    if fs::symlink_metadata(path).unwrap().is_dir() {
+        fs::read_dir(path).unwrap().for_each(|entry| give(&entry.unwrap().path()));
+    }
+}
+
 impl Bench {
     pub(crate) fn new() -> Self {
+        Self::of(User::Own)
+    }
+
+    /// All that is in it belongs to the user as soon as leashd is run.
+    pub(crate) fn of(user: User) -> Self {
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let rig = runtime.block_on(Rig::new());
-        let bench = Self { rig, _runtime: runtime };
+        let bench = Self { rig, user, _runtime: runtime };
         bench.know_the_agent();
         bench
     }
 
     /// The agent's self-test takes seconds and its result belongs to the agent, not to a test: it runs once.
     fn know_the_agent(&self) {
-        static RESULT: OnceLock<Vec<u8>> = OnceLock::new();
+        static RESULTS: [OnceLock<Vec<u8>>; 2] = [OnceLock::new(), OnceLock::new()];
+        let result = match self.user {
+            User::Own => &RESULTS[0],
+            User::Ordinary => &RESULTS[1],
+        };
         let place = self.rig.home().join(".leashd");
         fs::DirBuilder::new().mode(0o700).create(&place).unwrap();
-        let result = RESULT.get_or_init(|| {
+        let result = result.get_or_init(|| {
             let output = self.exec(&[], &[]);
             assert_eq!(output.status.code(), Some(0), "{}", shown(&output));
             assert!(
@@ -44,9 +121,13 @@ impl Bench {
 
     /// `leashd ARGS…` in the project.
     pub(crate) fn leashd(&self, args: &[&str]) -> Command {
-        let claude = claude_program();
+        let claude = self.user.reach(&claude_program());
         let path = format!("{}:/usr/local/bin:/usr/bin:/bin", claude.parent().unwrap().display());
-        let mut command = Command::new(env!("CARGO_BIN_EXE_leashd"));
+        let mut command = Command::new(self.user.reach(Path::new(env!("CARGO_BIN_EXE_leashd"))));
+        if self.user == User::Ordinary {
+            give(&self.rig.path(""));
+            command.uid(ORDINARY).gid(ORDINARY);
+        }
         command
             .args(args)
             .current_dir(self.rig.project())

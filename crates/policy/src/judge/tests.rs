@@ -9,7 +9,8 @@ use crate::testing::{
 use leashd_shell::{Analysis, Command};
 use leashd_types::{
     Attendance, CodeSource, Containment, Decision, Depth, Direction, Effect, Facts, Force, GitGrants,
-    GitOperation, Host, Mode, PathText, Stage, Strength, SystemChange,
+    GitOperation, Host, Mode, PathFact, PathKind, PathText, Recovery, ResolvedPath, Stage, Strength,
+    SystemChange, ToolCall,
 };
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
@@ -45,6 +46,37 @@ fn the_floor_holds_where_everything_is_allowed() {
     ];
     for effect in floor {
         check(effect, Decision::Deny, Stage::Floor);
+    }
+}
+
+/// A contained session has a place for plans of its own, and is told so by its approved directories.
+#[test]
+fn a_session_writes_its_own_plan_and_nobody_elses() {
+    let home = "/h/.local/state/leashd/agents";
+    let mut facts = Facts { mode: Mode::Plan, ..facts() };
+    facts.approved.push(ResolvedPath::assume_resolved(format!("{home}/mine/plans").into()));
+    let written = |path: &str| {
+        let call = ToolCall {
+            tool: "Write".to_owned(),
+            input: serde_json::json!({"file_path": path, "content": "1. think"}),
+            ..call("")
+        };
+        let mut facts = facts.clone();
+        let real = ResolvedPath::assume_resolved(path.into());
+        let found = PathFact::Resolved { real, kind: PathKind::Missing, recovery: Recovery::Unknown };
+        facts.paths.insert(path.to_owned(), found);
+        judge(builtin("default"), &call, &plan(&call, &facts), &facts).decision
+    };
+    for (path, expected) in [
+        (format!("{home}/mine/plans/calm-river.md"), Decision::Allow),
+        ("/h/.claude/plans/calm-river.md".to_owned(), Decision::Allow),
+        ("/p/.claude/plans/calm-river.md".to_owned(), Decision::Allow),
+        (format!("{home}/other/plans/calm-river.md"), Decision::Deny),
+        (format!("{home}/mine/settings.json"), Decision::Deny),
+        ("/p/plans/calm-river.md".to_owned(), Decision::Deny),
+        ("/p/a.txt".to_owned(), Decision::Deny),
+    ] {
+        assert_eq!(written(&path), expected, "{path}");
     }
 }
 

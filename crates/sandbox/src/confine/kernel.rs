@@ -13,7 +13,18 @@ pub struct Kernel {
     pub seccomp: Support,
     /// Whether namespaces may be made is only known by trying; this says that nobody forbade it here.
     pub namespaces: Support,
+    pub groups: Groups,
     pub identity: Identity,
+}
+
+/// What a control group that we may make counts for a whole process tree.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Groups {
+    /// There is none that we may make.
+    Missing,
+    Processes,
+    ProcessesAndMemory,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,7 +42,7 @@ pub enum Identity {
     User,
 }
 
-/// Comma-separated names of what to treat as missing (`landlock`, `seccomp`, `namespaces`). Can only take away: a
+/// Comma-separated names of what to treat as missing (`landlock`, `seccomp`, `namespaces`, `groups`). Can only take away: a
 /// kernel that is said to lack something is one on which less is claimed and more is refused.
 pub const WITHOUT: &str = "LEASHD_KERNEL_WITHOUT";
 
@@ -48,6 +59,7 @@ impl Kernel {
             landlock: if missing("landlock") { 0 } else { landlock_version() },
             seccomp: support(!missing("seccomp") && has_seccomp()),
             namespaces: support(!missing("namespaces") && cfg!(target_os = "linux")),
+            groups: if missing("groups") { Groups::Missing } else { groups() },
             identity: if root { Identity::Root } else { Identity::User },
         }
     }
@@ -73,6 +85,16 @@ fn has_seccomp() -> bool {
         libc::syscall(libc::SYS_seccomp, libc::SECCOMP_GET_ACTION_AVAIL, 0, std::ptr::from_ref(&action))
     };
     available == 0
+}
+
+#[cfg(target_os = "linux")]
+fn groups() -> Groups {
+    super::group::available()
+}
+
+#[cfg(not(target_os = "linux"))]
+fn groups() -> Groups {
+    Groups::Missing
 }
 
 #[cfg(not(target_os = "linux"))]

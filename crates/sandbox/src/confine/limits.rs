@@ -15,9 +15,26 @@ const KEPT_BY_ROOT: CapabilitySet = CapabilitySet::CHOWN
     .union(CapabilitySet::FOWNER)
     .union(CapabilitySet::FSETID);
 
-pub(super) fn set(limits: &Limits) -> Result<(), Error> {
+/// Processes and threads of a user, where the kernel counts no smaller set: everything else the person runs is among
+/// them, and so is every other contained tree, so this keeps the machine alive and holds no tree to its own limit. A
+/// limit at "what runs now and so many more" would be wrong as soon as anything else begins or ends.
+const PROCESSES_OF_USER: u64 = 8192;
+
+/// Whose processes the kernel counts against the limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Counted {
+    /// Those of the tree: it has a user namespace of its own.
+    Tree,
+    User,
+}
+
+pub(super) fn set(limits: &Limits, counted: Counted) -> Result<(), Error> {
+    let processes = match counted {
+        Counted::Tree => limits.processes,
+        Counted::User => PROCESSES_OF_USER,
+    };
     let wanted = [
-        (Resource::Nproc, limits.processes),
+        (Resource::Nproc, processes),
         (Resource::Data, limits.memory),
         (Resource::Fsize, limits.file_size),
         (Resource::Nofile, limits.open_files),

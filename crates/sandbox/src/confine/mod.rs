@@ -9,6 +9,8 @@
 //! plan at all.
 
 mod entry;
+#[cfg(target_os = "linux")]
+mod group;
 mod kernel;
 #[cfg(target_os = "linux")]
 mod landlock;
@@ -21,7 +23,7 @@ mod run;
 mod seccomp;
 
 pub use entry::{CONFINE, confine_main};
-pub use kernel::{Identity, Kernel, Support, WITHOUT};
+pub use kernel::{Groups, Identity, Kernel, Support, WITHOUT};
 pub use run::{Command, Ended, Running, replace, start};
 
 use crate::profile::{Network, Profile};
@@ -59,6 +61,8 @@ pub enum Layer {
     Processes,
     Mounts,
     Network,
+    /// A control group: counts the tree as a whole.
+    Group,
 }
 
 /// Something a profile asks for that does not hold.
@@ -81,6 +85,10 @@ pub enum Weakness {
     GitOrders,
     /// Root without a pid namespace.
     Root,
+    /// No control group, and no user namespace either: processes are counted for the user, if at all.
+    ProcessCount,
+    /// No control group that counts memory: only each process has a limit.
+    MemoryInSum,
 }
 
 impl Weakness {
@@ -100,6 +108,12 @@ impl Weakness {
                 "git's configuration and hooks can be changed, which is noticed afterwards (no mount namespace)"
             }
             Weakness::Root => "runs as root without a pid namespace",
+            Weakness::ProcessCount => {
+                "the number of processes is not limited for this alone (no control group, no user namespace)"
+            }
+            Weakness::MemoryInSum => {
+                "memory is limited for each process, not in sum (no control group of version 2)"
+            }
         }
     }
 }
@@ -157,6 +171,9 @@ pub fn plan(profile: &Profile, kernel: &Kernel, level: Level) -> Result<Plan, Er
             layers.push(Layer::Network);
         }
     }
+    if kernel.groups != Groups::Missing {
+        layers.push(Layer::Group);
+    }
     Ok(Plan { level, weaknesses: weaknesses(profile, kernel, &layers), layers })
 }
 
@@ -173,6 +190,9 @@ fn weaknesses(profile: &Profile, kernel: &Kernel, layers: &[Layer]) -> Vec<Weakn
         (without(Layer::Mounts), Weakness::Attributes),
         (without(Layer::Mounts) && !profile.guarded.is_empty(), Weakness::GitOrders),
         (root && without(Layer::Processes), Weakness::Root),
+        // The user namespace of an ordinary user comes with the others.
+        (without(Layer::Group) && (root || without(Layer::Processes)), Weakness::ProcessCount),
+        (kernel.groups != Groups::ProcessesAndMemory, Weakness::MemoryInSum),
     ];
     found.into_iter().filter(|(there, _)| *there).map(|(_, weakness)| weakness).collect()
 }

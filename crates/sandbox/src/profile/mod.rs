@@ -130,9 +130,10 @@ pub struct Request<'a> {
 /// What one process tree may use up. Per process where the kernel counts per process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Limits {
-    /// Processes and threads of the tree where it has a user namespace of its own, else of the user.
+    /// Processes and threads of the tree, where it has a control group or a user namespace of its own.
     pub processes: u64,
-    /// Bytes of private memory of one process.
+    /// Bytes of private memory of one process; of the tree where it has a control group, but no more there than three
+    /// quarters of the machine.
     pub memory: u64,
     /// Bytes of one file.
     pub file_size: u64,
@@ -143,7 +144,12 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         const GIB: u64 = 1 << 30;
-        Self { processes: 8192, memory: 32 * GIB, file_size: 16 * GIB, open_files: 65_536 }
+        /// Builds and test runners start some for each processor, and most of those are threads.
+        const PROCESSES: u64 = 512;
+        const PROCESSES_PER_PROCESSOR: u64 = 64;
+        let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get) as u64;
+        let processes = PROCESSES.max(processors.saturating_mul(PROCESSES_PER_PROCESSOR));
+        Self { processes, memory: 32 * GIB, file_size: 16 * GIB, open_files: 65_536 }
     }
 }
 

@@ -5,7 +5,7 @@ use super::Finding;
 use crate::clock;
 use crate::settings::Settings;
 use leashd_gate::audit;
-use leashd_sandbox::confine::{Kernel, Support, WITHOUT};
+use leashd_sandbox::confine::{Groups, Kernel, Support, WITHOUT};
 use leashd_types::Timestamp;
 use rustix::fs::statvfs;
 use serde_json::Value;
@@ -51,11 +51,19 @@ pub(super) fn kernel() -> Vec<Finding> {
         }
     });
     findings.push(namespaces());
-    findings.push(match Path::new("/sys/fs/cgroup/cgroup.controllers").exists() {
-        true => Finding::ok("cgroup", "version 2"),
-        false => {
-            Finding::warn("cgroup", "version 2 is not mounted at /sys/fs/cgroup", "use the unified hierarchy")
+    findings.push(match kernel.groups {
+        Groups::ProcessesAndMemory => {
+            Finding::ok("cgroup", "limits the processes and the memory of a session as a whole")
         }
+        Groups::Processes => Finding::ok(
+            "cgroup",
+            "limits the processes of a session as a whole, memory only for each process",
+        ),
+        Groups::Missing => Finding::warn(
+            "cgroup",
+            "no control group can be made here, so limits are those of a process and of the user",
+            "start leashd with `systemd-run --user --scope -p Delegate=yes`",
+        ),
     });
     findings
 }

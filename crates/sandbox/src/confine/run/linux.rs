@@ -3,14 +3,15 @@
 //! A pipe that exec closes tells how it went: nothing on it means that the program runs.
 
 use super::{Command, Ended, Running};
+use crate::confine::group::Group;
 use crate::confine::seccomp::{Allowed, Filter, Sockets, program};
-use crate::confine::{Error, Kernel, Level, Plan, Wish, landlock, limits, namespaces, plan};
+use crate::confine::{Error, Groups, Kernel, Level, Plan, Wish, landlock, limits, namespaces, plan};
 use crate::profile::{Access, Domain, Network, Presence, Profile, Tree};
 use rustix::io::Errno;
 use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{
-    DumpableBehavior, Pid, Signal, WaitOptions, WaitStatus, getgid, getuid, kill_process,
-    set_dumpable_behavior, set_parent_process_death_signal, waitpid,
+    DumpableBehavior, Gid, Pid, Signal, Uid, WaitOptions, WaitStatus, getgid, getuid, kill_process,
+    set_dumpable_behavior, set_parent_process_death_signal, wait, waitpid,
 };
 use std::fs::File;
 use std::io::{self, Read as _, Write as _};
@@ -25,6 +26,8 @@ const REPORT_LIMIT: u64 = 4096;
 
 pub(super) struct Child {
     pid: Pid,
+    /// Ended and removed with this.
+    _group: Option<Group>,
     /// The signals that were blocked before.
     before: libc::sigset_t,
 }
@@ -33,6 +36,17 @@ impl std::fmt::Debug for Child {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.debug_tuple("Child").field(&self.pid).finish()
     }
+}
+
+/// What a child needs to become the command.
+#[derive(Clone, Copy)]
+struct Entry<'a> {
+    profile: &'a Profile,
+    kernel: &'a Kernel,
+    command: &'a Command,
+    /// The signals that wait in the command: exec keeps them.
+    mask: libc::sigset_t,
+    group: Option<&'a Group>,
 }
 
 pub(super) fn start(
@@ -44,15 +58,23 @@ pub(super) fn start(
     one_thread()?;
     prepare(profile)?;
     let before = change_mask(&all_signals())?;
+    let group = match kernel.groups {
+        Groups::Missing => None,
+        // Where one cannot be made after all, the plan says so like where there is none.
+        Groups::Processes | Groups::ProcessesAndMemory => Group::create(&profile.limits).unwrap_or(None),
+    };
+    let kernel =
+        &Kernel { groups: group.as_ref().map_or(Groups::Missing, |group| group.holds), ..kernel.clone() };
+    let entry = Entry { profile, kernel, command, mask: before, group: group.as_ref() };
     let started = match wish {
-        Wish::Exactly(level) => start_at(profile, kernel, level, command),
-        Wish::Best => match start_at(profile, kernel, Level::Namespaces, command) {
-            Err(Error::NoNamespaces(_)) => start_at(profile, kernel, Level::Landlock, command),
+        Wish::Exactly(level) => start_at(entry, level),
+        Wish::Best => match start_at(entry, Level::Namespaces) {
+            Err(Error::NoNamespaces(_)) => start_at(entry, Level::Landlock),
             other => other,
         },
     };
     match started {
-        Ok((plan, pid)) => Ok(Running { plan, child: Child { pid, before } }),
+        Ok((plan, pid)) => Ok(Running { plan, child: Child { pid, _group: group, before } }),
         Err(error) => {
             change_mask(&before)?;
             Err(error)
@@ -61,32 +83,34 @@ pub(super) fn start(
 }
 
 pub(super) fn replace(profile: &Profile, kernel: &Kernel, command: &Command) -> Error {
-    let entered =
-        one_thread().and_then(|()| prepare(profile)).and_then(|()| plan(profile, kernel, Level::Landlock));
-    match entered {
-        Ok(plan) => enter(profile, kernel, &plan, command),
+    let entered = || {
+        one_thread()?;
+        prepare(profile)?;
+        let plan = plan(profile, kernel, Level::Landlock)?;
+        Ok((plan, Entry { profile, kernel, command, mask: mask()?, group: None }))
+    };
+    match entered() {
+        Ok((plan, entry)) => enter(entry, &plan),
         Err(error) => error,
     }
 }
 
-fn start_at(
-    profile: &Profile,
-    kernel: &Kernel,
-    level: Level,
-    command: &Command,
-) -> Result<(Plan, Pid), Error> {
-    let plan = plan(profile, kernel, level)?;
+fn start_at(entry: Entry<'_>, level: Level) -> Result<(Plan, Pid), Error> {
+    let plan = plan(entry.profile, entry.kernel, level)?;
     let (reader, writer) = pipe_with(PipeFlags::CLOEXEC).map_err(|error| step("making a pipe", error))?;
+    // Inside a new user namespace nobody has a number until it is mapped.
+    let identity = (getuid(), getgid());
     let forked = match level {
         Level::Landlock => fork(),
-        Level::Namespaces => fork_into(namespaces::flags(&profile.network, getuid()))
+        Level::Namespaces => fork_into(namespaces::flags(&entry.profile.network, identity.0))
             .map_err(|error| Error::NoNamespaces(error.to_string())),
     }?;
     let Some(pid) = forked else {
         drop(reader);
-        let error = match level {
-            Level::Landlock => become_program(profile, kernel, &plan, command),
-            Level::Namespaces => first_process(profile, kernel, &plan, command, &writer),
+        let error = match (entry.group.map_or(Ok(()), Group::enter), level) {
+            (Err(source), _) => Error::Step { step: "entering the control group", source },
+            (Ok(()), Level::Landlock) => become_program(entry, &plan),
+            (Ok(()), Level::Namespaces) => first_process(entry, identity, &plan, &writer),
         };
         report(&writer, &error);
         exit(FAILED)
@@ -121,25 +145,27 @@ fn one_thread() -> Result<(), Error> {
 }
 
 /// The command's process: dies with the one that waits for it.
-fn become_program(profile: &Profile, kernel: &Kernel, plan: &Plan, command: &Command) -> Error {
+fn become_program(entry: Entry<'_>, plan: &Plan) -> Error {
     match set_parent_process_death_signal(Some(Signal::KILL)) {
-        Ok(()) => enter(profile, kernel, plan, command),
+        Ok(()) => enter(entry, plan),
         Err(error) => step("tying the command to its launcher", error),
     }
 }
 
 /// Puts up every wall around this process and becomes the command.
-fn enter(profile: &Profile, kernel: &Kernel, plan: &Plan, command: &Command) -> Error {
+fn enter(entry: Entry<'_>, plan: &Plan) -> Error {
+    let Entry { profile, kernel, command, mask, group: _ } = entry;
     let walls = || -> Result<(), Error> {
         limits::close_descriptors()?;
         std::env::set_current_dir(&command.directory)
             .map_err(|source| Error::Step { step: "entering the working directory", source })?;
-        limits::set(&profile.limits)?;
+        limits::set(&profile.limits, counted(plan))?;
         limits::drop_privileges()?;
         let (filter, ports) = walls_of(profile, kernel, plan);
         let program = program(filter).map_err(|error| Error::Seccomp(error.to_string()))?;
         landlock::restrict(profile, &more_trees(plan), ports)?;
-        seccompiler::apply_filter(&program).map_err(|error| Error::Seccomp(error.to_string()))
+        seccompiler::apply_filter(&program).map_err(|error| Error::Seccomp(error.to_string()))?;
+        change_mask(&mask).map(drop)
     };
     if let Err(error) = walls() {
         return error;
@@ -149,6 +175,13 @@ fn enter(profile: &Profile, kernel: &Kernel, plan: &Plan, command: &Command) -> 
     process.envs(command.environment.iter().map(|(name, value)| (name, value))).envs(&profile.environment);
     let source = process.exec();
     Error::Start { program: command.program.to_string_lossy().into_owned(), source }
+}
+
+fn counted(plan: &Plan) -> limits::Counted {
+    match plan.level {
+        Level::Namespaces if !getuid().is_root() => limits::Counted::Tree,
+        Level::Namespaces | Level::Landlock => limits::Counted::User,
+    }
 }
 
 /// Trees that are there only because the namespaces made them.
@@ -185,15 +218,9 @@ fn walls_of(profile: &Profile, kernel: &Kernel, plan: &Plan) -> (Filter, landloc
 
 /// The first process of the namespaces: makes what is in them, starts the command, collects whoever ends, and takes
 /// everybody along when it ends itself.
-fn first_process(
-    profile: &Profile,
-    kernel: &Kernel,
-    plan: &Plan,
-    command: &Command,
-    writer: &OwnedFd,
-) -> Error {
+fn first_process(entry: Entry<'_>, identity: (Uid, Gid), plan: &Plan, writer: &OwnedFd) -> Error {
     let set_up = || -> Result<(), Error> {
-        namespaces::set_up(profile, (getuid(), getgid()))?;
+        namespaces::set_up(entry.profile, identity)?;
         set_parent_process_death_signal(Some(Signal::KILL))
             .and_then(|()| set_dumpable_behavior(DumpableBehavior::NotDumpable))
             .map_err(|error| step("tying the namespaces to their launcher", error))
@@ -203,11 +230,12 @@ fn first_process(
     }
     match fork() {
         Err(error) => error,
-        Ok(None) => become_program(profile, kernel, plan, command),
+        Ok(None) => become_program(entry, plan),
         Ok(Some(pid)) => {
             // The program holds the other end until it is one.
             close(writer);
-            let ended = Child { pid, before: all_signals() }.wait().map_or(FAILED, Ended::status);
+            let ended =
+                Child { pid, _group: None, before: all_signals() }.wait().map_or(FAILED, Ended::status);
             exit(ended)
         }
     }
@@ -247,7 +275,8 @@ impl Child {
     fn collect(&self) -> Result<Option<Ended>, Error> {
         let mut ended = None;
         loop {
-            match waitpid(None, WaitOptions::NOHANG) {
+            // Any of them: a command may have left the process group.
+            match wait(WaitOptions::NOHANG) {
                 Ok(Some((pid, status))) if pid == self.pid => ended = Some(how(status)),
                 Ok(Some(_)) | Err(Errno::INTR) => {}
                 Ok(None) | Err(Errno::CHILD) => return Ok(ended),
@@ -325,13 +354,26 @@ fn all_signals() -> libc::sigset_t {
 #[expect(unsafe_code, reason = "signal masks have no safe wrapper")]
 fn change_mask(mask: &libc::sigset_t) -> Result<libc::sigset_t, Error> {
     let mut before = MaybeUninit::<libc::sigset_t>::uninit();
-    // SAFETY: both sets are valid for their use; the mask is that of the only thread, and exec empties it again.
+    // SAFETY: both sets are valid for their use; the mask is that of the only thread.
     unsafe {
         if libc::sigprocmask(libc::SIG_SETMASK, std::ptr::from_ref(mask), before.as_mut_ptr()) == 0 {
             return Ok(before.assume_init());
         }
     }
     Err(Error::Step { step: "setting the signal mask", source: io::Error::last_os_error() })
+}
+
+/// The signals that wait now.
+#[expect(unsafe_code, reason = "signal masks have no safe wrapper")]
+fn mask() -> Result<libc::sigset_t, Error> {
+    let mut now = MaybeUninit::<libc::sigset_t>::uninit();
+    // SAFETY: without a new set the call only fills the old one, which is valid for writing.
+    unsafe {
+        if libc::sigprocmask(libc::SIG_BLOCK, std::ptr::null(), now.as_mut_ptr()) == 0 {
+            return Ok(now.assume_init());
+        }
+    }
+    Err(Error::Step { step: "reading the signal mask", source: io::Error::last_os_error() })
 }
 
 #[expect(unsafe_code, reason = "waiting for signals has no safe wrapper")]

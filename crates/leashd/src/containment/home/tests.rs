@@ -1,0 +1,77 @@
+//! Old directories go, those in use and whatever a session is gone on with stay.
+
+use super::{OLD, PLANS, clear_old, enter};
+use std::fs;
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+/// What is left of a session's directory after a start so long after its last use.
+#[track_caller]
+fn check(files: &[&str], age: Duration, expected: &[&str]) {
+    let homes = tempfile::tempdir().unwrap();
+    let session = homes.path().join("session");
+    for file in files {
+        fs::create_dir_all(session.join(file).parent().unwrap()).unwrap();
+        fs::write(session.join(file), "x").unwrap();
+    }
+    for _start in 0..2 {
+        clear_old(homes.path(), SystemTime::now() + age);
+    }
+    let mut left = Vec::new();
+    list(&session, &session, &mut left);
+    left.sort();
+    assert_eq!(left, expected);
+}
+
+fn list(directory: &Path, root: &Path, left: &mut Vec<String>) {
+    for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
+        match entry.path().is_dir() {
+            true => list(&entry.path(), root, left),
+            false => left.push(entry.path().strip_prefix(root).unwrap().to_str().unwrap().to_owned()),
+        }
+    }
+}
+
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+#[test]
+fn what_is_old_goes_and_transcripts_stay() {
+    let transcript = "projects/-home-dev-proj/0199.jsonl";
+    let all = [".claude.json", "plans/a.md", transcript, "shell-snapshots/s.sh"];
+    check(&all, OLD - DAY, &all);
+    check(&all, OLD + DAY, &[transcript]);
+    check(&["plans/a.md", "projects/-p/memory/a.md"], OLD + DAY, &[]);
+    check(&["plans/a.md"], OLD - DAY, &["plans/a.md"]);
+}
+
+#[test]
+fn what_is_in_use_stays_and_a_link_is_not_followed() {
+    let homes = tempfile::tempdir().unwrap();
+    let (used, left) = (homes.path().join("used"), homes.path().join("left"));
+    let held = enter(&used).unwrap();
+    // Two processes may go on with one session; each holds it.
+    let held_too = enter(&used).unwrap();
+    drop(enter(&left).unwrap());
+    let outside = tempfile::tempdir().unwrap();
+    fs::write(outside.path().join("mine"), "x").unwrap();
+    std::os::unix::fs::symlink(outside.path(), left.join("link")).unwrap();
+    std::os::unix::fs::symlink(outside.path(), homes.path().join("link")).unwrap();
+    let later = SystemTime::now() + OLD + DAY;
+    clear_old(homes.path(), later);
+    assert!(used.join(PLANS).is_dir() && !left.exists() && outside.path().join("mine").exists());
+    drop(held);
+    clear_old(homes.path(), later);
+    assert!(used.exists());
+    drop(held_too);
+    clear_old(homes.path(), later);
+    assert!(!used.exists());
+}
+
+#[test]
+fn one_start_clears_only_so_many() {
+    let homes = tempfile::tempdir().unwrap();
+    let count = || fs::read_dir(homes.path()).unwrap().count();
+    (0..20).for_each(|number| drop(enter(&homes.path().join(number.to_string())).unwrap()));
+    clear_old(homes.path(), SystemTime::now() + OLD + DAY);
+    assert_eq!(count(), 20 - super::CLEARED_MAX);
+}
