@@ -92,6 +92,8 @@ impl Message {
 pub enum Conversation {
     /// A new one, under our session id.
     New,
+    /// A new one under this id, a UUID: our session had another before.
+    Fresh(String),
     Resume(String),
     /// A new one that begins with a copy of the history.
     Fork(String),

@@ -1,233 +1,248 @@
 //! What next? Sessions, turns and asks as one pure state machine.
 //!
-//! Inputs are commands from people, events from agents, judgements of the gate, and time. Actions are things for the
-//! binary to perform; their results come back as inputs. Knows no file, clock, process or network.
+//! Inputs are envelopes from people, events from agents, judgements of the gate, and time. Actions are things for the
+//! binary to perform; their results come back as inputs. What has to outlive the process is said before anything that
+//! announces it (`Action::Keep`), and a new engine begins with it. Knows no file, clock, process or network.
 
+mod admission;
+mod agents;
 mod asks;
+mod chats;
+mod commands;
+mod config;
+mod durable;
 mod input;
+mod keys;
+mod names;
+mod out;
+mod places;
+mod restore;
 mod session;
 #[cfg(test)]
 mod tests;
+mod texts;
+mod timers;
 mod turn;
 
+use admission::Door;
 use asks::Ledger;
-use leashd_types::{
-    AgentEvent, Answer, Approver, AskId, Command, Envelope, Event, Receipt, Refusal, SessionId, SessionView,
-    Stage, Timestamp,
-};
-use session::Session;
-use std::collections::BTreeMap;
-use std::time::Duration;
+use durable::{Durable, Risk};
+use keys::Keys;
+use leashd_types::{AskRow, Chat, GrantRow, SessionId, SessionView, Timestamp};
+use out::Out;
+use session::{AgentState, Session};
+use std::collections::{BTreeMap, VecDeque};
+use timers::{Timer, Timers};
+use turn::Asking;
 
-pub use input::{Action, Gated, Input, Observed, Opening, RequestId};
+pub use config::{Admission, Allowed, Config, Defaults, Limits, Rate};
+pub use input::{Action, Begin, Drain, Gated, Incarnation, Input, KeepFailure, Observed, RequestId};
 
-/// Bounds of everything that waits here.
-#[derive(Clone, Copy, Debug)]
-pub struct Limits {
-    /// An approval nobody answers for this long is denied.
-    pub approval: Duration,
-    /// A question or plan review nobody answers for this long is declined.
-    pub interaction: Duration,
-    /// Messages that may wait behind a running turn, per session.
-    pub queued_messages_max: usize,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            approval: Duration::from_secs(300),
-            interaction: Duration::from_secs(300),
-            queued_messages_max: 100,
-        }
-    }
-}
-
-/// All sessions and all open asks.
+/// All sessions and all asks that are not over.
 #[derive(Debug)]
 pub struct Engine {
-    limits: Limits,
+    config: Config,
     sessions: BTreeMap<SessionId, Session>,
+    /// The current session of each chat that has one.
+    chats: BTreeMap<Chat, SessionId>,
     asks: Ledger,
+    door: Door,
+    keys: Keys,
+    timers: Timers,
+    durable: Durable,
+    /// Sessions that may have something to begin.
+    todo: VecDeque<SessionId>,
+    /// Sessions that wait for a place for their agent, first come first served.
+    line: VecDeque<SessionId>,
+    draining: Option<Drain>,
+    incarnations: u64,
+    /// Makes names of the same moment different.
+    numbers: u64,
 }
 
 impl Engine {
     #[must_use]
-    pub fn new(limits: Limits) -> Self {
-        Self { limits, sessions: BTreeMap::new(), asks: Ledger::default() }
+    pub fn new(config: Config) -> Self {
+        Self {
+            config,
+            sessions: BTreeMap::new(),
+            chats: BTreeMap::new(),
+            asks: Ledger::default(),
+            door: Door::default(),
+            keys: Keys::default(),
+            timers: Timers::default(),
+            durable: Durable::default(),
+            todo: VecDeque::new(),
+            line: VecDeque::new(),
+            draining: None,
+            incarnations: 0,
+            numbers: 0,
+        }
     }
 
     /// The one function: everything that happens goes in here, everything to be done comes out.
     #[must_use]
     pub fn step(&mut self, input: Input, now: Timestamp) -> Vec<Action> {
-        match input {
-            Input::Open(opening) => self.open(opening),
-            Input::Command { request, envelope } => self.command(request, envelope, now),
-            Input::Agent(session, event) => self.agent(&session, event, now),
-            Input::Judged { session, call, gated } => self.judged(&session, &call, gated, now),
-            Input::Settled { session, call, gated, answer, by } => {
-                self.settled(&session, &call, gated, answer, by)
-            }
-            Input::Observed { session, observed } => self.observed(&session, observed),
-            Input::Tick => self.expire(now),
+        if let Input::KeepFailed(failure) = input {
+            return self.keep_failed(&failure, now);
         }
+        self.durable.settled();
+        let mut out = Out::at(now);
+        let risk = match input {
+            Input::Command { request, envelope } => self.envelope(request, envelope, &mut out),
+            Input::Judged { session, incarnation, call, gated } => {
+                self.judged(&session, (incarnation, call), gated, &mut out)
+            }
+            Input::Continue => self.go_on(&mut out),
+            Input::Tick => return self.tick(now),
+            Input::Agent { session, incarnation, event } => {
+                self.agent(&session, incarnation, event, &mut out);
+                Risk::Happened
+            }
+            Input::Settled { session, incarnation, call, gated, answer, by } => {
+                self.settled(&session, (incarnation, call), gated, (answer, by), &mut out);
+                Risk::Happened
+            }
+            Input::Observed { session, incarnation, observed } => {
+                self.observed(&session, incarnation, observed, &mut out);
+                Risk::Happened
+            }
+            Input::Granted(row) => {
+                self.granted(row, &mut out);
+                Risk::Happened
+            }
+            Input::Approved { session, mode } => {
+                self.approved(&session, mode, &mut out);
+                Risk::Happened
+            }
+            Input::Configure(config) => {
+                self.config = config;
+                self.make_room(&mut out);
+                Risk::Happened
+            }
+            Input::Drain(how) => {
+                self.drain(how, &mut out);
+                Risk::Happened
+            }
+            Input::KeepFailed(_) => Risk::Happened,
+        };
+        self.finish(out, risk)
     }
 
     /// When `Input::Tick` is next needed.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Timestamp> {
-        self.asks.next_deadline()
+        self.timers.next()
     }
 
-    /// What a screen may show about a session.
+    /// What a screen may show about a session. What holds its agent is not known here.
     #[must_use]
     pub fn view(&self, session: &SessionId) -> Option<SessionView> {
         self.sessions.get(session).map(|found| found.view(self.asks.of_session(session)))
     }
 
-    /// All of them.
+    /// All that are open.
     #[must_use]
     pub fn views(&self) -> Vec<SessionView> {
-        self.sessions.iter().map(|(id, found)| found.view(self.asks.of_session(id))).collect()
+        self.sessions.values().map(|found| found.view(self.asks.of_session(found.id()))).collect()
     }
 
-    fn open(&mut self, opening: Opening) -> Vec<Action> {
-        let id = opening.session.clone();
-        if self.sessions.contains_key(&id) {
-            return vec![warning(&id, "this session is open already")];
+    /// The asks that are not over, by id.
+    #[must_use]
+    pub fn asks(&self) -> Vec<AskRow> {
+        self.asks.rows().cloned().collect()
+    }
+
+    /// Of open sessions, not revoked.
+    #[must_use]
+    pub fn grants(&self) -> Vec<GrantRow> {
+        self.sessions.values().flat_map(|found| found.grants.values().cloned()).collect()
+    }
+
+    /// The session a chat's messages go to.
+    #[must_use]
+    pub fn current(&self, chat: &Chat) -> Option<&SessionId> {
+        self.chats.get(chat)
+    }
+
+    /// How many agents are there, coming or going. After `Input::Drain` it goes to zero.
+    #[must_use]
+    pub fn agents(&self) -> usize {
+        self.sessions.values().filter(|found| found.agent.incarnation().is_some()).count()
+    }
+
+    /// How many turns run.
+    #[must_use]
+    pub fn turns(&self) -> usize {
+        self.sessions.values().filter(|found| found.turn.is_some()).count()
+    }
+
+    fn finish(&mut self, mut out: Out, risk: Risk) -> Vec<Action> {
+        for session in std::mem::take(&mut out.touched) {
+            self.retime(&session, out.now);
         }
-        let resume = opening.resume.clone();
-        self.sessions.insert(id.clone(), Session::new(opening));
-        vec![Action::Start { session: id, resume }]
+        if !self.todo.is_empty() {
+            out.act(Action::Continue);
+        }
+        self.durable.seal(out.facts, out.actions, risk)
     }
 
-    fn command(&mut self, request: RequestId, envelope: Envelope, now: Timestamp) -> Vec<Action> {
-        let (receipt, mut actions) = match self.carry_out(envelope, now) {
-            Ok((session, actions)) => (Receipt::Accepted { session }, actions),
-            Err(refusal) => (Receipt::Refused { refusal }, Vec::new()),
+    /// One session begins what it may have to begin: one step, so that failing to keep it undoes nothing else.
+    fn go_on(&mut self, out: &mut Out) -> Risk {
+        let Some(id) = self.todo.pop_front() else { return Risk::Happened };
+        let undo = durable::Undo::of_session(self, &id);
+        self.advance(&id, out);
+        out.touch(&id);
+        Risk::Wanted { undo, instead: durable::Instead::Wait(id) }
+    }
+
+    fn tick(&mut self, now: Timestamp) -> Vec<Action> {
+        let mut out = Out::at(now);
+        while let Some(timer) = self.timers.take_due(now) {
+            match timer {
+                Timer::Ask(id) => {
+                    if let Some(session) = self.asks.expire(&id, &mut out) {
+                        out.touch(&session);
+                    }
+                }
+                Timer::Session(id) => {
+                    self.due(&id, &mut out);
+                    out.touch(&id);
+                }
+                Timer::Line => self.make_room(&mut out),
+                // What is kept next has it all in front.
+                Timer::Backlog => out.facts.extend(self.durable.take_backlog()),
+            }
+        }
+        self.finish(out, Risk::Happened)
+    }
+
+    /// Sets the session's timer and its turn's clock to what its state asks for.
+    fn retime(&mut self, id: &SessionId, now: Timestamp) {
+        let Some(session) = self.sessions.get_mut(id) else {
+            self.timers.set(Timer::Session(id.clone()), None);
+            return;
         };
-        actions.push(Action::Receipt { request, receipt });
-        actions
-    }
-
-    fn carry_out(
-        &mut self,
-        envelope: Envelope,
-        now: Timestamp,
-    ) -> Result<(Option<SessionId>, Vec<Action>), Refusal> {
-        match envelope.command {
-            Command::Say { session, text, attachments, key: _ } => {
-                let limit = self.limits.queued_messages_max;
-                let actions = self.known(&session)?.say(text, attachments, now, limit)?;
-                Ok((Some(session), actions))
-            }
-            Command::Answer { ask, answer, digest } => {
-                let actions =
-                    self.asks.answer(&ask, answer, digest, Approver::Human { user: envelope.from })?;
-                Ok((None, actions))
-            }
-            Command::Shown { .. } => Ok((None, Vec::new())),
-            Command::Interrupt { session } | Command::Stop { session } => {
-                let mut actions = self.known(&session)?.interrupt()?;
-                let mut withdrawn = self.withdraw_asks(&session);
-                withdrawn.append(&mut actions);
-                Ok((Some(session), withdrawn))
-            }
-            Command::SetMode { session, mode } => {
-                let actions = self.known(&session)?.set_mode(mode);
-                Ok((Some(session), actions))
-            }
-            Command::Close { session } => {
-                let mut actions = self.withdraw_asks(&session);
-                actions.extend(self.known(&session)?.close("closed"));
-                Ok((Some(session), actions))
-            }
-            Command::Open { .. }
-            | Command::Switch { .. }
-            | Command::Clear { .. }
-            | Command::SetDirectory { .. }
-            | Command::Revoke { .. } => {
-                Err(Refusal::Rejected { reason: "this is not possible here".to_owned() })
-            }
+        if let Some(turn) = &mut session.turn {
+            let asking = if self.asks.any_open(id) { Asking::Somebody } else { Asking::Nobody };
+            turn.clock(asking, now);
         }
-    }
-
-    fn known(&mut self, id: &SessionId) -> Result<&mut Session, Refusal> {
-        self.sessions.get_mut(id).ok_or_else(|| Refusal::Unknown { what: format!("session {id}") })
-    }
-
-    fn agent(&mut self, id: &SessionId, event: AgentEvent, now: Timestamp) -> Vec<Action> {
-        match event {
-            AgentEvent::Withdrawn { call } => self.asks.withdraw_call(id, &call),
-            AgentEvent::TurnEnded(end) => {
-                let mut actions = self.withdraw_asks(id);
-                actions.extend(self.with(id, |found| found.turn_ended(end, now)));
-                actions
-            }
-            AgentEvent::Exited { code, signal, stderr_tail } => {
-                let mut actions = self.withdraw_asks(id);
-                actions.extend(self.with(id, |found| found.exited(code, signal, &stderr_tail, now)));
-                actions
-            }
-            other => self.with(id, |found| found.agent(other, now)),
-        }
-    }
-
-    fn judged(
-        &mut self,
-        id: &SessionId,
-        call: &leashd_types::CallId,
-        gated: Gated,
-        now: Timestamp,
-    ) -> Vec<Action> {
-        let Some(session) = self.sessions.get_mut(id) else { return Vec::new() };
-        let Gated::Pending { kind, digest } = gated else {
-            let by = match &gated {
-                // The gate knew that nobody can be asked here.
-                Gated::Denied { stage: Stage::Approval, .. } => Approver::Nobody,
-                Gated::Allowed { .. } | Gated::Denied { .. } | Gated::Pending { .. } => Approver::Policy,
-            };
-            return session.gated(call, gated, by);
+        let turn = match session.agent {
+            AgentState::Running { .. } => session.turn.as_ref().and_then(turn::Turn::deadline),
+            _ => None,
         };
-        self.asks.open(id, call, kind, digest, now, &self.limits)
+        let at = turn.into_iter().chain(session.stalled).min();
+        self.timers.set(Timer::Session(id.clone()), at);
     }
 
-    fn settled(
-        &mut self,
-        id: &SessionId,
-        call: &leashd_types::CallId,
-        gated: Gated,
-        answer: Answer,
-        by: Approver,
-    ) -> Vec<Action> {
-        let mut actions = self.asks.landed(id, call, &gated, answer, by.clone());
-        actions.extend(self.with(id, |found| found.gated(call, gated, by)));
-        actions
-    }
-
-    fn observed(&mut self, id: &SessionId, observed: Observed) -> Vec<Action> {
-        let ends_session = matches!(observed, Observed::RanUngated { .. } | Observed::InputChanged { .. });
-        let mut actions = if ends_session { self.withdraw_asks(id) } else { Vec::new() };
-        actions.extend(self.with(id, |found| found.observed(observed)));
-        actions
-    }
-
-    fn expire(&mut self, now: Timestamp) -> Vec<Action> {
-        let expired: Vec<AskId> = self.asks.expired(now);
-        expired.iter().flat_map(|ask| self.asks.expire(ask)).collect()
-    }
-
-    fn withdraw_asks(&mut self, id: &SessionId) -> Vec<Action> {
-        self.asks.withdraw_session(id)
-    }
-
-    fn with(&mut self, id: &SessionId, act: impl FnOnce(&mut Session) -> Vec<Action>) -> Vec<Action> {
-        match self.sessions.get_mut(id) {
-            Some(session) => act(session),
-            None => vec![warning(id, "there is no such session")],
+    fn do_next(&mut self, session: &SessionId) {
+        if !self.todo.contains(session) {
+            self.todo.push_back(session.clone());
         }
     }
-}
 
-fn warning(session: &SessionId, message: impl Into<String>) -> Action {
-    Action::Show(Event::Warning { session: session.clone(), message: message.into() })
+    fn number(&mut self) -> u64 {
+        self.numbers = self.numbers.wrapping_add(1);
+        self.numbers
+    }
 }

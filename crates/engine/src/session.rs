@@ -1,405 +1,361 @@
-//! One session: an agent, its turns, the messages that wait.
+//! One session: a conversation in a directory, its agent if one is there, its turn, the messages that wait.
 
-use crate::input::{Action, Gated, Observed, Opening};
+use crate::config::Limits;
+use crate::input::{Action, Begin, Incarnation};
+use crate::names;
+use crate::out::Out;
+use crate::texts::{messages, preview_of};
 use crate::turn::Turn;
-use crate::warning;
 use leashd_types::{
-    AgentEvent, Approver, Ask, Attachment, CallId, Event, Fault, Mode, Money, NETWORK_TOOL, Origin, Refusal,
-    SessionId, SessionView, Timestamp, ToolCall, TurnEnd, TurnId, TurnOutcome, Usage,
+    Ask, Attended, CallId, Event, GrantRow, Kept, MessageRow, MessageState, Mode, Role, SessionId,
+    SessionRow, SessionView, Timestamp, TurnId, TurnOutcome, UserId,
 };
-use serde_json::Value;
-use std::collections::VecDeque;
-use std::time::Duration;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 
-/// Characters of a tool call shown while it runs.
-const SUMMARY_CHARS_MAX: usize = 200;
-/// Characters of a waiting message shown.
-const PREVIEW_CHARS_MAX: usize = 200;
-
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Session {
-    opening: Opening,
-    state: State,
-    turn: Option<Turn>,
-    turns: u64,
-    waiting: VecDeque<(String, Vec<Attachment>)>,
-    agent_session: Option<String>,
-    total_cost: Money,
-    /// Set when the session ends for a reason of ours, before the agent is gone.
-    ending: Option<(String, Ended)>,
+    pub(crate) row: SessionRow,
+    pub(crate) attended: Attended,
+    pub(crate) agent: AgentState,
+    pub(crate) turn: Option<Turn>,
+    pub(crate) waiting: VecDeque<Arc<MessageRow>>,
+    pub(crate) grants: BTreeMap<String, GrantRow>,
+    /// Why the agent ends, known before it is gone.
+    pub(crate) ending: Option<(String, Ended)>,
+    /// When the next turn, which could not be written down, is tried again.
+    pub(crate) stalled: Option<Timestamp>,
+    /// How often that failed.
+    pub(crate) failures: u32,
+    /// The tool of each call outside of any turn: hosts that a command in the background wants to reach.
+    pub(crate) loose: BTreeMap<CallId, String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
-    /// The agent is being started.
-    Starting,
-    Idle,
-    Running,
-    /// Told to stop; waiting for the process to be gone.
-    Closing,
-    /// No agent process.
-    Ended,
+pub(crate) enum AgentState {
+    Absent,
+    /// Wants one; all places are taken.
+    InLine,
+    Starting {
+        incarnation: Incarnation,
+        attempt: Attempt,
+    },
+    Idle {
+        incarnation: Incarnation,
+        since: Timestamp,
+    },
+    /// INVARIANT: there is a turn.
+    Running {
+        incarnation: Incarnation,
+    },
+    /// Told to stop; the process is not gone yet.
+    Stopping {
+        incarnation: Incarnation,
+        then: Then,
+    },
+}
+
+/// Whether a start that fails is tried once more, without the earlier conversation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Attempt {
+    Resuming,
+    Fresh,
+}
+
+/// What comes after an agent that was told to stop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Then {
+    /// It starts again when there is something to do.
+    Rest,
+    /// It did what it must not, or the conversation cannot go on: people are told, and say what happens next.
+    Fail,
+    Close,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Ended {
+pub(crate) enum Ended {
     Well,
     Badly,
 }
 
+impl AgentState {
+    pub(crate) fn incarnation(self) -> Option<Incarnation> {
+        match self {
+            AgentState::Absent | AgentState::InLine => None,
+            AgentState::Starting { incarnation, .. }
+            | AgentState::Idle { incarnation, .. }
+            | AgentState::Running { incarnation }
+            | AgentState::Stopping { incarnation, .. } => Some(incarnation),
+        }
+    }
+}
+
 impl Session {
-    pub(crate) fn new(opening: Opening) -> Self {
+    pub(crate) fn new(row: SessionRow, attended: Attended) -> Self {
         Self {
-            opening,
-            state: State::Starting,
+            row,
+            attended,
+            agent: AgentState::Absent,
             turn: None,
-            turns: 0,
             waiting: VecDeque::new(),
-            agent_session: None,
-            total_cost: Money::ZERO,
+            grants: BTreeMap::new(),
             ending: None,
+            stalled: None,
+            failures: 0,
+            loose: BTreeMap::new(),
         }
     }
 
-    /// A person's message: starts a turn, waits for the running one, or starts the agent again.
-    pub(crate) fn say(
-        &mut self,
-        text: String,
-        attachments: Vec<Attachment>,
-        now: Timestamp,
-        queue_max: usize,
-    ) -> Result<Vec<Action>, Refusal> {
-        if self.waiting.len() >= queue_max {
-            let reason = format!("{queue_max} messages are waiting already");
-            return Err(Refusal::Rejected { reason });
-        }
-        let preview = text.chars().take(PREVIEW_CHARS_MAX).collect();
-        self.waiting.push_back((text, attachments));
-        Ok(match self.state {
-            State::Idle => self.next_turn(now),
-            State::Starting => Vec::new(),
-            State::Running | State::Closing => {
-                vec![Action::Show(Event::MessageQueued {
-                    session: self.id(),
-                    waiting: self.waiting.len(),
-                    preview,
-                })]
-            }
-            State::Ended => {
-                self.state = State::Starting;
-                vec![Action::Start { session: self.id(), resume: self.agent_session.clone() }]
-            }
-        })
+    pub(crate) fn id(&self) -> &SessionId {
+        &self.row.session
     }
 
-    pub(crate) fn interrupt(&mut self) -> Result<Vec<Action>, Refusal> {
-        match &self.turn {
-            Some(turn) if self.state == State::Running => Ok(vec![
-                Action::Interrupt { session: self.id() },
-                Action::Show(Event::Interrupted { session: self.id(), turn: turn.id.clone() }),
-            ]),
-            Some(_) | None => Err(Refusal::Rejected { reason: "no turn is running".to_owned() }),
+    pub(crate) fn keep(&self, out: &mut Out) {
+        out.keep(Kept::Session(self.row.clone()));
+    }
+
+    pub(crate) fn is_closing(&self) -> bool {
+        matches!(self.agent, AgentState::Stopping { then: Then::Close, .. })
+    }
+
+    /// Whether the agent is there, and stays.
+    pub(crate) fn is_served(&self) -> bool {
+        matches!(self.agent, AgentState::Idle { .. } | AgentState::Running { .. })
+    }
+
+    pub(crate) fn wants(&mut self, call: &CallId, tool: &str) {
+        match &mut self.turn {
+            Some(turn) => turn.wants(call, tool),
+            None => drop(self.loose.insert(call.clone(), tool.to_owned())),
         }
     }
 
-    pub(crate) fn set_mode(&mut self, mode: Mode) -> Vec<Action> {
-        self.opening.mode = mode;
-        vec![Action::SetMode { session: self.id(), mode }]
+    /// Whether somebody waits for the reply to this call.
+    pub(crate) fn waits_for(&self, call: &CallId) -> bool {
+        let wanted =
+            self.loose.contains_key(call) || self.turn.as_ref().is_some_and(|turn| turn.waits_for(call));
+        self.is_served() && wanted
     }
 
-    pub(crate) fn close(&mut self, reason: &str) -> Vec<Action> {
-        self.stop(reason.to_owned(), Ended::Well)
-    }
-
-    /// An agent event that concerns this session alone.
-    pub(crate) fn agent(&mut self, event: AgentEvent, now: Timestamp) -> Vec<Action> {
-        match event {
-            AgentEvent::Ready { agent_session, model, version, tools: _ } => {
-                self.ready(agent_session, model, version, now)
-            }
-            AgentEvent::Text { text, origin: Origin::Main } => {
-                self.implicit_turn(now);
-                vec![Action::Show(Event::MessageOut { session: self.id(), text })]
-            }
-            AgentEvent::ToolCall(call) => self.tool_call(call, now),
-            AgentEvent::Ran(ran) => vec![Action::Observe { session: self.id(), ran }],
-            AgentEvent::Retry { attempt, max_attempts, delay: _, status, error } => {
-                let error = retry_text(status, error);
-                vec![Action::Show(Event::Retry { session: self.id(), attempt, max_attempts, error })]
-            }
-            AgentEvent::Fault(fault) => self.fault(&fault),
-            AgentEvent::Text { origin: Origin::Subagent(_), .. }
-            | AgentEvent::Thinking { .. }
-            | AgentEvent::Unknown { .. } => Vec::new(),
-            // The engine handles these three itself, because they also end asks.
-            AgentEvent::Withdrawn { .. } | AgentEvent::TurnEnded(_) | AgentEvent::Exited { .. } => Vec::new(),
+    pub(crate) fn withdrawn(&mut self, call: &CallId) {
+        self.loose.remove(call);
+        if let Some(turn) = &mut self.turn {
+            turn.withdrawn(call);
         }
     }
 
-    /// The gate decided, by itself or after an answer.
-    pub(crate) fn gated(&mut self, call: &CallId, gated: Gated, by: Approver) -> Vec<Action> {
-        let tool = self.turn.as_ref().map(|turn| turn.tool_of(call)).unwrap_or_default();
-        let (session, call) = (self.id(), call.clone());
-        match gated {
-            Gated::Allowed { rule, via } => {
-                if let Some(turn) = &mut self.turn {
-                    turn.allowed(&tool);
-                }
-                vec![Action::Show(Event::ToolAllowed { session, call, tool, rule, via })]
-            }
-            Gated::Denied { rule, stage, band, reason } => {
-                // A command that does without a host is no end of the agent's turn.
-                if let Some(turn) = self.turn.as_mut().filter(|_| tool != NETWORK_TOOL) {
-                    turn.denied();
-                }
-                vec![Action::Show(Event::ToolDenied {
-                    session,
-                    call,
-                    tool,
-                    rule,
-                    stage,
-                    band,
-                    reason,
-                    via: by,
-                })]
-            }
-            Gated::Pending { .. } => Vec::new(),
+    /// Takes a message in. It is given to the agent when the time comes.
+    pub(crate) fn queue(&mut self, row: MessageRow, out: &mut Out) {
+        self.row.messages = self.row.messages.saturating_add(1);
+        self.row.last_used = out.now;
+        let preview = preview_of(&row.text);
+        self.keep(out);
+        out.keep(Kept::Message(row.clone()));
+        self.waiting.push_back(Arc::new(row));
+        if self.turn.is_some() || matches!(self.agent, AgentState::Stopping { .. }) {
+            let (session, waiting) = (self.id().clone(), self.waiting.len());
+            out.show(Event::MessageQueued { session, waiting, preview });
         }
     }
 
-    pub(crate) fn observed(&mut self, observed: Observed) -> Vec<Action> {
-        let session = self.id();
-        match observed {
-            Observed::Finished { call, tool, failed } => {
-                vec![Action::Show(Event::ToolFinished { session, call, tool, failed })]
-            }
-            Observed::RefusedByAgent { call, tool, message } => {
-                vec![Action::Show(Event::ToolRefusedByAgent { session, call, tool, message })]
-            }
-            Observed::RanUngated { call, tool } => {
-                let reason = format!("{tool} ran without a permit");
-                let mut actions = vec![Action::Show(Event::ToolRanUngated { session, call, tool })];
-                actions.extend(self.stop(reason, Ended::Badly));
-                actions
-            }
-            Observed::InputChanged { call, tool } => {
-                self.stop(format!("{tool} ({call}) ran with an input that was not approved"), Ended::Badly)
-            }
-            Observed::RecordFailed { reason } => {
-                self.stop(format!("the audit log failed: {reason}"), Ended::Badly)
-            }
-        }
-    }
-
-    pub(crate) fn turn_ended(&mut self, end: TurnEnd, now: Timestamp) -> Vec<Action> {
-        self.implicit_turn(now);
-        self.total_cost += end.cost;
-        let Some(turn) = self.turn.take() else { return Vec::new() };
-        let mut actions = vec![Action::Show(turn.completed(self.id(), end, self.total_cost, now))];
-        if self.state == State::Running {
-            self.state = State::Idle;
-            actions.extend(self.next_turn(now));
-        }
-        actions
-    }
-
-    /// The agent's process tree is gone.
-    pub(crate) fn exited(
-        &mut self,
-        code: Option<i32>,
-        signal: Option<i32>,
-        stderr_tail: &str,
-        now: Timestamp,
-    ) -> Vec<Action> {
-        let was = std::mem::replace(&mut self.state, State::Ended);
-        let (reason, ended) = self.ending.take().unwrap_or_else(|| {
-            let well = was == State::Closing || code == Some(0);
-            (exit_text(code, signal, stderr_tail), if well { Ended::Well } else { Ended::Badly })
+    /// Starts an agent. There is a place for it.
+    pub(crate) fn start(&mut self, incarnation: Incarnation, attempt: Attempt, number: u64, out: &mut Out) {
+        let begin = match (attempt, &self.row.agent_session) {
+            (Attempt::Resuming, Some(id)) => Begin::Resume(id.clone()),
+            (Attempt::Resuming, None) if self.row.turns == 0 => Begin::First,
+            _ => Begin::Fresh(names::conversation(self.id(), out.now, number)),
+        };
+        self.ending = None;
+        self.loose.clear();
+        self.agent = AgentState::Starting { incarnation, attempt };
+        out.act(Action::Start {
+            row: self.row.clone(),
+            attended: self.attended,
+            incarnation,
+            begin,
+            grants: self.grants.values().cloned().collect(),
         });
-        let failed = ended == Ended::Badly;
-        let mut actions = Vec::new();
-        if let Some(turn) = self.turn.take() {
-            let end = TurnEnd {
-                outcome: TurnOutcome::Failed { message: reason.clone() },
-                result: String::new(),
-                cost: Money::ZERO,
-                usage: Usage::default(),
-                turns: 0,
-                duration: Duration::ZERO,
-            };
-            actions.push(Action::Show(turn.completed(self.id(), end, self.total_cost, now)));
+    }
+
+    /// Starts a turn with everything that waits, joined by blank lines.
+    pub(crate) fn next_turn(&mut self, incarnation: Incarnation, limits: &Limits, out: &mut Out) {
+        let id = self.next_turn_id();
+        let given: Vec<Arc<MessageRow>> = self
+            .waiting
+            .drain(..)
+            .map(|message| {
+                let row =
+                    MessageRow { state: MessageState::Given, turn: Some(id.clone()), ..(*message).clone() };
+                out.keep(Kept::Message(row.clone()));
+                Arc::new(row)
+            })
+            .collect();
+        self.keep(out);
+        let turn = Turn::new(id.clone(), given, out.now, limits.turn);
+        let (text, attachments) = turn.prompt();
+        self.turn = Some(turn);
+        self.agent = AgentState::Running { incarnation };
+        self.failures = 0;
+        let session = self.id().clone();
+        out.show(Event::MessageIn { session: session.clone(), turn: id.clone(), text: text.clone() });
+        out.act(Action::Prompt { session, turn: id, text, attachments });
+    }
+
+    /// The agent acts without a prompt of ours: a background task of its own ended.
+    pub(crate) fn implicit_turn(&mut self, limits: &Limits, out: &mut Out) {
+        if let AgentState::Idle { incarnation, .. } = self.agent {
+            let id = self.next_turn_id();
+            self.keep(out);
+            self.turn = Some(Turn::new(id, Vec::new(), out.now, limits.turn));
+            self.agent = AgentState::Running { incarnation };
         }
-        actions.push(Action::Show(Event::SessionEnded { session: self.id(), reason, failed }));
-        actions
+    }
+
+    /// The turn is over: what it was about is done, what the agent said is kept.
+    pub(crate) fn end_turn(&mut self, outcome: TurnOutcome, result: &str, number: u64, out: &mut Out) {
+        let Some(turn) = self.turn.take() else { return };
+        for message in &turn.messages {
+            out.keep(Kept::Message(MessageRow { state: MessageState::Done, ..(**message).clone() }));
+        }
+        let text = if turn.answer.is_empty() { result } else { turn.answer.as_str() };
+        if !text.is_empty() {
+            let row = self.answer_row(&turn, text.to_owned(), number, out.now);
+            self.row.messages = self.row.messages.saturating_add(1);
+            out.keep(Kept::Message(row));
+        }
+        self.row.total_cost += turn.cost;
+        self.row.last_used = out.now;
+        self.keep(out);
+        out.show(turn.completed(self.row.session.clone(), outcome, self.row.total_cost, out.now));
+        if let AgentState::Running { incarnation } = self.agent {
+            self.agent = AgentState::Idle { incarnation, since: out.now };
+        }
+    }
+
+    /// Takes back everything that waits. Returns how much that was.
+    pub(crate) fn drop_waiting(&mut self, out: &mut Out) -> usize {
+        let dropped = self.waiting.len();
+        for message in self.waiting.drain(..) {
+            out.keep(Kept::Message(MessageRow { state: MessageState::Dropped, ..(*message).clone() }));
+        }
+        self.stalled = None;
+        dropped
+    }
+
+    pub(crate) fn revoke_all(&mut self, by: &UserId, out: &mut Out) {
+        let ids: Vec<String> = self.grants.keys().cloned().collect();
+        for id in &ids {
+            self.revoke(id, by, out);
+        }
+    }
+
+    pub(crate) fn revoke(&mut self, grant: &str, by: &UserId, out: &mut Out) {
+        let Some(row) = self.grants.remove(grant) else { return };
+        out.keep(Kept::Grant(GrantRow { revoked: Some(out.now), ..row }));
+        let session = self.id().clone();
+        out.show(Event::GrantRevoked { grant: grant.to_owned(), session, by: by.clone() });
+    }
+
+    /// Tells the gate's side what calls are judged under.
+    pub(crate) fn terms(&self, out: &mut Out) {
+        out.act(Action::Terms {
+            session: self.id().clone(),
+            mode: self.row.mode,
+            grants: self.grants.values().cloned().collect(),
+        });
+    }
+
+    /// Modes in which more is asked begin without what was opened in others.
+    pub(crate) fn set_mode(&mut self, mode: Mode, by: &UserId, out: &mut Out) {
+        self.row.mode = mode;
+        self.row.last_used = out.now;
+        match mode {
+            Mode::Edit => {}
+            Mode::Default | Mode::Plan | Mode::Test | Mode::Merge => self.revoke_all(by, out),
+        }
+        self.keep(out);
+        self.terms(out);
+        out.act(Action::SetMode { session: self.id().clone(), mode });
+        out.show(Event::ModeChanged { session: self.id().clone(), mode });
+    }
+
+    /// Tells the agent to go, if one is there.
+    pub(crate) fn stop_agent(&mut self, then: Then, out: &mut Out) {
+        match self.agent {
+            AgentState::Absent => {}
+            AgentState::InLine => self.agent = AgentState::Absent,
+            AgentState::Starting { incarnation, .. }
+            | AgentState::Idle { incarnation, .. }
+            | AgentState::Running { incarnation } => {
+                self.agent = AgentState::Stopping { incarnation, then };
+                out.act(Action::Stop { session: self.id().clone() });
+            }
+            AgentState::Stopping { incarnation, then: before } => {
+                let then = if before == Then::Close { before } else { then };
+                self.agent = AgentState::Stopping { incarnation, then };
+            }
+        }
+    }
+
+    /// Stops the agent because of something it did.
+    pub(crate) fn fail(&mut self, reason: String, out: &mut Out) {
+        self.ending.get_or_insert((reason, Ended::Badly));
+        self.stop_agent(Then::Fail, out);
+    }
+
+    pub(crate) fn ended(&self, reason: String, ended: Ended, out: &mut Out) {
+        let failed = ended == Ended::Badly;
+        out.show(Event::SessionEnded { session: self.id().clone(), reason, failed });
+        if !self.waiting.is_empty() && !self.is_closing() {
+            let waiting = messages(self.waiting.len());
+            out.warn(
+                self.id(),
+                format!("{waiting} not given to the agent; your next message starts it again"),
+            );
+        }
     }
 
     pub(crate) fn view(&self, open_asks: Vec<Ask>) -> SessionView {
         SessionView {
-            session: self.id(),
-            chat: self.opening.chat.clone(),
-            current: true,
-            agent: self.opening.agent,
-            directory: self.opening.directory.clone(),
-            workspace: None,
-            mode: self.opening.mode,
+            session: self.id().clone(),
+            chat: self.row.chat.clone(),
+            current: self.row.current,
+            agent: self.row.agent,
+            directory: self.row.directory.clone(),
+            workspace: self.row.workspace.clone(),
+            mode: self.row.mode,
             running_since: self.turn.as_ref().map(|turn| turn.started),
             queued: self.waiting.len(),
-            turns: self.turns,
-            messages: self.turns,
-            total_cost: self.total_cost,
+            turns: self.row.turns,
+            messages: self.row.messages,
+            total_cost: self.row.total_cost,
             containment: String::new(),
-            created: Timestamp::default(),
-            last_used: Timestamp::default(),
+            created: self.row.created,
+            last_used: self.row.last_used,
             open_asks,
         }
     }
 
-    fn id(&self) -> SessionId {
-        self.opening.session.clone()
+    fn next_turn_id(&mut self) -> TurnId {
+        self.row.turns = self.row.turns.saturating_add(1);
+        TurnId::new(self.row.turns.to_string())
     }
 
-    fn warn(&self, message: impl Into<String>) -> Action {
-        warning(&self.opening.session, message)
-    }
-
-    fn ready(
-        &mut self,
-        agent_session: String,
-        model: String,
-        version: String,
-        now: Timestamp,
-    ) -> Vec<Action> {
-        self.agent_session = Some(agent_session);
-        if self.state != State::Starting {
-            return Vec::new();
+    fn answer_row(&self, turn: &Turn, text: String, number: u64, now: Timestamp) -> MessageRow {
+        MessageRow {
+            id: names::message(self.id(), now, number),
+            session: self.id().clone(),
+            chat: self.row.chat.clone(),
+            turn: Some(turn.id.clone()),
+            role: Role::Assistant,
+            from: None,
+            key: None,
+            text,
+            attachments: Vec::new(),
+            state: MessageState::Done,
+            cost: turn.cost,
+            duration_ms: turn.duration_ms(now),
+            at: now,
         }
-        self.state = State::Idle;
-        let mut actions = vec![Action::Show(Event::SessionStarted {
-            session: self.id(),
-            agent: self.opening.agent,
-            version,
-            model,
-            directory: self.opening.directory.clone(),
-        })];
-        actions.extend(self.next_turn(now));
-        actions
-    }
-
-    /// Starts a turn with everything that waits, joined by blank lines.
-    fn next_turn(&mut self, now: Timestamp) -> Vec<Action> {
-        if self.waiting.is_empty() {
-            return Vec::new();
-        }
-        let (texts, files): (Vec<_>, Vec<_>) = self.waiting.drain(..).unzip();
-        let (text, attachments) = (texts.join("\n\n"), files.concat());
-        let turn = self.begin_turn(now);
-        let session = self.id();
-        vec![
-            Action::Show(Event::MessageIn {
-                session: session.clone(),
-                turn: turn.clone(),
-                text: text.clone(),
-            }),
-            Action::Prompt { session, turn, text, attachments },
-        ]
-    }
-
-    fn begin_turn(&mut self, now: Timestamp) -> TurnId {
-        self.turns = self.turns.saturating_add(1);
-        let id = TurnId::new(self.turns.to_string());
-        self.turn = Some(Turn::new(id.clone(), now));
-        self.state = State::Running;
-        id
-    }
-
-    /// The agent acts without a prompt of ours: a background task of its own ended.
-    fn implicit_turn(&mut self, now: Timestamp) {
-        if self.turn.is_none() && self.state == State::Idle {
-            self.begin_turn(now);
-        }
-    }
-
-    fn tool_call(&mut self, call: ToolCall, now: Timestamp) -> Vec<Action> {
-        self.implicit_turn(now);
-        if let Some(turn) = &mut self.turn {
-            turn.wants(&call.id, &call.tool);
-        }
-        vec![
-            Action::Show(Event::ToolGated {
-                session: self.id(),
-                call: call.id.clone(),
-                tool: call.tool.clone(),
-                summary: summary_of(&call),
-                subagent: call.subagent.is_some(),
-            }),
-            Action::Judge(call),
-        ]
-    }
-
-    fn fault(&mut self, fault: &Fault) -> Vec<Action> {
-        let message = fault_text(fault);
-        if fault.is_fatal() && self.ending.is_none() {
-            self.ending = Some((message.clone(), Ended::Badly));
-        }
-        vec![self.warn(message)]
-    }
-
-    fn stop(&mut self, reason: String, ended: Ended) -> Vec<Action> {
-        if self.state == State::Ended {
-            let failed = ended == Ended::Badly;
-            return vec![Action::Show(Event::SessionEnded { session: self.id(), reason, failed })];
-        }
-        self.ending.get_or_insert((reason, ended));
-        self.state = State::Closing;
-        vec![Action::Stop { session: self.id() }]
-    }
-}
-
-/// The argument that says most about a call, on one line; paths below the call's directory without it.
-fn summary_of(call: &ToolCall) -> String {
-    const TELLING: [&str; 9] =
-        ["command", "file_path", "notebook_path", "path", "pattern", "url", "query", "description", "prompt"];
-    let question = call.input.pointer("/questions/0/question").and_then(Value::as_str);
-    let text = TELLING.iter().find_map(|key| call.text(key)).or(question).unwrap_or_default();
-    let below =
-        call.cwd.to_str().and_then(|cwd| text.strip_prefix(cwd)).and_then(|rest| rest.strip_prefix('/'));
-    let line: String = below.unwrap_or(text).lines().collect::<Vec<_>>().join(" ⏎ ");
-    match line.char_indices().nth(SUMMARY_CHARS_MAX) {
-        Some((end, _)) => format!("{}…", line.get(..end).unwrap_or_default()),
-        None => line,
-    }
-}
-
-fn retry_text(status: Option<u16>, error: String) -> String {
-    match status {
-        Some(status) => format!("the model's API answered {status}"),
-        None if error.is_empty() || error == "unknown" => "the model's API did not answer".to_owned(),
-        None => error,
-    }
-}
-
-fn exit_text(code: Option<i32>, signal: Option<i32>, stderr_tail: &str) -> String {
-    let how = match (code, signal) {
-        (_, Some(signal)) => format!("the agent was killed by signal {signal}"),
-        (Some(code), None) => format!("the agent exited with status {code}"),
-        (None, None) => "the agent is gone".to_owned(),
-    };
-    match stderr_tail.trim() {
-        "" => how,
-        tail => format!("{how}: {tail}"),
-    }
-}
-
-fn fault_text(fault: &Fault) -> String {
-    match fault {
-        Fault::Start { reason } => format!("the agent could not be started: {reason}"),
-        Fault::Garbage { line } => format!("the agent printed something that is not a message: {line}"),
-        Fault::LineTooLong { limit } => format!("the agent sent a line longer than {limit} bytes"),
-        Fault::Silent { after } => format!("nothing was heard from the agent for {} s", after.as_secs()),
-        Fault::InputChanged { call, tool } => {
-            format!("{tool} ({call}) ran with an input that was not approved")
-        }
-        Fault::Pipe { reason } => format!("the agent cannot be reached: {reason}"),
-        Fault::Reported { message } => format!("the agent reports: {message}"),
     }
 }

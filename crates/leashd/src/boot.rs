@@ -2,27 +2,26 @@
 //! can be wrong is found here, before anything starts.
 
 use crate::clock;
-use crate::containment::{self, Held, Wanted};
 use crate::failure::Failure;
+use crate::keeper::Keeper;
 use crate::observe::Observe;
+use crate::outfitter::{Outfitter, Stock, Supply};
 use crate::policies;
 use crate::run_loop::{self, DELIVERIES_MAX, Inbox, MAIL_MAX};
-use crate::settings::Settings;
+use crate::self_check::Checked;
+use crate::settings::{Settings, Users};
 use crate::watch;
-use crate::world::{Link, Receipts, World};
-use leashd_agents::{Agent, Conversation, Launch};
+use crate::world::{Receipts, World};
+use leashd_agents::Agent;
 use leashd_connectors::terminal::Keys;
 use leashd_connectors::{Desk, EVENTS_MAX, Person};
-use leashd_engine::{Engine, Limits, Opening};
-use leashd_gate::audit::Record;
-use leashd_gate::{AuditError, AuditLog, Durability, Gate, Interactive, Secrets, Snapshot};
-use leashd_policy::Rules;
+use leashd_engine::{Admission, Allowed, Config, Defaults, Engine, Input, Limits, Rate, RequestId};
+use leashd_gate::{AuditLog, Durability, Gate, Secrets};
 use leashd_sandbox::PrivateDir;
 use leashd_types::{
-    Attendance, Chat, ConnectorKind, Containment, Facts, GitGrants, Protected, Protection, ResolvedPath,
-    SessionId, UserId,
+    Attendance, Attended, Chat, Command, ConnectorKind, Containment, Envelope, Facts, Form, GitGrants, Mode,
+    Money, OpenSession, Protected, Protection, ResolvedPath, SessionId, SessionRow, SessionState, UserId,
 };
-use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::future::Future;
@@ -39,14 +38,14 @@ const LAST_WORDS: Duration = Duration::from_secs(2);
 
 /// A session, ready to be run.
 pub(crate) struct Session {
-    opening: Opening,
-    link: Link,
+    open: Envelope,
+    id: SessionId,
+    facts: Facts,
+    says: String,
+    outfitter: Arc<Outfitter>,
     gate: Arc<Gate>,
-    limits: Limits,
-    held: Held,
+    config: Config,
     observe: Observe,
-    /// Removed when the session is over.
-    _private: tempfile::TempDir,
 }
 
 /// What a session is made of, beyond the settings.
@@ -62,87 +61,69 @@ pub(crate) struct Plan {
     /// The variables the agent gets.
     pub(crate) environment: Vec<(OsString, OsString)>,
     pub(crate) config_directory: Option<PathBuf>,
-    pub(crate) mcp_servers: Map<String, Value>,
 }
 
 impl Session {
     pub(crate) async fn prepare(settings: &Settings, plan: Plan) -> Result<Self, Failure> {
         let directory = real_directory(&plan.directory)?;
-        let approved = approved(settings, &directory)?;
-        let rules = Arc::new(policies::load(settings, &plan.policy, &directory)?);
+        // What is wrong with the command line is said before anything is written.
+        approved(settings, &directory)?;
+        policies::load(settings, &plan.policy, &directory)?;
+        let id = session_id(plan.resume.as_deref())?;
         let home = PrivateDir::create(&settings.home).map_err(Failure::failed)?;
         let secrets = secret_values(&plan.environment).into_iter().chain(watch::secrets(settings));
         let secrets = Secrets::new(secrets).map_err(Failure::failed)?;
         let observe = Observe::start(watch::options(settings, secrets.clone())?);
         observe.listen();
         tracing::info!(version = env!("CARGO_PKG_VERSION"), "engine_building");
-        let limits = limits(settings, &rules);
         let audit =
             AuditLog::open(&settings.audit_log, Durability::default(), secrets).map_err(Failure::failed)?;
         let gate = Arc::new(Gate::new(audit, clock::now));
-        let id = session_id(plan.resume.as_deref())?;
-        let private = private_directory(&home)?;
-        let wanted = Wanted {
-            settings,
-            session: &id,
-            program: plan.program.as_deref(),
-            approved: &approved,
-            private: private.path(),
-            environment: &plan.environment,
-            config_directory: plan.config_directory.as_deref(),
-            resume: plan.resume.as_deref(),
-            keys: plan.keys,
-        };
-        let held = containment::contain(&wanted, &gate).await?;
-        let mut facts = facts(settings, &directory, &approved)?;
-        facts.containment = held.containment;
-        for path in &held.own {
-            facts.approved.push(real(path)?);
-        }
-        let opening = Opening {
-            session: id.clone(),
-            chat: chat(),
-            user: user(),
+        let order = OpenSession {
+            session: Some(id.clone()),
             agent: plan.agent.kind(),
-            directory: directory.clone(),
-            mode: settings.default_mode,
-            resume: plan.resume.clone(),
-        };
-        let snapshot = Snapshot {
-            generation: rules.generation(),
-            rules,
-            facts,
-            grants: Vec::new(),
-            interactive: match plan.keys {
-                Keys::Terminal => Interactive::Somebody,
-                Keys::None => Interactive::Nobody,
+            directory: Some(directory.clone()),
+            workspace: None,
+            mode: None,
+            model: plan.model.clone(),
+            policy: plan.policy,
+            resume: plan.resume.as_ref().map(|_| id.clone()),
+            attended: match plan.keys {
+                Keys::Terminal => Attended::Somebody,
+                Keys::None => Attended::Nobody,
             },
         };
-        let agent = Arc::clone(&plan.agent);
-        let mut launch = launch(settings, plan, id, private.path());
-        launch.directory = directory;
-        held.furnish(&mut launch);
-        let link = Link::new(agent, launch, snapshot, held.doors.clone());
-        tracing::info!(session_id = %opening.session, containment = %held.says, "engine_built");
-        Ok(Self { opening, link, gate, limits, held, observe, _private: private })
+        let stock = Stock {
+            gate: Arc::clone(&gate),
+            home,
+            supply: Supply::Given { agent: plan.agent, program: plan.program },
+            environment: plan.environment,
+            config_directory: plan.config_directory,
+        };
+        let outfitter = Arc::new(Outfitter::new(Arc::new(settings.clone()), stock));
+        let row = row(&order, &id, directory, settings.default_mode);
+        let link = outfitter.make(&row, order.attended, plan.resume.as_deref()).await?;
+        let (facts, says) = (link.snapshot.facts.clone(), link.held.says.clone());
+        outfitter.prepare(link);
+        tracing::info!(session_id = %id, containment = %says, "engine_built");
+        let command = Command::Open { order };
+        let open = Envelope { chat: chat(), from: user(), form: Form::Command, command };
+        let config = engine_config(settings, Admission::open());
+        Ok(Self { open, id, facts, says, outfitter, gate, config, observe })
     }
 
     /// What holds the agent, for people.
     pub(crate) fn says(&self) -> &str {
-        &self.held.says
+        &self.says
     }
 
     pub(crate) fn id(&self) -> &SessionId {
-        &self.opening.session
+        &self.id
     }
 
-    pub(crate) fn facts(&self) -> &Facts {
-        &self.link.snapshot.facts
-    }
-
-    /// Puts something that is not a tool call into the audit log.
-    pub(crate) fn record(&self, record: Record) -> Result<(), AuditError> {
-        self.gate.record(Some(&self.opening.session), record).map(drop)
+    /// What the self-test of its agent needs.
+    pub(crate) fn checked(&self) -> Checked<'_> {
+        Checked { facts: &self.facts, gate: &self.gate, session: &self.id }
     }
 
     /// Runs the session with one connector, until the connector is done.
@@ -154,19 +135,22 @@ impl Session {
         let (deliveries, deliveries_in) = mpsc::channel(DELIVERIES_MAX);
         let (queries, queries_in) = mpsc::channel(DELIVERIES_MAX);
         let (shows, events) = mpsc::channel(EVENTS_MAX);
-        let links = BTreeMap::from([(self.opening.session.clone(), self.link)]);
         let world = World {
             gate: self.gate,
-            links,
+            keeper: Keeper::Nowhere,
+            outfitter: self.outfitter,
             mail,
             shows,
-            receipts: Receipts::default(),
             observe: self.observe.clone(),
+            receipts: Receipts::default(),
+            seats: BTreeMap::new(),
         };
         let inbox = Inbox { mail: mail_in, deliveries: deliveries_in, queries: queries_in };
         tracing::info!("daemon_starting");
-        let mut running =
-            tokio::spawn(run_loop::run(Engine::new(self.limits), world, inbox, Some(self.opening)));
+        let mut engine = Engine::new(self.config);
+        let input = Input::Command { request: RequestId(0), envelope: self.open };
+        let first = engine.step(input, clock::now());
+        let mut running = tokio::spawn(run_loop::run(engine, world, inbox, first));
         let result = connector(Desk { deliveries, queries, events }).await;
         // The desk is gone, so the loop ends; an agent that still lives ends with its orders channel.
         if tokio::time::timeout(WIND_DOWN, &mut running).await.is_err() {
@@ -177,26 +161,69 @@ impl Session {
     }
 }
 
-/// How the agent is started where nothing holds it.
-fn launch(settings: &Settings, plan: Plan, session: SessionId, private: &Path) -> Launch {
-    Launch {
-        session,
-        directory: plan.directory,
-        additional_directories: Vec::new(),
-        conversation: Conversation::New,
-        model: plan.model,
-        mode: settings.default_mode,
-        max_turns: Some(settings.max_turns),
-        system_prompt: settings.system_prompt.clone(),
-        mcp_servers: plan.mcp_servers,
-        environment: plan.environment,
-        private_directory: private.to_owned(),
-        config_directory: plan.config_directory,
-        personal_directory: None,
-        temporary_directory: None,
-        shell_launcher: None,
-        walls: None,
-        limits: leashd_agents::Limits { silence: settings.agent_timeout, ..leashd_agents::Limits::default() },
+/// The session as the engine will have it.
+fn row(order: &OpenSession, id: &SessionId, directory: PathBuf, mode: Mode) -> SessionRow {
+    let now = clock::now();
+    SessionRow {
+        session: id.clone(),
+        chat: chat(),
+        user: user(),
+        agent: order.agent,
+        directory,
+        workspace: order.workspace.clone(),
+        mode,
+        model: order.model.clone(),
+        policy: order.policy.clone(),
+        agent_session: order.resume.as_ref().map(|id| id.as_str().to_owned()),
+        state: SessionState::Open,
+        current: true,
+        created: now,
+        last_used: now,
+        turns: 0,
+        messages: 0,
+        total_cost: Money::ZERO,
+    }
+}
+
+/// What the engine is to hold to, as the settings have it.
+pub(crate) fn engine_config(settings: &Settings, admission: Admission) -> Config {
+    let default = Limits::default();
+    Config {
+        limits: Limits {
+            approval: settings.approval_timeout.unwrap_or(default.approval),
+            interaction: settings.interaction_timeout,
+            turn: settings.agent_timeout,
+            agents_max: usize::try_from(settings.daemon.max_agents).unwrap_or(usize::MAX),
+            ..default
+        },
+        admission,
+        defaults: Defaults {
+            directory: settings.approved_directories.first().cloned().unwrap_or_default(),
+            mode: settings.default_mode,
+            model: None,
+            // A link on the way is followed when the agent starts; here the words would have to be the real ones.
+            approved: Vec::new(),
+        },
+        seed: u64::from(std::process::id()),
+    }
+}
+
+/// Who may speak to the daemon: this terminal's person through the socket, others as the settings say.
+pub(crate) fn admission(settings: &Settings) -> Admission {
+    let telegram = match &settings.telegram.users {
+        Users::Nobody => Allowed::Nobody,
+        Users::Anybody => Allowed::Everyone,
+        Users::Only(users) => Allowed::Users(users.iter().map(ToString::to_string).collect()),
+    };
+    Admission {
+        terminal: Allowed::Everyone,
+        telegram,
+        web: Allowed::Everyone,
+        groups: settings.telegram.groups.iter().map(ToString::to_string).collect(),
+        rate: Rate {
+            per_minute: settings.daemon.requests_per_minute.unwrap_or(0),
+            burst: settings.daemon.burst,
+        },
     }
 }
 
@@ -268,17 +295,7 @@ pub(crate) fn approved(settings: &Settings, directory: &Path) -> Result<Vec<Path
         .hint("add it to LEASHD_APPROVED_DIRECTORIES, or name another with --dir"))
 }
 
-fn limits(settings: &Settings, rules: &Rules) -> Limits {
-    let of_policy = rules.approval_timeout_seconds().map(|seconds| Duration::from_secs(u64::from(seconds)));
-    let default = Limits::default();
-    Limits {
-        approval: settings.approval_timeout.or(of_policy).unwrap_or(default.approval),
-        interaction: settings.interaction_timeout,
-        ..default
-    }
-}
-
-fn real(path: &Path) -> Result<ResolvedPath, Failure> {
+pub(crate) fn real(path: &Path) -> Result<ResolvedPath, Failure> {
     leashd_sandbox::resolve(path, Path::new("/"))
         .map(|(real, _)| real)
         .map_err(|error| Failure::failed(format!("{}: {error}", path.display())))
@@ -342,12 +359,4 @@ pub(crate) fn secret_values(environment: &[(OsString, OsString)]) -> Vec<String>
         .filter(|(name, _)| name.to_str().is_some_and(|name| TELLING.iter().any(|part| name.contains(part))))
         .filter_map(|(_, value)| value.to_str().map(str::to_owned))
         .collect()
-}
-
-/// A directory of this session alone, gone when the session is.
-fn private_directory(home: &PrivateDir) -> Result<tempfile::TempDir, Failure> {
-    let sessions = home.subdirectory("sessions").map_err(Failure::failed)?;
-    tempfile::TempDir::new_in(sessions.path()).map_err(|error| {
-        Failure::failed(format!("cannot create a directory in {}: {error}", sessions.path().display()))
-    })
 }

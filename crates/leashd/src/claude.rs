@@ -2,9 +2,7 @@
 
 use crate::boot::{self, Plan};
 use crate::cli::SessionArgs;
-use crate::commands::trust;
 use crate::failure::{Exit, Failure};
-use crate::settings::Settings;
 use leashd_agents::claude::{ClaudeCode, allowed_environment};
 use leashd_connectors::terminal::Keys;
 use std::ffi::{OsStr, OsString};
@@ -15,19 +13,10 @@ use std::sync::Arc;
 pub(crate) const SUPERVISOR: &str = "/proc/self/exe";
 
 /// A session's plan with the installed Claude Code, and that agent.
-pub(crate) async fn plan(
-    settings: &Settings,
-    args: &SessionArgs,
-    keys: Keys,
-) -> Result<(Plan, ClaudeCode), Failure> {
+pub(crate) async fn plan(args: &SessionArgs, keys: Keys) -> Result<(Plan, ClaudeCode), Failure> {
     let environment = allowed_environment(std::env::vars_os(), &[]);
     let agent = find(&environment).await?;
-    let mut mcp_servers = settings.mcp_servers.clone();
     let directory = boot::real_directory(&args.dir)?;
-    for (name, server) in trust::project_servers(settings, &directory)? {
-        // What the person configured stands before what a project says.
-        mcp_servers.entry(name).or_insert(server);
-    }
     let plan = Plan {
         agent: Arc::new(agent.clone()),
         program: Some(agent.program().to_owned()),
@@ -38,7 +27,6 @@ pub(crate) async fn plan(
         keys,
         environment,
         config_directory: std::env::var_os("CLAUDE_CONFIG_DIR").map(Into::into),
-        mcp_servers,
     };
     Ok((plan, agent))
 }

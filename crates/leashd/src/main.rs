@@ -1,6 +1,7 @@
 //! The `leashd` program: reads the command line and wires the parts together. It decides nothing.
 
 mod boot;
+mod calls;
 mod claude;
 mod cli;
 mod clock;
@@ -10,11 +11,14 @@ mod daemon;
 mod failure;
 mod git;
 mod hook;
+mod keeper;
+mod links;
 #[cfg_attr(
     not(test),
     expect(dead_code, reason = "new levels, figures, status and listeners are for the daemon")
 )]
 mod observe;
+mod outfitter;
 mod policies;
 mod run_loop;
 mod self_check;

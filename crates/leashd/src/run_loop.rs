@@ -3,7 +3,7 @@
 use crate::clock;
 use crate::world::{Mail, World, until};
 use leashd_connectors::{Delivery, Query};
-use leashd_engine::{Engine, Input, Opening};
+use leashd_engine::{Action, Engine, Input};
 use tokio::sync::mpsc;
 
 /// Mail that may wait for the loop.
@@ -20,13 +20,9 @@ pub(crate) struct Inbox {
     pub(crate) queries: mpsc::Receiver<Query>,
 }
 
-/// Until the last connector is gone.
-pub(crate) async fn run(mut engine: Engine, mut world: World, mut inbox: Inbox, opening: Option<Opening>) {
-    if let Some(opening) = opening {
-        for action in engine.step(Input::Open(opening), clock::now()) {
-            world.perform(action).await;
-        }
-    }
+/// Until the last connector is gone. `first` is what the engine's making led to.
+pub(crate) async fn run(mut engine: Engine, mut world: World, mut inbox: Inbox, first: Vec<Action>) {
+    carry_out(&mut engine, &mut world, first).await;
     loop {
         let deadline = engine.next_deadline();
         let tick = async {
@@ -45,25 +41,35 @@ pub(crate) async fn run(mut engine: Engine, mut world: World, mut inbox: Inbox, 
                 None => return,
             },
             Some(query) = inbox.queries.recv() => {
-                answer(&engine, query);
+                answer(&engine, &world, query);
                 None
             }
             () = tick => Some(Input::Tick),
         };
         let Some(input) = input else { continue };
-        for action in engine.step(input, clock::now()) {
-            world.perform(action).await;
-        }
+        let actions = engine.step(input, clock::now());
+        carry_out(&mut engine, &mut world, actions).await;
     }
 }
 
-fn answer(engine: &Engine, query: Query) {
+/// Performs actions and what follows from them at once: nothing else comes in between.
+async fn carry_out(engine: &mut Engine, world: &mut World, mut actions: Vec<Action>) {
+    while let Some(next) = world.perform_all(actions).await {
+        actions = engine.step(next, clock::now());
+    }
+}
+
+fn answer(engine: &Engine, world: &World, query: Query) {
     match query {
         // Whoever asked may be gone.
-        Query::Session { session, reply } => drop(reply.send(engine.view(&session))),
-        Query::Sessions { reply } => drop(reply.send(engine.views())),
-        Query::Asks { reply } => drop(reply.send(Vec::new())),
-        Query::Grants { reply } => drop(reply.send(Vec::new())),
+        Query::Session { session, reply } => {
+            drop(reply.send(engine.view(&session).map(|view| world.furnish(view))));
+        }
+        Query::Sessions { reply } => {
+            drop(reply.send(engine.views().into_iter().map(|view| world.furnish(view)).collect()));
+        }
+        Query::Asks { reply } => drop(reply.send(engine.asks())),
+        Query::Grants { reply } => drop(reply.send(engine.grants())),
         Query::PastAsks { limit: _, reply } => drop(reply.send(Err(NOTHING_KEPT.to_owned()))),
         Query::PastAsk { ask: _, reply } => drop(reply.send(Err(NOTHING_KEPT.to_owned()))),
         Query::Messages { reply, .. } => drop(reply.send(Err(NOTHING_KEPT.to_owned()))),

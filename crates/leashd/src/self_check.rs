@@ -1,6 +1,5 @@
 //! The self-test of an agent version, once: its result is kept until the agent or leashd changes.
 
-use crate::boot::Session;
 use crate::clock;
 use crate::failure::{Exit, Failure};
 use crate::settings::Settings;
@@ -10,7 +9,7 @@ use leashd_connectors::terminal::Keys;
 use leashd_gate::audit::Record;
 use leashd_gate::{AuditLog, Durability, Gate, Interactive, Outcome, Secrets, Snapshot};
 use leashd_policy::{Rules, Source};
-use leashd_types::{Facts, ToolCall, visible};
+use leashd_types::{Facts, SessionId, ToolCall, visible};
 use serde::{Deserialize, Serialize};
 use std::fs;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
@@ -40,12 +39,19 @@ struct Identity {
     leashd: String,
 }
 
+/// The session for which it is made sure.
+pub(crate) struct Checked<'a> {
+    pub(crate) facts: &'a Facts,
+    pub(crate) gate: &'a Gate,
+    pub(crate) session: &'a SessionId,
+}
+
 /// Makes sure that the facts leashd relies on hold for this agent. If one does not, unattended work is refused and a
 /// person at a terminal is told.
 pub(crate) async fn check(
     settings: &Settings,
     claude: &ClaudeCode,
-    session: &Session,
+    session: &Checked<'_>,
     keys: Keys,
 ) -> Result<(), Failure> {
     let agent = identity(claude)?;
@@ -57,7 +63,7 @@ pub(crate) async fn check(
                 "Claude Code {} is used for the first time: testing what leashd relies on …",
                 agent.version
             );
-            let kept = Kept { broken: test(claude, session.facts()).await?, agent };
+            let kept = Kept { broken: test(claude, session.facts).await?, agent };
             record(session, &kept)?;
             write(&path, &kept)?;
             kept
@@ -118,10 +124,10 @@ async fn test(claude: &ClaudeCode, facts: &Facts) -> Result<Vec<String>, Failure
     Ok(broken.iter().map(|broken| visible(&format!("{} ({})", broken.fact, broken.seen))).collect())
 }
 
-fn record(session: &Session, kept: &Kept) -> Result<(), Failure> {
+fn record(session: &Checked<'_>, kept: &Kept) -> Result<(), Failure> {
     let check = format!("Claude Code {}", kept.agent.version);
     let record = Record::SelfTest { check, passed: kept.broken.is_empty(), detail: kept.broken.join("; ") };
-    session.record(record).map_err(Failure::failed)
+    session.gate.record(Some(session.session), record).map(drop).map_err(Failure::failed)
 }
 
 /// The version last tested and what did not hold, if one was.

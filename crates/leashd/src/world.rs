@@ -1,92 +1,65 @@
-//! Performs what the engine decides: starts agents, asks the gate, hands replies over, shows events. It wires; it decides
-//! nothing.
+//! Performs what the engine decides: keeps facts, starts agents, hands calls to the gate, shows events. It wires; it
+//! decides nothing.
 
+use crate::calls::{Answered, Way};
 use crate::clock;
-use crate::containment::Doors;
-use crate::observe::{Evaluation, Observe};
-use leashd_agents::{AfterDenial, Agent, Conversation, Launch, Message, Order, Reply};
+use crate::keeper::Keeper;
+use crate::links::{Link, Seat, Terms};
+use crate::observe::Observe;
+use crate::outfitter::Outfitter;
+use leashd_agents::{Agent, Conversation, Launch, Message, Order};
 use leashd_connectors::Delivery;
-use leashd_engine::{Action, Gated, Input, Observed, RequestId};
+use leashd_engine::{Action, Begin, Gated, Incarnation, Input, RequestId};
 use leashd_gate::audit::Record;
-use leashd_gate::{Denial, Gate, Grant, Observation, Outcome, Pending, Permit, Snapshot};
+use leashd_gate::{Gate, Pending};
 use leashd_sandbox::{GitChange, GitOrders};
 use leashd_types::{
-    AgentEvent, Answer, Approver, Band, CallId, Digest, Event, Fault, Mode, RanCall, Receipt, RuleRef,
-    SessionId, Stage, ToolCall, visible,
+    AgentEvent, Attended, CallId, Event, Fault, Receipt, SessionId, SessionRow, SessionView, ToolCall,
+    visible,
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 
 /// What arrives at the loop from the tasks it started.
 #[expect(clippy::large_enum_variant, reason = "moved once from a task to the loop")]
 pub(crate) enum Mail {
     Input(Input),
+    /// Everything is there that the agent is started with.
+    Outfitted {
+        session: SessionId,
+        incarnation: Incarnation,
+        begin: Begin,
+        link: Box<Link>,
+    },
     /// The agent runs; orders go here.
     Started {
         session: SessionId,
+        incarnation: Incarnation,
         orders: mpsc::Sender<Order>,
     },
     /// A call waits for an answer.
     Asked {
         session: SessionId,
+        incarnation: Incarnation,
         pending: Pending,
-    },
-    /// An answer gave a grant or changed the mode.
-    Changed {
-        session: SessionId,
-        grant: Option<Grant>,
-        mode: Option<Mode>,
+        patience: Option<Duration>,
     },
 }
 
 /// Changed orders of git that are named at a time.
 const GIT_CHANGES_MAX: usize = 32;
 
-/// One session's ends.
-pub(crate) struct Link {
-    pub(crate) agent: Arc<dyn Agent>,
-    pub(crate) launch: Launch,
-    pub(crate) snapshot: Snapshot,
-    /// Where there are walls.
-    doors: Option<Arc<Doors>>,
-    /// As they were when the session began, or were last spoken of.
-    git_orders: GitOrders,
-    orders: Option<mpsc::Sender<Order>>,
-    /// Set when the session was told to stop before its agent was there.
-    stop_wanted: bool,
-    pendings: BTreeMap<CallId, Pending>,
-}
-
-impl Link {
-    pub(crate) fn new(
-        agent: Arc<dyn Agent>,
-        launch: Launch,
-        snapshot: Snapshot,
-        doors: Option<Arc<Doors>>,
-    ) -> Self {
-        let git_orders = GitOrders::snapshot(&launch.directory);
-        Self {
-            agent,
-            launch,
-            snapshot,
-            doors,
-            git_orders,
-            orders: None,
-            stop_wanted: false,
-            pendings: BTreeMap::new(),
-        }
-    }
-}
-
 pub(crate) struct World {
     pub(crate) gate: Arc<Gate>,
-    pub(crate) links: BTreeMap<SessionId, Link>,
+    pub(crate) keeper: Keeper,
+    pub(crate) outfitter: Arc<Outfitter>,
     pub(crate) mail: mpsc::Sender<Mail>,
     pub(crate) shows: mpsc::Sender<Event>,
-    pub(crate) receipts: Receipts,
     pub(crate) observe: Observe,
+    pub(crate) receipts: Receipts,
+    pub(crate) seats: BTreeMap<SessionId, Seat>,
 }
 
 /// Envelopes whose senders still wait to hear what became of them.
@@ -101,27 +74,23 @@ impl World {
     pub(crate) fn receive(&mut self, mail: Mail) -> Option<Input> {
         match mail {
             Mail::Input(input) => Some(input),
-            Mail::Started { session, orders } => {
-                if let Some(link) = self.links.get_mut(&session) {
-                    if link.stop_wanted {
-                        drop(orders.try_send(Order::Stop));
-                    }
-                    link.orders = Some(orders);
+            Mail::Outfitted { session, incarnation, begin, link } => {
+                self.outfitted(session, incarnation, begin, link)
+            }
+            Mail::Started { session, incarnation, orders } => {
+                let seat = self.seat(&session, incarnation)?;
+                if seat.stop_wanted {
+                    drop(orders.try_send(Order::Stop));
                 }
+                seat.orders = Some(orders);
                 None
             }
-            Mail::Asked { session, pending } => {
+            Mail::Asked { session, incarnation, pending, patience } => {
                 let call = pending.call().id.clone();
-                let gated = Gated::Pending { kind: pending.kind().clone(), digest: pending.digest() };
-                let link = self.links.get_mut(&session)?;
-                link.pendings.insert(call.clone(), pending);
-                Some(Input::Judged { session, call, gated })
-            }
-            Mail::Changed { session, grant, mode } => {
-                let link = self.links.get_mut(&session)?;
-                link.snapshot.grants.extend(grant);
-                link.snapshot.facts.mode = mode.unwrap_or(link.snapshot.facts.mode);
-                None
+                let gated =
+                    Gated::Pending { kind: pending.kind().clone(), digest: pending.digest(), patience };
+                self.seat(&session, incarnation)?.pendings.insert(call.clone(), pending);
+                Some(Input::Judged { session, incarnation, call, gated })
             }
         }
     }
@@ -134,142 +103,167 @@ impl World {
         Input::Command { request, envelope: delivery.envelope }
     }
 
-    pub(crate) async fn perform(&mut self, action: Action) {
-        match action {
-            Action::Start { session, resume } => self.start(&session, resume),
-            Action::Prompt { session, turn: _, text, attachments } => {
-                self.order(&session, Order::Prompt(Message { text, attachments }))
-            }
-            Action::Judge(call) => self.judge(call),
-            Action::Settle { session, call, answer, by, digest } => {
-                self.settle(session, call, answer, by, digest);
-            }
-            Action::Observe { session, ran } => self.observe(session, ran),
-            Action::Interrupt { session } => self.order(&session, Order::Interrupt),
-            Action::SetMode { session, mode } => {
-                if let Some(link) = self.links.get_mut(&session) {
-                    link.snapshot.facts.mode = mode;
+    /// Performs actions in their order. If there is an input that has to follow before anything else, it comes back.
+    pub(crate) async fn perform_all(&mut self, actions: Vec<Action>) -> Option<Input> {
+        for action in actions {
+            match action {
+                Action::Keep(facts) => {
+                    if let Err(failure) = self.keeper.keep(facts).await {
+                        return Some(Input::KeepFailed(failure));
+                    }
                 }
-                self.order(&session, Order::SetMode(mode));
+                Action::Continue => return Some(Input::Continue),
+                action => self.perform(action).await,
             }
-            Action::Stop { session } => self.stop(&session),
+        }
+        None
+    }
+
+    /// What holds the agent is known here only.
+    pub(crate) fn furnish(&self, mut view: SessionView) -> SessionView {
+        let link = self.seats.get(&view.session).and_then(|seat| seat.link.as_ref());
+        view.containment = link.map(|link| link.held.says.clone()).unwrap_or_default();
+        view
+    }
+
+    async fn perform(&mut self, action: Action) {
+        match action {
+            Action::Start { row, attended, incarnation, begin, grants } => {
+                let terms = Terms::new(row.mode, &grants);
+                self.seats.insert(row.session.clone(), Seat::new(incarnation, terms));
+                self.start(row, attended, incarnation, begin);
+            }
+            Action::Prompt { session, turn: _, text, attachments } => {
+                self.order(&session, Order::Prompt(Message { text, attachments }));
+            }
+            Action::Judge { incarnation, call } => self.judge(incarnation, call),
+            Action::Settle { session, incarnation, call, answer, by, digest } => {
+                self.settle(session, incarnation, call, Answered { answer, by, digest });
+            }
+            Action::Observe { session, incarnation, ran } => {
+                let way = self.way(session, incarnation);
+                if let Some(doors) = &way.doors {
+                    doors.close(&ran.id);
+                }
+                tokio::spawn(way.observe(ran));
+            }
+            Action::Interrupt { session } => self.order(&session, Order::Interrupt),
+            Action::SetMode { session, mode } => self.order(&session, Order::SetMode(mode)),
+            Action::Terms { session, mode, grants } => {
+                if let Some(seat) = self.seats.get_mut(&session) {
+                    seat.renew(Terms::new(mode, &grants));
+                }
+            }
+            Action::Stop { session } => {
+                if let Some(seat) = self.seats.get_mut(&session) {
+                    seat.stop_wanted = true;
+                    seat.order(Order::Stop);
+                }
+            }
+            Action::Ended { session, reason } => {
+                self.ended(&session, Record::SessionEnded { reason, failed: false });
+            }
             Action::Show(event) => self.show(event).await,
             Action::Receipt { request, receipt } => {
                 // Whoever sent it need not listen.
                 drop(self.receipts.waiting.remove(&request).map(|waiting| waiting.send(receipt)));
             }
+            // `perform_all` has them.
+            Action::Keep(_) | Action::Continue => {}
         }
     }
 
-    fn start(&mut self, session: &SessionId, resume: Option<String>) {
-        let Some(link) = self.links.get_mut(session) else { return };
-        link.stop_wanted = false;
+    /// Puts together what the agent is started with, beside the loop. Where that fails the agent is gone already.
+    fn start(&self, row: SessionRow, attended: Attended, incarnation: Incarnation, begin: Begin) {
+        let (outfitter, mail) = (Arc::clone(&self.outfitter), self.mail.clone());
+        tokio::spawn(async move {
+            let session = row.session.clone();
+            let made = tokio::spawn(async move { (outfitter.outfit(&row, attended, &begin).await, begin) });
+            let reason = match made.await {
+                Ok((Ok(link), begin)) => {
+                    let link = Box::new(link);
+                    return send(&mail, Mail::Outfitted { session, incarnation, begin, link }).await;
+                }
+                Ok((Err(failure), _)) => failure.message,
+                Err(error) => error.to_string(),
+            };
+            let fault = AgentEvent::Fault(Fault::Start { reason });
+            for event in [fault, gone()] {
+                let session = session.clone();
+                send(&mail, Mail::Input(Input::Agent { session, incarnation, event })).await;
+            }
+        });
+    }
+
+    fn outfitted(
+        &mut self,
+        session: SessionId,
+        incarnation: Incarnation,
+        begin: Begin,
+        link: Box<Link>,
+    ) -> Option<Input> {
+        let mail = self.mail.clone();
+        let seat = self.seat(&session, incarnation)?;
+        if seat.stop_wanted {
+            return Some(Input::Agent { session, incarnation, event: gone() });
+        }
+        seat.take(link);
+        let link = seat.link.as_ref()?;
         let mut launch = link.launch.clone();
-        launch.mode = link.snapshot.facts.mode;
-        launch.conversation = resume.map_or(Conversation::New, Conversation::Resume);
-        let (agent, mail, session) = (Arc::clone(&link.agent), self.mail.clone(), session.clone());
-        if let Some(calls) = link.doors.as_ref().and_then(|doors| doors.calls()) {
-            tokio::spawn(pass_on(calls, session.clone(), mail.clone()));
+        launch.mode = seat.terms.mode;
+        launch.conversation = match begin {
+            Begin::First => Conversation::New,
+            Begin::Fresh(id) => Conversation::Fresh(id),
+            Begin::Resume(id) => Conversation::Resume(id),
+        };
+        if let Some(calls) = link.doors().and_then(|doors| doors.calls()) {
+            tokio::spawn(pass_on(calls, (session.clone(), incarnation), mail.clone()));
         }
-        tokio::spawn(async move { run_agent(agent, launch, session, mail).await });
+        tokio::spawn(run_agent(Arc::clone(&link.agent), launch, (session, incarnation), mail));
+        None
     }
 
-    fn judge(&mut self, call: ToolCall) {
-        let Some(link) = self.links.get(&call.session) else { return };
-        let (gate, snapshot, mail) = (Arc::clone(&self.gate), link.snapshot.clone(), self.mail.clone());
-        let (orders, doors) = (link.orders.clone(), link.doors.clone());
-        let (session, id) = (call.session.clone(), call.id.clone());
-        let (observe, tool) = (self.observe.clone(), call.tool.clone());
-        tokio::spawn(async move {
-            let began = Instant::now();
-            let outcome = blocking(move || gate.begin(call, &snapshot)).await;
-            if let Ok(outcome) = &outcome {
-                observe.evaluated(&Evaluation::of(&session, &id, tool, outcome, began.elapsed()));
-            }
-            let reply = match outcome {
-                Ok(Outcome::Pending(pending)) => {
-                    send(&mail, Mail::Asked { session, pending }).await;
-                    return;
-                }
-                Ok(Outcome::Permit(permit)) => {
-                    let gated = Gated::Allowed { rule: permit.rule().clone(), via: permit.via().clone() };
-                    send(&mail, judged(&session, &id, gated)).await;
-                    allow(doors.as_deref(), permit)
-                }
-                Ok(Outcome::Denied(denial)) => {
-                    send(&mail, judged(&session, &id, denied(&denial))).await;
-                    deny(denial)
-                }
-                Err(reason) => {
-                    send(&mail, judged(&session, &id, crashed(&reason))).await;
-                    Reply::Deny { message: reason, then: AfterDenial::Continue }
-                }
-            };
-            hand_over(orders, doors, id, reply).await;
+    fn judge(&self, incarnation: Incarnation, call: ToolCall) {
+        let link = self.seats.get(&call.session).and_then(|seat| seat.link.as_ref());
+        // An agent without a link is gone, and with it whoever waits for the reply.
+        let Some(snapshot) = link.map(|link| link.snapshot.clone()) else { return };
+        tokio::spawn(self.way(call.session.clone(), incarnation).judge(call, snapshot));
+    }
+
+    fn settle(&mut self, session: SessionId, incarnation: Incarnation, call: CallId, answered: Answered) {
+        let way = self.way(session.clone(), incarnation);
+        let waiting = self.seat(&session, incarnation).and_then(|seat| {
+            let snapshot = seat.link.as_ref()?.snapshot.clone();
+            seat.pendings.remove(&call).map(|pending| (pending, snapshot))
         });
+        match waiting {
+            Some((pending, snapshot)) => tokio::spawn(way.settle(pending, snapshot, answered)),
+            None => tokio::spawn(way.nothing_waits(call, answered)),
+        };
     }
 
-    fn settle(&mut self, session: SessionId, call: CallId, answer: Answer, by: Approver, digest: Digest) {
-        let Some(link) = self.links.get_mut(&session) else { return };
-        let Some(pending) = link.pendings.remove(&call) else { return };
-        let (gate, snapshot, mail) = (Arc::clone(&self.gate), link.snapshot.clone(), self.mail.clone());
-        let (orders, doors) = (link.orders.clone(), link.doors.clone());
-        tokio::spawn(async move {
-            let (said, who) = (answer.clone(), by.clone());
-            let outcome = blocking(move || gate.settle(pending, &said, &who, digest, &snapshot)).await;
-            let (gated, reply) = match outcome {
-                Ok(Outcome::Permit(permit)) => {
-                    let (grant, mode) = (permit.grant().cloned(), permit.mode());
-                    send(&mail, Mail::Changed { session: session.clone(), grant, mode }).await;
-                    let via = permit.via().clone();
-                    (Gated::Allowed { rule: permit.rule().clone(), via }, allow(doors.as_deref(), permit))
-                }
-                Ok(Outcome::Denied(denial)) => (denied(&denial), deny(denial)),
-                Ok(Outcome::Pending(again)) => {
-                    drop(again);
-                    let reason = "the call could not be settled".to_owned();
-                    (crashed(&reason), Reply::Deny { message: reason, then: AfterDenial::Continue })
-                }
-                Err(reason) => {
-                    (crashed(&reason), Reply::Deny { message: reason, then: AfterDenial::Continue })
-                }
-            };
-            hand_over(orders, doors, call.clone(), reply).await;
-            send(&mail, Mail::Input(Input::Settled { session, call, gated, answer, by })).await;
-        });
-    }
-
-    fn observe(&mut self, session: SessionId, ran: RanCall) {
-        let (gate, mail) = (Arc::clone(&self.gate), self.mail.clone());
-        if let Some(doors) = self.links.get(&session).and_then(|link| link.doors.as_ref()) {
-            doors.close(&ran.id);
+    fn way(&self, session: SessionId, incarnation: Incarnation) -> Way {
+        let seat = self.seats.get(&session).filter(|seat| seat.incarnation == incarnation);
+        let link = seat.and_then(|seat| seat.link.as_ref());
+        Way {
+            gate: Arc::clone(&self.gate),
+            observe: self.observe.clone(),
+            mail: self.mail.clone(),
+            incarnation,
+            orders: seat.and_then(|seat| seat.orders.clone()),
+            doors: link.and_then(|link| link.doors()).cloned(),
+            patience: link.and_then(|link| link.patience),
+            session,
         }
-        tokio::spawn(async move {
-            let (call, tool) = (ran.id.clone(), ran.tool.clone());
-            let id = session.clone();
-            let observed = match blocking(move || gate.observe(&id, &ran)).await {
-                Ok(observation) => observed(call, tool, observation),
-                Err(reason) => Some(Observed::RecordFailed { reason }),
-            };
-            if let Some(observed) = observed {
-                send(&mail, Mail::Input(Input::Observed { session, observed })).await;
-            }
-        });
     }
 
-    fn stop(&mut self, session: &SessionId) {
-        let Some(link) = self.links.get_mut(session) else { return };
-        link.stop_wanted = true;
-        self.order(session, Order::Stop);
+    fn seat(&mut self, session: &SessionId, incarnation: Incarnation) -> Option<&mut Seat> {
+        self.seats.get_mut(session).filter(|seat| seat.incarnation == incarnation)
     }
 
     fn order(&mut self, session: &SessionId, order: Order) {
-        // An agent that is gone says so with its last event; one whose queue is full is told to stop by dropping it.
-        if let Some(link) = self.links.get_mut(session)
-            && let Some(orders) = &link.orders
-            && let Err(mpsc::error::TrySendError::Full(_)) = orders.try_send(order)
-        {
-            link.orders = None;
+        if let Some(seat) = self.seats.get_mut(session) {
+            seat.order(order);
         }
     }
 
@@ -280,7 +274,13 @@ impl World {
             self.observe.publish(warning.clone());
             drop(self.shows.send(warning).await);
         }
-        self.keep(&event);
+        match &event {
+            Event::SessionStarted { session, .. } => self.started(session, &event),
+            Event::SessionEnded { session, reason, failed } => {
+                self.ended(session, Record::SessionEnded { reason: reason.clone(), failed: *failed });
+            }
+            _ => {}
+        }
         self.observe.publish(event.clone());
         // A screen that is gone needs no events.
         drop(self.shows.send(event).await);
@@ -289,7 +289,7 @@ impl World {
     /// Says and records which files that git takes orders from are not as they were. Whoever wrote them: the agent, a
     /// command of its, or the person meanwhile.
     async fn look_at_git_orders(&mut self, session: SessionId) -> Option<Event> {
-        let link = self.links.get_mut(&session)?;
+        let link = self.seats.get_mut(&session)?.link.as_mut()?;
         let directory = link.launch.directory.clone();
         let now = tokio::task::spawn_blocking(move || GitOrders::snapshot(&directory)).await.ok()?;
         let changes: Vec<String> =
@@ -306,113 +306,77 @@ impl World {
         Some(Event::Warning { session, message })
     }
 
-    /// Sessions that begin and end stand in the audit log.
-    fn keep(&self, event: &Event) {
-        let (session, record) = match event {
-            Event::SessionStarted { session, agent, version, model, directory } => {
-                let facts = self.links.get(session).map(|link| &link.snapshot.facts);
-                let started = Record::SessionStarted {
-                    agent: *agent,
-                    version: version.clone(),
-                    model: model.clone(),
-                    working_directory: directory.clone(),
-                    containment: facts.map(|facts| facts.containment).unwrap_or_default(),
-                    session_mode: facts.map(|facts| facts.mode).unwrap_or_default(),
-                };
-                (session, started)
-            }
-            Event::SessionEnded { session, reason, failed } => {
-                self.gate.forget(session);
-                (session, Record::SessionEnded { reason: reason.clone(), failed: *failed })
-            }
-            _ => return,
+    /// Agents that begin and end stand in the audit log.
+    fn started(&self, session: &SessionId, event: &Event) {
+        let Event::SessionStarted { agent, version, model, directory, .. } = event else { return };
+        let link = self.seats.get(session).and_then(|seat| seat.link.as_ref());
+        let facts = link.map(|link| &link.snapshot.facts);
+        let record = Record::SessionStarted {
+            agent: *agent,
+            version: version.clone(),
+            model: model.clone(),
+            working_directory: directory.clone(),
+            containment: facts.map(|facts| facts.containment).unwrap_or_default(),
+            session_mode: facts.map(|facts| facts.mode).unwrap_or_default(),
         };
         // No permit depends on this entry. If the log is broken, the next call is denied and says so.
+        drop(self.gate.record(Some(session), record));
+    }
+
+    /// The agent is gone, and with it everything that was made for it.
+    fn ended(&mut self, session: &SessionId, record: Record) {
+        self.gate.forget(session);
+        self.seats.remove(session);
         drop(self.gate.record(Some(session), record));
     }
 }
 
 /// Starts an agent and passes on everything it does. Its last word is always `Exited`.
-async fn run_agent(agent: Arc<dyn Agent>, launch: Launch, session: SessionId, mail: mpsc::Sender<Mail>) {
+async fn run_agent(
+    agent: Arc<dyn Agent>,
+    launch: Launch,
+    (session, incarnation): (SessionId, Incarnation),
+    mail: mpsc::Sender<Mail>,
+) {
+    let tell =
+        |event| send(&mail, Mail::Input(Input::Agent { session: session.clone(), incarnation, event }));
     let mut running = match agent.start(launch).await {
         Ok(running) => running,
         Err(error) => {
-            let fault = AgentEvent::Fault(Fault::Start { reason: error.to_string() });
-            let gone = AgentEvent::Exited { code: None, signal: None, stderr_tail: String::new() };
-            for event in [fault, gone] {
-                send(&mail, Mail::Input(Input::Agent(session.clone(), event))).await;
-            }
-            return;
+            tell(AgentEvent::Fault(Fault::Start { reason: error.to_string() })).await;
+            return tell(gone()).await;
         }
     };
-    send(&mail, Mail::Started { session: session.clone(), orders: running.orders }).await;
+    send(&mail, Mail::Started { session: session.clone(), incarnation, orders: running.orders }).await;
+    let mut exited = false;
     while let Some(event) = running.events.recv().await {
-        send(&mail, Mail::Input(Input::Agent(session.clone(), event))).await;
+        exited = matches!(event, AgentEvent::Exited { .. });
+        tell(event).await;
+    }
+    if !exited {
+        tell(gone()).await;
     }
 }
 
 /// Calls that leashd makes itself, for a command that wants to reach a host.
-async fn pass_on(mut calls: mpsc::Receiver<AgentEvent>, session: SessionId, mail: mpsc::Sender<Mail>) {
-    while let Some(event) = calls.recv().await {
-        send(&mail, Mail::Input(Input::Agent(session.clone(), event))).await;
-    }
-}
-
-/// The gate does short file work and waits for the disk: never on the loop's thread. A panic in it is a denial.
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, String> {
-    tokio::task::spawn_blocking(work).await.map_err(|error| format!("the gate failed: {error}"))
-}
-
-async fn hand_over(
-    orders: Option<mpsc::Sender<Order>>,
-    doors: Option<Arc<Doors>>,
-    call: CallId,
-    reply: Reply,
+async fn pass_on(
+    mut calls: mpsc::Receiver<AgentEvent>,
+    (session, incarnation): (SessionId, Incarnation),
+    mail: mpsc::Sender<Mail>,
 ) {
-    let left = match doors {
-        Some(doors) => doors.answer(&call, reply),
-        None => Some(reply),
-    };
-    let Some(reply) = left else { return };
-    if let Some(orders) = orders {
-        // An agent that is gone waits for no reply.
-        drop(orders.send(Order::Reply { call, reply }).await);
+    while let Some(event) = calls.recv().await {
+        send(&mail, Mail::Input(Input::Agent { session: session.clone(), incarnation, event })).await;
     }
+}
+
+/// The last word of an agent that never was, or that could not say it.
+fn gone() -> AgentEvent {
+    AgentEvent::Exited { code: None, signal: None, stderr_tail: String::new() }
 }
 
 async fn send(mail: &mpsc::Sender<Mail>, letter: Mail) {
     // The loop is gone only when the process is going down, and then nothing may run anyway.
     drop(mail.send(letter).await);
-}
-
-fn judged(session: &SessionId, call: &CallId, gated: Gated) -> Mail {
-    Mail::Input(Input::Judged { session: session.clone(), call: call.clone(), gated })
-}
-
-fn denied(denial: &Denial) -> Gated {
-    Gated::Denied {
-        rule: denial.rule.clone(),
-        stage: denial.stage,
-        band: denial.band,
-        reason: denial.reason.clone(),
-    }
-}
-
-fn crashed(reason: &str) -> Gated {
-    Gated::Denied {
-        rule: RuleRef::floor("stage-failed"),
-        stage: Stage::Policy,
-        band: Band::High,
-        reason: reason.to_owned(),
-    }
-}
-
-/// What was permitted has to be possible by the time the agent hears of it.
-fn allow(doors: Option<&Doors>, permit: Permit) -> Reply {
-    if let Some(doors) = doors {
-        doors.open(&permit);
-    }
-    Reply::Allow(Box::new(permit))
 }
 
 fn change(change: &GitChange) -> String {
@@ -423,22 +387,6 @@ fn change(change: &GitChange) -> String {
         GitChange::Unknown => return "not all of it can be looked at".to_owned(),
     };
     format!("{} ({what})", visible(&path.display().to_string()))
-}
-
-fn deny(denial: Denial) -> Reply {
-    Reply::Deny { message: denial.for_model, then: AfterDenial::Continue }
-}
-
-fn observed(call: CallId, tool: String, observation: Observation) -> Option<Observed> {
-    Some(match observation {
-        Observation::Finished => Observed::Finished { call, tool, failed: None },
-        Observation::Failed { message } => Observed::Finished { call, tool, failed: Some(message) },
-        Observation::Refused => return None,
-        Observation::RefusedByAgent { message } => Observed::RefusedByAgent { call, tool, message },
-        Observation::InputChanged => Observed::InputChanged { call, tool },
-        Observation::RanUngated => Observed::RanUngated { call, tool },
-        Observation::Unrecorded { what: _, error } => Observed::RecordFailed { reason: error.to_string() },
-    })
 }
 
 /// From now until `deadline`.

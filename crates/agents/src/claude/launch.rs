@@ -123,6 +123,7 @@ fn args(launch: &Launch, personal: &Path, mcp: &Path) -> Vec<OsString> {
     let session = launch.session.as_str();
     match &launch.conversation {
         Conversation::New => option("session-id", &session),
+        Conversation::Fresh(id) => option("session-id", id),
         Conversation::Resume(id) => option("resume", id),
         Conversation::Fork(id) => {
             option("resume", id);

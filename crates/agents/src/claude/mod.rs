@@ -89,7 +89,7 @@ impl ClaudeCode {
 fn agent_session(launch: &Launch) -> String {
     match &launch.conversation {
         crate::Conversation::New | crate::Conversation::Fork(_) => launch.session.as_str().to_owned(),
-        crate::Conversation::Resume(id) => id.clone(),
+        crate::Conversation::Fresh(id) | crate::Conversation::Resume(id) => id.clone(),
     }
 }
 

@@ -38,9 +38,11 @@ pub async fn exec(mut desk: Desk, options: ExecOptions) -> io::Result<Ending> {
         attachments: Vec::new(),
         key: None,
     };
-    // The receipt is followed by events, or by the end of them.
-    drop(desk.send(&options.person, Form::Text, say).await);
-    let ending = follower.turn(&mut desk).await?;
+    let receipt = desk.send(&options.person, Form::Text, say).await;
+    let ending = match follower.refused(receipt).await? {
+        Some(reason) => Ending { session_ended: false, ..Ending::refused(reason) },
+        None => follower.turn(&mut desk).await?,
+    };
     if !ending.session_ended {
         drop(desk.send(&options.person, Form::Command, Command::Close { session: options.session }).await);
         follower.until_ended(&mut desk).await?;

@@ -2,17 +2,19 @@
 
 use crate::card::card;
 use crate::terminal::keys::{self, Pressed};
-use crate::terminal::lines::describe;
+use crate::terminal::lines::{describe, refusal_line};
 use crate::terminal::screen::{Screen, Tone};
 use crate::terminal::{Keys, json};
 use crate::{Desk, Person};
 use leashd_types::{
-    Approver, Ask, AskId, CallId, Command, Event, Form, NETWORK_TOOL, SessionId, TurnOutcome,
+    Approver, Ask, AskId, CallId, Command, Event, Form, NETWORK_TOOL, Receipt, Refusal, SessionId,
+    TurnOutcome,
 };
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 /// What standard output carries.
@@ -50,7 +52,11 @@ pub enum How {
 
 impl Ending {
     pub(crate) fn gone() -> Self {
-        let how = How::Session { reason: "leashd is shutting down".to_owned() };
+        Self::refused("leashd is shutting down".to_owned())
+    }
+
+    pub(crate) fn refused(reason: String) -> Self {
+        let how = How::Session { reason };
         Self { how, session_ended: true, somebody_was_there: false }
     }
 }
@@ -105,8 +111,9 @@ impl Follower {
                 Next::Pressed(Err(error)) => break Err(error),
                 Next::Pressed(Ok(Pressed::Answer(answer))) => {
                     if let Some(ask) = waiting.asks.pop_front() {
-                        let command = Command::Answer { ask: ask.id, answer, digest: ask.digest };
-                        drop(desk.send(&self.person, Form::Button, command).await);
+                        let command = Command::Answer { ask: ask.id.clone(), answer, digest: ask.digest };
+                        let receipt = desk.send(&self.person, Form::Button, command).await;
+                        self.answered(receipt, ask, &mut waiting).await?;
                     }
                 }
                 Next::Pressed(Ok(Pressed::Nothing)) => {}
@@ -133,6 +140,37 @@ impl Follower {
             if matches!(event, Event::SessionEnded { .. }) {
                 break;
             }
+        }
+        Ok(())
+    }
+
+    /// Why what was said was not accepted, if so. Without a daemon there is no receipt; the events say that next.
+    pub(crate) async fn refused(
+        &mut self,
+        receipt: oneshot::Receiver<Receipt>,
+    ) -> io::Result<Option<String>> {
+        let Ok(Receipt::Refused { refusal }) = receipt.await else { return Ok(None) };
+        let reason = refusal_line(&refusal);
+        self.screen.note(Tone::Bad, &format!("✗ {reason}"))?;
+        Ok(Some(reason))
+    }
+
+    /// An answer that could not be written down was not given: it is asked again.
+    async fn answered(
+        &mut self,
+        receipt: oneshot::Receiver<Receipt>,
+        ask: Ask,
+        waiting: &mut Waiting,
+    ) -> io::Result<()> {
+        let Ok(Receipt::Refused { refusal }) = receipt.await else { return Ok(()) };
+        self.screen.note(Tone::Warn, &format!("! {}", refusal_line(&refusal)))?;
+        match refusal {
+            Refusal::NotDurable { .. } | Refusal::RateLimited { .. } => waiting.asks.push_front(ask),
+            Refusal::NotAllowed
+            | Refusal::Unknown { .. }
+            | Refusal::Closed { .. }
+            | Refusal::Changed
+            | Refusal::Rejected { .. } => {}
         }
         Ok(())
     }

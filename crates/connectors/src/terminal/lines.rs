@@ -1,7 +1,7 @@
 //! Events as lines for a person.
 
 use crate::terminal::screen::Tone;
-use leashd_types::{Answer, Approver, AskOutcome, Event, Stage, ToolSummary, TurnOutcome, visible};
+use leashd_types::{Answer, Approver, AskOutcome, Event, Refusal, Stage, ToolSummary, TurnOutcome, visible};
 
 /// The line an event is worth, if it is worth one.
 #[must_use]
@@ -79,6 +79,24 @@ fn around(event: &Event) -> Option<(Tone, String)> {
             Some((Tone::Warn, format!("! {from} in {chat} sends too much")))
         }
         _ => None,
+    }
+}
+
+/// Why something was not accepted.
+#[must_use]
+pub fn refusal_line(refusal: &Refusal) -> String {
+    match refusal {
+        Refusal::NotAllowed => "you may not speak here".to_owned(),
+        Refusal::RateLimited { retry_after_ms } => {
+            format!("too much at once; try again in {} s", retry_after_ms.div_ceil(1000))
+        }
+        Refusal::Unknown { what } => format!("there is no {what}"),
+        Refusal::Closed { how } => format!("it is over: {how}"),
+        Refusal::Changed => "what is asked changed meanwhile; look again".to_owned(),
+        Refusal::Rejected { reason } => reason.clone(),
+        Refusal::NotDurable { reason } => {
+            format!("it could not be written down, so it did not happen: {reason}")
+        }
     }
 }
 

@@ -11,7 +11,7 @@ mod screen;
 
 pub use exec::{ExecOptions, exec};
 pub use follow::{Ending, How, Output};
-pub use lines::describe;
+pub use lines::{describe, refusal_line};
 pub use repl::{ReplOptions, repl};
 pub use screen::{Colour, Screen, Tone};
 

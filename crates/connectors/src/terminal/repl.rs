@@ -75,7 +75,10 @@ pub async fn repl(mut desk: Desk, options: ReplOptions) -> io::Result<Ending> {
             _ => {
                 let session = options.session.clone();
                 let say = Command::Say { session, text, attachments: Vec::new(), key: None };
-                drop(desk.send(&options.person, Form::Text, say).await);
+                let receipt = desk.send(&options.person, Form::Text, say).await;
+                if follower.refused(receipt).await?.is_some() {
+                    continue;
+                }
                 let ending = follower.turn(&mut desk).await?;
                 if ending.how == How::Interrupted {
                     break;

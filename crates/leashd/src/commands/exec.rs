@@ -108,10 +108,10 @@ fn in_process(args: &SessionArgs, request: Request) -> Result<Ending, Failure> {
     let settings = Settings::from_environment()?;
     let keys = request.keys;
     boot::with_runtime(async {
-        let (plan, agent) = claude::plan(&settings, args, keys).await?;
+        let (plan, agent) = claude::plan(args, keys).await?;
         let session = Session::prepare(&settings, plan).await?;
         eprintln!("{}", session.says());
-        self_check::check(&settings, &agent, &session, keys).await?;
+        self_check::check(&settings, &agent, &session.checked(), keys).await?;
         let options = request.options(session.id().clone(), boot::person());
         Ok::<_, Failure>(session.run(|desk| terminal::exec(desk, options)).await?)
     })?

@@ -47,10 +47,10 @@ fn conversation(args: StartArgs) -> Result<Exit, Failure> {
     let settings = Settings::from_environment()?;
     let keys = Keys::detect();
     boot::with_runtime(async {
-        let (plan, agent) = claude::plan(&settings, &args.session, keys).await?;
+        let (plan, agent) = claude::plan(&args.session, keys).await?;
         let session = Session::prepare(&settings, plan).await?;
         eprintln!("{}", session.says());
-        self_check::check(&settings, &agent, &session, keys).await?;
+        self_check::check(&settings, &agent, &session.checked(), keys).await?;
         // Hooks of other sessions are served meanwhile. Without it each judges for itself, only slower.
         let _server = server::serve(&settings.home).unwrap_or_else(|failure| {
             eprintln!("! hooks are not served: {}", failure.message);

@@ -3,18 +3,26 @@
 
 use super::archive;
 use super::reload::Reloader;
+use crate::boot;
+use crate::clock;
+use crate::failure::Failure;
+use crate::keeper::Keeper;
 use crate::observe::{Filter, Observe, Received};
+use crate::outfitter::{Outfitter, Stock, Supply};
 use crate::run_loop::{self, DELIVERIES_MAX, Inbox, MAIL_MAX};
-use crate::world::{Receipts, World};
+use crate::settings::Settings;
+use crate::world::{Mail, Receipts, World};
+use leashd_agents::claude::allowed_environment;
 use leashd_connectors::{Delivery, Desk, EVENTS_MAX, Query};
-use leashd_engine::{Engine, Limits};
+use leashd_engine::{Engine, Input};
 use leashd_gate::Gate;
+use leashd_sandbox::PrivateDir;
 use leashd_store::Store;
-use leashd_types::Event;
+use leashd_types::{Event, Restored};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::mpsc;
+use tokio::sync::{OnceCell, mpsc};
 use tokio::task::JoinHandle;
 
 /// For the agents to be gone, after everything they did was told to stop.
@@ -23,24 +31,59 @@ const WIND_DOWN: Duration = Duration::from_secs(5);
 pub(super) struct Heart {
     pub(super) deliveries: mpsc::Sender<Delivery>,
     pub(super) queries: mpsc::Sender<Query>,
+    mail: mpsc::Sender<Mail>,
+    outfitter: Arc<Outfitter>,
     running: JoinHandle<()>,
 }
 
 impl Heart {
-    pub(super) fn start(_reloader: &Reloader, gate: Arc<Gate>, observe: Observe, store: Store) -> Self {
+    /// Goes on where the last daemon ended.
+    pub(super) fn start(
+        reloader: &Reloader,
+        gate: Arc<Gate>,
+        observe: Observe,
+        (store, restored): (Store, Restored),
+    ) -> Result<Self, Failure> {
+        let settings = &reloader.current().settings;
         let (mail, mail_in) = mpsc::channel(MAIL_MAX);
         let (deliveries, deliveries_in) = mpsc::channel(DELIVERIES_MAX);
         let (queries, asked) = mpsc::channel(DELIVERIES_MAX);
         let (to_engine, queries_in) = mpsc::channel(DELIVERIES_MAX);
-        tokio::spawn(archive::answer(store, asked, to_engine));
+        tokio::spawn(archive::answer(store.clone(), asked, to_engine));
         let (shows, mut shown) = mpsc::channel::<Event>(EVENTS_MAX);
         // Events go out through the bus.
         tokio::spawn(async move { while shown.recv().await.is_some() {} });
-        let world =
-            World { gate, links: BTreeMap::new(), mail, shows, receipts: Receipts::default(), observe };
+        let stock = Stock {
+            gate: Arc::clone(&gate),
+            home: PrivateDir::create(&settings.home).map_err(Failure::failed)?,
+            supply: Supply::Installed(OnceCell::new()),
+            environment: allowed_environment(std::env::vars_os(), &[]),
+            config_directory: std::env::var_os("CLAUDE_CONFIG_DIR").map(Into::into),
+        };
+        let outfitter = Arc::new(Outfitter::new(Arc::new(settings.clone()), stock));
+        let world = World {
+            gate,
+            keeper: Keeper::Store(store),
+            outfitter: Arc::clone(&outfitter),
+            mail: mail.clone(),
+            shows,
+            receipts: Receipts::default(),
+            observe,
+            seats: BTreeMap::new(),
+        };
         let inbox = Inbox { mail: mail_in, deliveries: deliveries_in, queries: queries_in };
-        let running = tokio::spawn(run_loop::run(Engine::new(Limits::default()), world, inbox, None));
-        Self { deliveries, queries, running }
+        let config = boot::engine_config(settings, boot::admission(settings));
+        let (engine, first) = Engine::restore(restored, config, clock::now());
+        let running = tokio::spawn(run_loop::run(engine, world, inbox, first));
+        Ok(Self { deliveries, queries, mail, outfitter, running })
+    }
+
+    /// What starts from now on starts under these; limits and who may speak change at once.
+    pub(super) async fn renew(&self, settings: &Settings) {
+        self.outfitter.renew(Arc::new(settings.clone()));
+        let config = boot::engine_config(settings, boot::admission(settings));
+        // A loop that is gone needs none.
+        drop(self.mail.send(Mail::Input(Input::Configure(config))).await);
     }
 
     /// A desk for one more connector. One that is slow misses events and is told so; the loop does not wait.
@@ -66,7 +109,7 @@ impl Heart {
 
     /// Ends the loop, and with it every agent that is left.
     pub(super) async fn stop(self) {
-        let Self { deliveries, queries, mut running } = self;
+        let Self { deliveries, queries, mail: _, outfitter: _, mut running } = self;
         drop((deliveries, queries));
         if tokio::time::timeout(WIND_DOWN, &mut running).await.is_err() {
             running.abort();

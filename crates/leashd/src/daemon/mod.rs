@@ -160,7 +160,7 @@ where
     let socket = Socket::listen(run.path())?;
     let door = Door::make(&run)?;
     let archiving = archive::keep_events(store.clone(), &observe);
-    let heart = Heart::start(&reloader, Arc::clone(&gate), observe.clone(), store.clone());
+    let heart = Heart::start(&reloader, Arc::clone(&gate), observe.clone(), (store.clone(), restored))?;
     let shared = Arc::new(Shared {
         started: clock::now(),
         home: home.path().to_owned(),
@@ -189,7 +189,7 @@ where
     let reason = tokio::select! {
         () = serving => "the socket is closed".to_owned(),
         talked = talking => talked.map_or_else(|error| error.to_string(), |()| "the conversation is over".to_owned()),
-        reason = listen(&mut signals, &mut orders_in, &reloader) => reason.to_owned(),
+        reason = listen(&mut signals, &mut orders_in, &reloader, &heart) => reason.to_owned(),
     };
     ready::stopping();
     shared.closing.store(true, Ordering::Release);
@@ -261,6 +261,7 @@ async fn listen(
     signals: &mut Signals,
     orders: &mut mpsc::Receiver<Order>,
     reloader: &Reloader,
+    heart: &Heart,
 ) -> &'static str {
     let heartbeat = async {
         match ready::heartbeat() {
@@ -278,14 +279,21 @@ async fn listen(
             wish = signals.next() => match wish {
                 Wish::Stop => return "a signal asked for it",
                 // Said in the log and as an event; nobody waits for the answer.
-                Wish::Reload => drop(reloader.reload().await),
+                Wish::Reload => drop(reload(reloader, heart).await),
             },
             order = orders.recv() => match order {
                 None | Some(Order::Stop) => return "leashd stop",
-                Some(Order::Reload { reply }) => drop(reply.send(reloader.reload().await)),
+                Some(Order::Reload { reply }) => drop(reply.send(reload(reloader, heart).await)),
             },
         }
     }
+}
+
+/// What was read takes effect: for agents that start from now on, and for who may say what at once.
+async fn reload(reloader: &Reloader, heart: &Heart) -> Result<api::Reloaded, Failure> {
+    let reloaded = reloader.reload().await?;
+    heart.renew(&reloader.current().settings).await;
+    Ok(reloaded)
 }
 
 fn connectors<F>(face: &Face<F>) -> Vec<String> {

@@ -16,7 +16,7 @@ mod typed;
 pub(crate) mod value;
 pub(crate) mod workspaces;
 
-pub(crate) use typed::{LogLevel, Sandboxing, Settings, Storage, Webhook};
+pub(crate) use typed::{LogLevel, Sandboxing, Settings, Storage, Users, Webhook};
 
 use crate::failure::Failure;
 use layers::{Layers, Sources, Text};
@@ -137,11 +137,7 @@ pub(crate) fn config_text(home: &Path) -> Result<Option<Text>, Failure> {
     }
     let directory = PrivateDir::open(home).map_err(Failure::failed)?;
     let opened = directory.read(CONFIG).map_err(Failure::failed)?;
-    let text = text_of(opened, file, config_file::BYTES_MAX)?;
-    if text.text.contains(char::REPLACEMENT_CHARACTER) {
-        return Err(Failure::usage(format!("{} is not valid UTF-8", text.file)).hint("save it as plain text"));
-    }
-    Ok(Some(text))
+    text_of(opened, file, config_file::BYTES_MAX).map(Some)
 }
 
 /// A file that may not be there.

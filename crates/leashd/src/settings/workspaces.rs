@@ -211,7 +211,6 @@ impl Workspaces {
 
 impl Workspace {
     /// What the agent is told about the workspace it works in.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for whoever starts a session in a workspace"))]
     pub(crate) fn paragraph(&self) -> String {
         let mut out = format!("You work in the workspace \"{}\"", visible(&self.name));
         match &self.description {

@@ -91,7 +91,8 @@ fn a_turn_stands_in_the_log_in_order_and_without_its_words() {
     assert!(!text.contains("SCRIPT:") && !text.contains(&url), "{text}");
     let received = received.join().unwrap();
     let names: Vec<_> = received.iter().map(|event| event["event"].as_str().unwrap()).collect();
-    assert!(names.starts_with(&["session.started", "tool.denied", "session.completed"]), "{received:?}");
+    let expected = ["session.opened", "session.started", "tool.denied", "session.completed"];
+    assert!(names.starts_with(&expected), "{received:?}");
     assert!(received.is_sorted_by_key(|event| event["seq"].as_u64()), "{received:?}");
 }
 

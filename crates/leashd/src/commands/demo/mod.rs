@@ -13,7 +13,7 @@ use leashd_agents::messages_api::MessagesApi;
 use leashd_agents::{Act, Agent, Scripted};
 
 use leashd_connectors::terminal::{self, Colour, ExecOptions, Keys, Output};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -111,7 +111,6 @@ impl Stage {
             keys: Keys::detect(),
             environment,
             config_directory: None,
-            mcp_servers: Map::new(),
         })
     }
 

@@ -1,0 +1,87 @@
+//! Chats and their sessions.
+
+use super::{Script, chat, command, exited, from, open, open_to_all, say, turn_end};
+use crate::{Config, Defaults, Limits};
+use leashd_types::{Chat, Command, ConnectorKind, OpenSession, Receipt, SessionId, TurnOutcome};
+
+#[test]
+fn a_chat_has_one_current_session() {
+    let mut script = Script::opened();
+    script.check_facts(command(open("s2")), &["session s1", "session s2"]);
+    assert_eq!(script.engine.current(&chat()), Some(&SessionId::new("s2")));
+    let switch = |id: &str| command(Command::Switch { session: SessionId::new(id) });
+    script.check(switch("s1"), &["show session.switched", "accepted"]);
+    assert_eq!(script.engine.current(&chat()), Some(&SessionId::new("s1")));
+    script.check(switch("s9"), &["refused unknown"]);
+    script.check(command(open("s1")), &["refused rejected"]);
+    let elsewhere = Chat::new(ConnectorKind::Terminal, "2");
+    let switch = Command::Switch { session: SessionId::new("s1") };
+    script.check(from(elsewhere.clone(), "ann", switch), &["refused unknown"]);
+    let order = OpenSession { resume: Some(SessionId::new("s1")), ..OpenSession::default() };
+    let bring = from(elsewhere.clone(), "ann", Command::Open { order });
+    script.check(bring, &["show session.switched", "accepted"]);
+    assert_eq!(script.engine.current(&elsewhere), Some(&SessionId::new("s1")));
+    assert_eq!(script.engine.current(&chat()), None);
+}
+
+#[test]
+fn what_an_order_leaves_out_is_as_configured() {
+    let defaults = Defaults { directory: "/p".into(), approved: vec!["/p".into()], ..Defaults::default() };
+    let mut script = Script::blank(Config { defaults, ..open_to_all() });
+    let actions = script.actions(command(Command::Open { order: OpenSession::default() }));
+    let session = actions.iter().find_map(|action| match action {
+        crate::Action::Receipt { receipt: Receipt::Accepted { session }, .. } => session.clone(),
+        _ => None,
+    });
+    let session = session.unwrap();
+    assert_eq!(session.as_str().len(), 36, "{session}");
+    assert_eq!(script.engine.view(&session).unwrap().directory.to_str(), Some("/p"));
+    for directory in ["/q", "/p/../q", "p", "/pp"] {
+        let order = OpenSession { directory: Some(directory.into()), ..OpenSession::default() };
+        script.check(command(Command::Open { order }), &["refused rejected"]);
+    }
+}
+
+#[test]
+fn sessions_have_a_limit() {
+    let limits = Limits { sessions_max: 1, ..Limits::default() };
+    let mut script = Script::opened_with(Config { limits, ..open_to_all() });
+    script.check(command(open("s2")), &["refused rejected"]);
+    let close = Command::Close { session: SessionId::new("s1") };
+    script.check(command(close), &["show session.ended", "accepted"]);
+    script.check(command(open("s2")), &["show session.opened", "accepted"]);
+}
+
+#[test]
+fn a_close_waits_for_the_agent_and_takes_nothing_more() {
+    let mut script = Script::asking();
+    let close = Command::Close { session: script.session.clone() };
+    script.check(command(close), &["settle withdrawn", "stop", "accepted"]);
+    script.say("more", &["refused rejected"]);
+    script.check_facts(script.input(exited(Some(0))), &["session s1", "user done go"]);
+    assert!(script.engine.view(&script.session).is_none());
+    script.check(command(say("s1", "x")), &["refused unknown"]);
+}
+
+#[test]
+fn another_directory_is_another_conversation() {
+    let mut script = Script::running();
+    script.agent(turn_end(TurnOutcome::Completed), &["show session.completed"]);
+    let (session, directory) = (script.session.clone(), "/q".into());
+    let command_ = Command::SetDirectory { session, directory, workspace: None };
+    script.check(command(command_), &["show session.directory", "stop", "accepted"]);
+    script.agent(exited(Some(0)), &["ended"]);
+    script.say("here", &["accepted", "start fresh"]);
+    assert_eq!(script.engine.view(&script.session).unwrap().directory.to_str(), Some("/q"));
+}
+
+#[test]
+fn the_same_message_is_accepted_once() {
+    let mut script = Script::running();
+    let with_key = |text: &str| {
+        let (session, text) = (SessionId::new("s1"), text.to_owned());
+        command(Command::Say { session, text, attachments: Vec::new(), key: Some("42".to_owned()) })
+    };
+    script.check(with_key("two"), &["show message.queued", "accepted"]);
+    script.check(with_key("two"), &["duplicate"]);
+}
