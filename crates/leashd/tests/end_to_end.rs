@@ -10,6 +10,8 @@
 
 #[path = "end_to_end/contained.rs"]
 mod contained;
+#[path = "end_to_end/daemon.rs"]
+mod daemon;
 #[path = "end_to_end/hook.rs"]
 mod hook;
 #[path = "end_to_end/kill.rs"]

@@ -1,6 +1,6 @@
 //! `leashd exec`: one prompt, one turn, an exit status. Through the daemon that runs, else in this process.
 
-use super::{answer, talk};
+use super::{opening, talk};
 use crate::boot::{self, Session};
 use crate::claude;
 use crate::cli::{ExecArgs, SessionArgs};
@@ -11,11 +11,8 @@ use crate::self_check;
 use crate::settings::Settings;
 use leashd_connectors::Person;
 use leashd_connectors::terminal::{self, Colour, Ending, ExecOptions, How, Keys, Output};
-use leashd_types::{
-    Approver, Attended, Chat, Command, ConnectorKind, Form, OpenSession, SessionId, TurnOutcome,
-};
+use leashd_types::{Approver, Attended, Chat, ConnectorKind, SessionId, TurnOutcome};
 use std::io::Read;
-use std::path::Path;
 
 /// Bytes of a prompt read from standard input.
 const PROMPT_BYTES_MAX: u64 = 1 << 20;
@@ -77,31 +74,11 @@ async fn through_daemon(
     let session = boot::session_id(args.resume.as_deref())?;
     let person =
         Person { chat: Chat::new(ConnectorKind::Terminal, format!("exec-{session}")), user: boot::user() };
+    let order = opening::order(args, &session, attended)?;
     // From here on nothing of the session is missed.
     let desk = remote_desk::open(&client, &session).await?;
-    let order = OpenSession {
-        session: Some(session.clone()),
-        directory: Some(boot::real_directory(&args.dir)?),
-        model: args.model.clone(),
-        policy: args.policy.iter().map(|name| from_here(name)).collect(),
-        resume: args.resume.is_some().then(|| session.clone()),
-        attended,
-        ..OpenSession::default()
-    };
-    let given = desk.send(&person, Form::Command, Command::Open { order }).await.await;
-    match given {
-        Ok(receipt) => answer::receipt(&receipt)?,
-        Err(_) => return Err(Failure::new(Exit::Agent, "the daemon has ended")),
-    };
+    opening::open(&desk, &person, order).await?;
     Ok(terminal::exec(desk, request.options(session, person)).await?)
-}
-
-/// The daemon stands in another directory: a file is named from the root on, a built-in policy by its name.
-fn from_here(policy: &str) -> String {
-    match Path::new(policy).canonicalize() {
-        Ok(path) if path.is_file() => path.display().to_string(),
-        Ok(_) | Err(_) => policy.to_owned(),
-    }
 }
 
 fn in_process(args: &SessionArgs, request: Request) -> Result<Ending, Failure> {

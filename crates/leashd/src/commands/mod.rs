@@ -19,6 +19,7 @@ pub(crate) mod inbox;
 pub(crate) mod init;
 pub(crate) mod logs;
 pub(crate) mod next_step;
+mod opening;
 pub(crate) mod policy;
 mod prompt;
 pub(crate) mod reload;

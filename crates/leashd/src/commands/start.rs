@@ -1,15 +1,15 @@
 //! `leashd start`: the daemon in the background, or a conversation on this terminal.
 
-use crate::boot::{self, Session};
-use crate::claude;
+use super::opening;
+use crate::boot;
 use crate::cli::StartArgs;
-use crate::daemon::{self, Audience, Face, process};
+use crate::daemon::{self, Audience, Face, process, remote_desk};
 use crate::failure::{Exit, Failure};
-use crate::hook::server;
-use crate::self_check;
 use crate::settings::Settings;
+use leashd_connectors::Desk;
 use leashd_connectors::terminal::{self, Colour, Keys, ReplOptions};
 use leashd_sandbox::PrivateDir;
+use leashd_types::Attended;
 
 pub(crate) fn run(args: StartArgs) -> Result<Exit, Failure> {
     match (args.foreground, args.headless) {
@@ -43,27 +43,26 @@ pub(super) fn background() -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
+/// The daemon with one session of its own, which is talked to here. Both end together.
 fn conversation(args: StartArgs) -> Result<Exit, Failure> {
-    let settings = Settings::from_environment()?;
     let keys = Keys::detect();
-    boot::with_runtime(async {
-        let (plan, agent) = claude::plan(&args.session, keys).await?;
-        let session = Session::prepare(&settings, plan).await?;
-        eprintln!("{}", session.says());
-        self_check::check(&settings, &agent, &session.checked(), keys).await?;
-        // Hooks of other sessions are served meanwhile. Without it each judges for itself, only slower.
-        let _server = server::serve(&settings.home).unwrap_or_else(|failure| {
-            eprintln!("! hooks are not served: {}", failure.message);
-            None
-        });
-        let options = ReplOptions {
-            session: session.id().clone(),
-            person: boot::person(),
-            history: settings.home.join("history"),
-            keys,
-            colour: Colour::detect(),
-        };
-        Ok::<_, Failure>(session.run(|desk| terminal::repl(desk, options)).await?)
-    })??;
-    Ok(Exit::Done)
+    let session = boot::session_id(args.session.resume.as_deref())?;
+    let attended = match keys {
+        Keys::Terminal => Attended::Somebody,
+        Keys::None => Attended::Nobody,
+    };
+    let order = opening::order(&args.session, &session, attended)?;
+    let options = ReplOptions {
+        session: session.clone(),
+        person: boot::person(),
+        history: crate::settings::home()?.join("history"),
+        keys,
+        colour: Colour::detect(),
+    };
+    let face = Face::Connector(|desk: Desk| async move {
+        opening::open(&desk, &options.person, order).await?;
+        terminal::repl(remote_desk::narrow(desk, session), options).await?;
+        Ok(())
+    });
+    daemon::run(Audience::Nobody, face)
 }

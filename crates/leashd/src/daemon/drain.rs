@@ -2,8 +2,9 @@
 //! of it within a bound.
 
 use super::heart::Heart;
-use leashd_connectors::{Delivery, Query};
-use leashd_types::{Chat, Command, ConnectorKind, Envelope, Form, SessionId, SessionView, UserId};
+use leashd_connectors::Query;
+use leashd_engine::Drain;
+use leashd_types::SessionView;
 use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
@@ -13,13 +14,13 @@ const GRACE: Duration = Duration::from_secs(5);
 const INTERRUPTED: Duration = Duration::from_secs(5);
 /// Between two looks.
 const LOOK: Duration = Duration::from_millis(50);
-/// The name under which the daemon speaks to itself.
-const CHAT: &str = "daemon";
 
 /// Returns when no turn runs, or the time is up.
 pub(super) async fn drain(heart: &Heart) {
     // A turn that waits for a person would wait for ever.
     let waits = |session: &SessionView| !session.open_asks.is_empty();
+    // No turn begins any more: what waits is kept, and given after the next start.
+    heart.drain(Drain::AfterTurns).await;
     let deadline = Instant::now() + GRACE;
     loop {
         let running = running(heart).await;
@@ -31,9 +32,7 @@ pub(super) async fn drain(heart: &Heart) {
         }
         tokio::time::sleep(LOOK).await;
     }
-    for session in running(heart).await {
-        interrupt(heart, session.session).await;
-    }
+    heart.drain(Drain::Now).await;
     let deadline = Instant::now() + INTERRUPTED;
     while !running(heart).await.is_empty() && Instant::now() < deadline {
         tokio::time::sleep(LOOK).await;
@@ -49,18 +48,4 @@ async fn running(heart: &Heart) -> Vec<SessionView> {
     let mut sessions = answer.await.unwrap_or_default();
     sessions.retain(|session| session.running_since.is_some());
     sessions
-}
-
-async fn interrupt(heart: &Heart, session: SessionId) {
-    let envelope = Envelope {
-        chat: Chat::new(ConnectorKind::Terminal, CHAT),
-        from: UserId::new(CHAT),
-        form: Form::Command,
-        command: Command::Interrupt { session },
-    };
-    let (receipt, given) = oneshot::channel();
-    if heart.deliveries.send(Delivery { envelope, receipt }).await.is_ok() {
-        // A turn that ended meanwhile needs no interrupt.
-        drop(given.await);
-    }
 }

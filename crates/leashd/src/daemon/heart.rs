@@ -14,7 +14,7 @@ use crate::settings::Settings;
 use crate::world::{Mail, Receipts, World};
 use leashd_agents::claude::allowed_environment;
 use leashd_connectors::{Delivery, Desk, EVENTS_MAX, Query};
-use leashd_engine::{Engine, Input};
+use leashd_engine::{Drain, Engine, Input};
 use leashd_gate::Gate;
 use leashd_sandbox::PrivateDir;
 use leashd_store::Store;
@@ -84,6 +84,11 @@ impl Heart {
         let config = boot::engine_config(settings, boot::admission(settings));
         // A loop that is gone needs none.
         drop(self.mail.send(Mail::Input(Input::Configure(config))).await);
+    }
+
+    /// Turns end and none begins.
+    pub(super) async fn drain(&self, how: Drain) {
+        drop(self.mail.send(Mail::Input(Input::Drain(how))).await);
     }
 
     /// A desk for one more connector. One that is slow misses events and is told so; the loop does not wait.

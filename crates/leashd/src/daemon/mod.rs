@@ -35,7 +35,7 @@ use leashd_sandbox::PrivateDir;
 use leashd_types::{Event, Timestamp};
 use lock::{Held, Lock};
 use reload::Reloader;
-use signals::{Signals, Wish};
+use signals::{Interrupts, Signals, Wish};
 use std::fs::File;
 use std::future::Future;
 use std::io::Write;
@@ -57,12 +57,20 @@ pub(crate) enum Face<F> {
     /// Nothing: it runs until it is told to stop.
     Headless,
     /// A conversation; the daemon ends with it.
-    #[expect(dead_code, reason = "the conversation moves in with sessions that are opened by command")]
     Connector(F),
 }
 
+impl<F> Face<F> {
+    fn interrupts(&self) -> Interrupts {
+        match self {
+            Face::Headless => Interrupts::Stop,
+            Face::Connector(_) => Interrupts::Conversation,
+        }
+    }
+}
+
 /// A connector that is never one.
-pub(crate) type NoConnector = fn(Desk) -> std::future::Ready<std::io::Result<()>>;
+pub(crate) type NoConnector = fn(Desk) -> std::future::Ready<Result<(), Failure>>;
 
 /// The background process that `leashd start` makes.
 pub(crate) fn main() -> ExitCode {
@@ -111,7 +119,7 @@ impl Errors {
 pub(crate) fn run<C, F>(audience: Audience, face: Face<C>) -> Result<Exit, Failure>
 where
     C: FnOnce(Desk) -> F,
-    F: Future<Output = std::io::Result<()>>,
+    F: Future<Output = Result<(), Failure>>,
 {
     rustix::process::umask(rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO);
     let settings = Settings::from_environment()?;
@@ -142,10 +150,10 @@ async fn serve<C, F>(
 ) -> Result<Exit, Failure>
 where
     C: FnOnce(Desk) -> F,
-    F: Future<Output = std::io::Result<()>>,
+    F: Future<Output = Result<(), Failure>>,
 {
     // From here on no signal kills.
-    let mut signals = Signals::listen()?;
+    let mut signals = Signals::listen(face.interrupts())?;
     let secrets = watching::secrets(&settings)?;
     let (store, kept_in) = archive::open(&settings).await?;
     let restored = store.restore().await.map_err(Failure::failed)?;
@@ -186,15 +194,15 @@ where
 
     let serving = socket.serve(api);
     let talking = talk(face, heart.desk(EVENTS_MAX, &observe));
-    let reason = tokio::select! {
-        () = serving => "the socket is closed".to_owned(),
-        talked = talking => talked.map_or_else(|error| error.to_string(), |()| "the conversation is over".to_owned()),
-        reason = listen(&mut signals, &mut orders_in, &reloader, &heart) => reason.to_owned(),
+    let (reason, result) = tokio::select! {
+        () = serving => ("the socket is closed", Ok(())),
+        talked = talking => ("the conversation is over", talked),
+        reason = listen(&mut signals, &mut orders_in, &reloader, &heart) => (reason, Ok(())),
     };
     ready::stopping();
     shared.closing.store(true, Ordering::Release);
     drain::drain(&heart).await;
-    observe.publish(Event::EngineStopped { reason });
+    observe.publish(Event::EngineStopped { reason: reason.to_owned() });
     drop((socket, hooks));
     heart.stop().await;
     observe.shutdown(LAST_WORDS).await;
@@ -204,7 +212,7 @@ where
         eprintln!("! {error}");
     }
     drop(lock);
-    Ok(Exit::Done)
+    result.map(|()| Exit::Done)
 }
 
 fn api(shared: &Arc<Shared>, heart: &Heart, orders: mpsc::Sender<Order>, door: Door, gate: Arc<Gate>) -> Api {
@@ -245,10 +253,10 @@ impl Shared {
 }
 
 /// Until the connector is done; without one, for ever.
-async fn talk<C, F>(face: Face<C>, desk: Desk) -> std::io::Result<()>
+async fn talk<C, F>(face: Face<C>, desk: Desk) -> Result<(), Failure>
 where
     C: FnOnce(Desk) -> F,
-    F: Future<Output = std::io::Result<()>>,
+    F: Future<Output = Result<(), Failure>>,
 {
     match face {
         Face::Headless => std::future::pending().await,

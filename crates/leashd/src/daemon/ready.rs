@@ -39,7 +39,12 @@ impl Audience {
         drop(sd_notify::notify(&[NotifyState::Ready, NotifyState::Status(&says.join("; "))]));
         match self {
             Audience::Starter => tell(&Report::Ready { pid, says: says.to_vec() }),
-            Audience::Nobody => Ok(()),
+            Audience::Nobody => {
+                for line in says {
+                    eprintln!("{line}");
+                }
+                Ok(())
+            }
         }
     }
 

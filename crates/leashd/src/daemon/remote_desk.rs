@@ -24,6 +24,21 @@ pub(crate) async fn open(client: &Client, session: &SessionId) -> Result<Desk, F
     Ok(Desk { deliveries, queries, events })
 }
 
+/// The same desk with the events of one session only.
+pub(crate) fn narrow(desk: Desk, session: SessionId) -> Desk {
+    let Desk { deliveries, queries, events: mut all } = desk;
+    let (shows, events) = mpsc::channel(EVENTS_MAX);
+    tokio::spawn(async move {
+        while let Some(event) = all.recv().await {
+            let wanted = serde_json::to_value(&event).is_ok_and(|value| belongs(&value, &session));
+            if wanted && shows.send(event).await.is_err() {
+                return;
+            }
+        }
+    });
+    Desk { deliveries, queries, events }
+}
+
 /// One after the other: an answer must not overtake the message before it.
 async fn deliver(client: Client, mut deliveries: mpsc::Receiver<Delivery>) {
     while let Some(Delivery { envelope, receipt }) = deliveries.recv().await {

@@ -10,19 +10,30 @@ pub(crate) enum Wish {
     Reload,
 }
 
+/// Who hears Ctrl-C.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Interrupts {
+    /// It stops the daemon.
+    Stop,
+    /// The conversation on this terminal: it interrupts a turn.
+    Conversation,
+}
+
 /// From when it is made on, none of them kills the process.
 #[derive(Debug)]
 pub(crate) struct Signals {
     terminate: Signal,
     interrupt: Signal,
+    interrupts: Interrupts,
     hang_up: Signal,
 }
 
 impl Signals {
-    pub(crate) fn listen() -> io::Result<Self> {
+    pub(crate) fn listen(interrupts: Interrupts) -> io::Result<Self> {
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
+            interrupts,
             hang_up: signal(SignalKind::hangup())?,
         })
     }
@@ -32,7 +43,7 @@ impl Signals {
         tokio::select! {
             biased;
             _ = self.terminate.recv() => Wish::Stop,
-            _ = self.interrupt.recv() => Wish::Stop,
+            _ = self.interrupt.recv(), if self.interrupts == Interrupts::Stop => Wish::Stop,
             _ = self.hang_up.recv() => Wish::Reload,
         }
     }
