@@ -88,6 +88,11 @@ fn a_clear_begins_anew_and_what_the_old_agent_says_concerns_nobody() {
     let (session, event) = (script.session.clone(), late);
     script.check(Input::Agent { session, incarnation: old, event }, &[]);
     script.agent(super::ready("a2"), &["show session.started", "show message.in", "prompt new"]);
+    for event in [turn_end(TurnOutcome::Completed), exited(None), super::ready("a1")] {
+        let session = script.session.clone();
+        script.check(Input::Agent { session, incarnation: old, event }, &[]);
+    }
+    script.agent(turn_end(TurnOutcome::Completed), &["show session.completed"]);
 }
 
 #[test]

@@ -82,7 +82,7 @@ fn the_first_minute() {
     }
     assert_eq!(running.status()["sessions"], 0, "it was closed after the turn");
     running.say(&["stop"], 0);
-    assert_eq!(processes_below(&bench), Vec::<String>::new());
+    assert!(processes_below(&bench).is_empty(), "{:?}", processes_below(&bench));
     assert!(bench.verify().status.success());
 }
 
@@ -187,4 +187,25 @@ fn a_conversation_on_the_terminal_is_the_daemon() {
     let (status, rest) = terminal.wait();
     assert_eq!(status, Some(0), "{rest}");
     assert_eq!(bench.leashd(&["status"]).output().unwrap().status.code(), Some(8));
+}
+
+#[test]
+fn a_turn_goes_through_the_daemon_and_outlives_it() {
+    let bench = Bench::new();
+    let leashd = |args: &[&str]| bench.leashd(args).output().unwrap();
+    let started = leashd(&["start"]);
+    assert_eq!(started.status.code(), Some(0), "{}", shown(&started));
+    let turn = leashd(&["exec", "--policy", "permissive", &script(&[shell("touch made")])]);
+    assert_eq!(turn.status.code(), Some(0), "{}", shown(&turn));
+    assert!(bench.rig.project().join("made").exists(), "{}", shown(&turn));
+    let status: Value = serde_json::from_slice(&leashd(&["status", "--json"]).stdout).unwrap();
+    let pid = status["pid"].as_u64().unwrap().to_string();
+    assert!(std::process::Command::new("kill").args(["-9", &pid]).status().unwrap().success());
+    let again = leashd(&["start"]);
+    assert_eq!(again.status.code(), Some(0), "{}", shown(&again));
+    let turn = leashd(&["exec", "--policy", "permissive", &script(&[shell("touch more")])]);
+    assert_eq!(turn.status.code(), Some(0), "{}", shown(&turn));
+    let stopped = leashd(&["stop"]);
+    assert_eq!(stopped.status.code(), Some(0), "{}", shown(&stopped));
+    assert!(bench.verify().status.success());
 }

@@ -37,6 +37,83 @@ fn kill_while_an_ask_is_open() {
     assert!(last.contains("new.txt"), "the earlier conversation is there");
 }
 
+/// Who is killed.
+#[derive(Clone, Copy, Debug)]
+enum Victim {
+    Leashd,
+    /// Whatever runs in the project: the agent, the one above it, a command.
+    Below,
+}
+
+#[test]
+fn killed_at_any_moment_nothing_stays_and_nothing_ran_without_its_entry() {
+    let times: u64 = std::env::var("LEASHD_TEST_KILLS").map_or(10, |times| times.parse().unwrap());
+    let (mut finished, mut begun) = (0, 0);
+    for turn in 0..times {
+        let victim = if turn % 2 == 0 { Victim::Leashd } else { Victim::Below };
+        // Spread over the life of a session: its start, each command, its end.
+        let moment = Duration::from_millis(50 + turn * 3_701 % 2_600);
+        let made = kill_at(victim, moment);
+        begun += usize::from(made > 0);
+        finished += usize::from(made == COMMANDS);
+    }
+    assert!(times < 10 || begun > 0, "no kill met a session that was at work");
+    assert!(times < 10 || finished < usize::try_from(times).unwrap(), "every kill came too late");
+}
+
+const COMMANDS: usize = 6;
+
+/// How many of the commands ran.
+fn kill_at(victim: Victim, moment: Duration) -> usize {
+    let bench = Bench::new();
+    let line = |number: usize| format!("echo x > made-{number}; sleep 0.1; sleep 300 & sleep 0.1");
+    let items: Vec<_> = (0..COMMANDS).map(|number| shell(&line(number))).collect();
+    let prompt = script(&items);
+    let policy = bench
+        .rig
+        .write("allow.yaml", "version: \"1.0\"\nname: all\nrules: []\nsettings:\n  default_action: allow\n");
+    let mut command = bench.leashd(&["exec", "--policy", &policy.display().to_string(), &prompt]);
+    let mut leashd =
+        command.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null()).spawn().unwrap();
+    std::thread::sleep(moment);
+    match victim {
+        Victim::Leashd => leashd.kill().unwrap(),
+        Victim::Below => {
+            if let Some((process, _)) = processes_below(&bench).into_iter().next() {
+                let killed = rustix::process::kill_process(process, rustix::process::Signal::KILL);
+                assert!(matches!(killed, Ok(()) | Err(rustix::io::Errno::SRCH)), "{killed:?}");
+            }
+        }
+    }
+    // Whoever survives may take its time to notice, and has to notice.
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while leashd.try_wait().unwrap().is_none() || !processes_below(&bench).is_empty() {
+        assert!(Instant::now() < deadline, "{victim:?} at {moment:?}: {:?}", processes_below(&bench));
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let permitted: Vec<String> = match bench.log().exists() {
+        true => {
+            assert!(bench.verify().status.success(), "{victim:?} at {moment:?}");
+            bench
+                .audit()
+                .into_iter()
+                .filter(|entry| entry["decision"] == "allow")
+                .map(|entry| entry.to_string())
+                .collect()
+        }
+        false => Vec::new(),
+    };
+    let made = (0..COMMANDS).filter(|number| bench.rig.project().join(format!("made-{number}")).exists());
+    made.inspect(|number| {
+        let name = format!("made-{number}");
+        assert!(
+            permitted.iter().any(|entry| entry.contains(&name)),
+            "{name} has no entry: {victim:?} at {moment:?}"
+        );
+    })
+    .count()
+}
+
 #[test]
 fn a_person_approves_with_a_key() {
     let bench = Bench::new();
@@ -85,13 +162,15 @@ fn nobody_in_time_is_a_denial_of_its_own_kind() {
 }
 
 /// Processes that work in the bench's project: the agent's whole tree.
-pub(crate) fn processes_below(bench: &Bench) -> Vec<String> {
+pub(crate) fn processes_below(bench: &Bench) -> Vec<(rustix::process::Pid, String)> {
     let project = bench.rig.project().canonicalize().unwrap();
     let mut found = Vec::new();
     for entry in fs::read_dir("/proc").unwrap().flatten() {
         if fs::read_link(entry.path().join("cwd")).is_ok_and(|cwd| cwd.starts_with(&project)) {
             let line = fs::read(entry.path().join("cmdline")).unwrap_or_default();
-            found.push(String::from_utf8_lossy(&line).replace('\0', " "));
+            let process = entry.file_name().to_str().and_then(|name| name.parse().ok());
+            let process = process.and_then(rustix::process::Pid::from_raw);
+            found.extend(process.map(|process| (process, String::from_utf8_lossy(&line).replace('\0', " "))));
         }
     }
     found

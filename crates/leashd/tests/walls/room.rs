@@ -16,6 +16,8 @@ pub(crate) const DESK: &str = "/desk";
 /// leashd, in the room.
 pub(crate) const PROGRAM: &str = "/opt/leashd";
 
+/// No line needs them, and all that is in the room is compared after each.
+const LEFT_OUT: [&str; 4] = ["ssl", "fonts", "apt", "X11"];
 /// Larger files of `/etc` are not needed by programs.
 const CONFIGURATION_MAX_BYTES: u64 = 256 * 1024;
 
@@ -164,6 +166,9 @@ fn copy(from: &Path, to: &Path, user: User) {
     for entry in fs::read_dir(from).into_iter().flatten().flatten() {
         let (from, to) = (entry.path(), to.join(entry.file_name()));
         let Ok(there) = entry.metadata() else { continue };
+        if LEFT_OUT.iter().any(|name| entry.file_name() == *name) {
+            continue;
+        }
         if there.is_symlink() {
             symlink(fs::read_link(&from).unwrap(), &to).unwrap();
         } else if there.is_dir() {

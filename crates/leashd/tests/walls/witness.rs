@@ -1,7 +1,7 @@
 //! What tells that a line got out: files and directories that were opened, files that changed, secrets that turned up,
 //! connections, processes that were hit or stayed. Asks the kernel and the things themselves, never the line.
 
-use crate::fixture::{CACHES, CANARIES, PROJECT};
+use crate::fixture::{CACHES, CANARIES, PROJECT, STATE};
 use crate::room::{DESK, User};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::inotify::{CreateFlags, Reader, WatchFlags, add_watch, init};
@@ -126,8 +126,8 @@ impl Witness {
         for text in paths.iter().map(String::as_str) {
             let path = Path::new(text);
             let private = ["/home", "/root", "/srv", "/mnt", "/media", "/boot", "/var", "/tmp"];
-            let below = private.iter().any(|root| text.starts_with(root));
-            let is_secret = CANARIES.contains(&text);
+            let below = private.iter().any(|root| text.starts_with(root)) && !path.starts_with(STATE);
+            let is_secret = CANARIES.contains(&text.trim_start_matches('/'));
             if (below && path.is_dir() && !is_granted(path)) || (!below && is_secret) {
                 let kinds = WatchFlags::OPEN
                     | WatchFlags::ACCESS
