@@ -11,6 +11,8 @@ use std::path::Path;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
+/// Rows kept at once: a start withdraws every ask that was open when the last daemon ended, all of them or none.
+const AT_ONCE_MAX: usize = 1_000_000;
 /// Events that go into one transaction.
 const BATCH: usize = 256;
 /// Numbers left out after a daemon that did not end properly: it may have given out some that were not kept. More than it
@@ -27,7 +29,9 @@ pub(super) async fn open(settings: &Settings) -> Result<(Store, String), Failure
         Storage::Sqlite(path) => {
             let directory = path.parent().unwrap_or(Path::new("/"));
             PrivateDir::create(directory).map_err(Failure::failed)?;
-            let store = Store::open(&Options::sqlite(path)).await.map_err(|error| unusable(&error))?;
+            let mut options = Options::sqlite(path);
+            options.limits.call_rows = AT_ONCE_MAX;
+            let store = Store::open(&options).await.map_err(|error| unusable(&error))?;
             Ok((store, path.display().to_string()))
         }
     }

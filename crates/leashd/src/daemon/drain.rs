@@ -1,5 +1,5 @@
-//! Winding down: a turn that is about to end may, one that is not is interrupted, and asks stay where they are kept. All
-//! of it within a bound.
+//! Winding down: a turn that is about to end may, one that is not is interrupted, and what waits stays where it is kept.
+//! All of it within a bound.
 
 use super::heart::Heart;
 use leashd_connectors::Query;
@@ -17,17 +17,15 @@ const LOOK: Duration = Duration::from_millis(50);
 
 /// Returns when no turn runs, or the time is up.
 pub(super) async fn drain(heart: &Heart) {
-    // A turn that waits for a person would wait for ever.
-    let waits = |session: &SessionView| !session.open_asks.is_empty();
-    // No turn begins any more: what waits is kept, and given after the next start.
     heart.drain(Drain::AfterTurns).await;
+    // A turn that waits for a person would wait for ever.
     let deadline = Instant::now() + GRACE;
     loop {
         let running = running(heart).await;
         if running.is_empty() {
             return;
         }
-        if running.iter().all(waits) || Instant::now() >= deadline {
+        if running.iter().all(|session| !session.open_asks.is_empty()) || Instant::now() >= deadline {
             break;
         }
         tokio::time::sleep(LOOK).await;

@@ -242,7 +242,8 @@ fn no_log(row: &Row) {
 }
 
 fn many_asks(row: &Row) {
-    const ASKS: usize = 10_000;
+    // More than a store of its own takes at once.
+    const ASKS: usize = 12_000;
     let place = Place::new();
     place.start();
     let file = database(&place);
@@ -261,7 +262,7 @@ fn many_asks(row: &Row) {
     assert_eq!(asks("/v1/asks"), 0);
     assert_eq!(asks("/v1/asks?all&limit=1000"), 1000);
     let (status, one) = place.request("GET", "/v1/asks/ask-00042", "");
-    assert_eq!((status, one["ask"]["id"].as_str()), (200, Some("ask-00042")), "{one}");
+    assert_eq!((status, one["state"].as_str()), (200, Some("withdrawn")), "{one}");
     place.expect(0, &["stop"]);
 }
 

@@ -122,7 +122,8 @@ fn work_goes_on(user: User) {
     ];
     let output = bench.exec(&["--policy", "permissive", "--policy", "dev-tools"], &items);
     assert_eq!(output.status.code(), Some(0), "{}", shown(&output));
-    let level = if user.has_namespaces() { "contained (namespaces)" } else { "contained (Landlock; degraded" };
+    let level =
+        if user.has_namespaces() { "contained (namespaces)" } else { "contained (Landlock; degraded" };
     assert!(String::from_utf8_lossy(&output.stderr).starts_with(level), "{}", shown(&output));
     assert_eq!(fs::read_to_string(&file).unwrap(), "the text\n");
     assert_eq!(fs::read_to_string(bench.rig.project().join("built.txt")).unwrap(), "built\n");

@@ -230,7 +230,10 @@ async fn two_ways_to_frame_a_body_reach_the_upstream_as_one() {
         assert_eq!(answer.matches("HTTP/1.1").count(), 1, "{answer}");
     }
     for request in fake.got() {
-        assert!(!request.contains("/v1/files") && !request.to_ascii_lowercase().contains("content-length: 60"), "{request}");
+        assert!(
+            !request.contains("/v1/files") && !request.to_ascii_lowercase().contains("content-length: 60"),
+            "{request}"
+        );
     }
     assert_eq!(fake.got().len(), 2);
     for broken in [
