@@ -86,11 +86,6 @@ impl Heart {
         drop(self.mail.send(Mail::Input(Input::Configure(config))).await);
     }
 
-    /// Turns end and none begins.
-    pub(super) async fn drain(&self, how: Drain) {
-        drop(self.mail.send(Mail::Input(Input::Drain(how))).await);
-    }
-
     /// A desk for one more connector. One that is slow misses events and is told so; the loop does not wait.
     pub(super) fn desk(&self, events_max: usize, observe: &Observe) -> Desk {
         let (shows, events) = mpsc::channel(events_max);
@@ -110,6 +105,12 @@ impl Heart {
             }
         });
         Desk { deliveries: self.deliveries.clone(), queries: self.queries.clone(), events }
+    }
+
+    /// Begins nothing more.
+    pub(super) async fn drain(&self, how: Drain) {
+        // A loop that is gone has nothing to end.
+        drop(self.mail.send(Mail::Input(Input::Drain(how))).await);
     }
 
     /// Ends the loop, and with it every agent that is left.

@@ -137,7 +137,11 @@ pub(crate) fn config_text(home: &Path) -> Result<Option<Text>, Failure> {
     }
     let directory = PrivateDir::open(home).map_err(Failure::failed)?;
     let opened = directory.read(CONFIG).map_err(Failure::failed)?;
-    text_of(opened, file, config_file::BYTES_MAX).map(Some)
+    let text = text_of(opened, file, config_file::BYTES_MAX)?;
+    if text.text.contains(char::REPLACEMENT_CHARACTER) {
+        return Err(Failure::usage(format!("{} is not valid UTF-8", text.file)).hint("save it as plain text"));
+    }
+    Ok(Some(text))
 }
 
 /// A file that may not be there.

@@ -79,7 +79,7 @@ fn kill_at(victim: Victim, moment: Duration) -> usize {
     match victim {
         Victim::Leashd => leashd.kill().unwrap(),
         Victim::Below => {
-            if let Some((process, _)) = processes_below(&bench).into_iter().next() {
+            if let Some((process, _)) = found_below(&bench).into_iter().next() {
                 let killed = rustix::process::kill_process(process, rustix::process::Signal::KILL);
                 assert!(matches!(killed, Ok(()) | Err(rustix::io::Errno::SRCH)), "{killed:?}");
             }
@@ -162,7 +162,11 @@ fn nobody_in_time_is_a_denial_of_its_own_kind() {
 }
 
 /// Processes that work in the bench's project: the agent's whole tree.
-pub(crate) fn processes_below(bench: &Bench) -> Vec<(rustix::process::Pid, String)> {
+pub(crate) fn processes_below(bench: &Bench) -> Vec<String> {
+    found_below(bench).into_iter().map(|(_, line)| line).collect()
+}
+
+fn found_below(bench: &Bench) -> Vec<(rustix::process::Pid, String)> {
     let project = bench.rig.project().canonicalize().unwrap();
     let mut found = Vec::new();
     for entry in fs::read_dir("/proc").unwrap().flatten() {
