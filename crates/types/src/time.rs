@@ -8,6 +8,9 @@ use std::time::Duration;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(i64);
 
+/// 9999-12-30T00:00:00Z, a little before the last moment that can be written in any time zone.
+const LAST: i64 = 253_402_128_000_000_000;
+
 impl Timestamp {
     #[must_use]
     pub const fn from_micros(micros: i64) -> Self {
@@ -19,10 +22,11 @@ impl Timestamp {
         self.0
     }
 
-    /// `self` later by `duration`; stays at the end of time instead of wrapping.
+    /// `self` later by `duration`; stays at the last moment that can be written down instead of passing it.
     #[must_use]
     pub fn after(self, duration: Duration) -> Self {
-        Self(self.0.saturating_add(i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)))
+        let later = self.0.saturating_add(i64::try_from(duration.as_micros()).unwrap_or(i64::MAX));
+        Self(later.min(LAST))
     }
 
     /// Time from `earlier` to `self`; zero if the clock went backwards.
@@ -72,5 +76,7 @@ mod tests {
         assert_eq!(Timestamp::parse(&moment.to_string()), Some(moment));
         assert_eq!(moment.after(Duration::from_secs(1)).since(moment), Duration::from_secs(1));
         assert_eq!(Timestamp::default().since(moment), Duration::ZERO);
+        let last = moment.after(Duration::MAX);
+        assert_eq!(Timestamp::parse(&last.to_string()), Some(last), "{last}");
     }
 }
