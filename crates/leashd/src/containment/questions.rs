@@ -2,9 +2,10 @@
 //! asked about and recorded like any other; its reply goes to the proxy and not to the agent. Decides nothing.
 
 use leashd_agents::Reply;
+use leashd_gate::Permit;
 use leashd_proxy::{Answer, Question};
 use leashd_types::{AgentEvent, AgentKind, CallId, NETWORK_TOOL, ToolCall};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,7 +16,13 @@ use tokio::task::JoinSet;
 const CALLS_MAX: usize = 64;
 
 /// Calls that wait for their reply.
-type Open = Arc<Mutex<BTreeMap<CallId, oneshot::Sender<Answer>>>>;
+type Open = Arc<Mutex<BTreeMap<CallId, Waiting>>>;
+
+struct Waiting {
+    /// As the call names it.
+    url: String,
+    answer: oneshot::Sender<Answer>,
+}
 
 pub(super) struct Questions {
     open: Open,
@@ -47,9 +54,16 @@ impl Questions {
     }
 
     /// Takes the reply to a call of leashd's own. Nothing is left of it then.
+    ///
+    /// Only a permit for this very host opens it: the agent names its calls itself, and may name one like ours.
     pub(super) fn answer(&self, call: &CallId, reply: Reply) -> Option<Reply> {
-        let waiting = self.open.lock().unwrap_or_else(PoisonError::into_inner).remove(call);
-        let Some(waiting) = waiting else { return Some(reply) };
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let waiting = open.get(call);
+        match (&reply, waiting) {
+            (_, None) => return Some(reply),
+            (Reply::Allow(permit), Some(waiting)) if !is_for(permit, &waiting.url) => return Some(reply),
+            (Reply::Allow(_) | Reply::Deny { .. }, Some(_)) => {}
+        }
         let answer = match reply {
             Reply::Allow(permit) => {
                 drop(permit.redeem());
@@ -58,9 +72,13 @@ impl Questions {
             Reply::Deny { message, then: _ } => Answer::Deny { reason: message },
         };
         // Whoever asked may be gone.
-        drop(waiting.send(answer));
+        drop(open.remove(call).map(|waiting| waiting.answer.send(answer)));
         None
     }
+}
+
+fn is_for(permit: &Permit, url: &str) -> bool {
+    permit.tool() == NETWORK_TOOL && permit.released().input.get("url").and_then(Value::as_str) == Some(url)
 }
 
 /// One question from its call to its answer, or until nobody wants to know any more.
@@ -71,18 +89,20 @@ async fn put(question: Question, directory: PathBuf, open: Open, events: mpsc::S
     }
     // One call asks about one target once.
     let of = call.as_ref().map_or_else(|| session.as_str(), CallId::as_str);
-    let id = CallId::new(format!("{of}:{target}"));
+    let url = target.to_string();
+    let id = CallId::new(format!("{of}:{url}"));
     let wanted = ToolCall {
         agent: AgentKind::Claude,
         session,
         tool: NETWORK_TOOL.to_owned(),
-        input: json!({"url": target.to_string()}),
+        input: json!({"url": url}),
         cwd: directory,
         id: id.clone(),
         subagent: None,
     };
     let (sender, reply) = oneshot::channel();
-    open.lock().unwrap_or_else(PoisonError::into_inner).insert(id.clone(), sender);
+    let waiting = Waiting { url, answer: sender };
+    open.lock().unwrap_or_else(PoisonError::into_inner).insert(id.clone(), waiting);
     // The loop is gone only when the session is.
     drop(events.send(AgentEvent::ToolCall(wanted)).await);
     tokio::select! {
