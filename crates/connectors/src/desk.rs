@@ -1,8 +1,8 @@
 //! The one value a connector gets: where envelopes go, where questions go, where events come from.
 
 use leashd_types::{
-    AskId, AskRow, Chat, Command, Envelope, Event, Form, GrantRow, MessageRow, Receipt, SessionId,
-    SessionView, UserId,
+    AskId, AskRow, Chat, Command, Envelope, Event, FileView, Form, GitOrder, GitSaid, GrantRow, MessageRow,
+    PlaceView, Receipt, SessionId, SessionView, UserId, Verdict, WorkspaceView,
 };
 use tokio::sync::{mpsc, oneshot};
 
@@ -57,6 +57,51 @@ pub enum Query {
         limit: usize,
         reply: oneshot::Sender<Result<Vec<MessageRow>, String>>,
     },
+    /// Directories agents may work in.
+    Directories {
+        reply: oneshot::Sender<Vec<PlaceView>>,
+    },
+    Workspaces {
+        reply: oneshot::Sender<Vec<WorkspaceView>>,
+    },
+    /// Git in the session's directory, contained, hardened and recorded as `from`. An error says why it was not begun.
+    Git {
+        session: SessionId,
+        order: GitOrder,
+        from: Person,
+        reply: oneshot::Sender<Result<GitSaid, String>>,
+    },
+    /// The newest entries of the audit log about one session, newest last, one line each; with words, only those in which
+    /// they stand.
+    Audit {
+        session: SessionId,
+        words: Option<String>,
+        limit: usize,
+        reply: oneshot::Sender<Result<Vec<String>, String>>,
+    },
+    /// What the policy would say to this command in the session's directory. Nothing runs.
+    Explain {
+        session: SessionId,
+        line: String,
+        reply: oneshot::Sender<Result<Verdict, String>>,
+    },
+    /// Reads files of approved directories: a path or a glob, relative to the session's directory. What the agent itself
+    /// could not read is not read; it is recorded as read by `from`.
+    Files {
+        session: SessionId,
+        pattern: String,
+        from: Person,
+        limits: FileLimits,
+        reply: oneshot::Sender<Result<Vec<FileView>, String>>,
+    },
+}
+
+/// How much is read at once. More than that is an error that says so.
+#[derive(Clone, Copy, Debug)]
+pub struct FileLimits {
+    pub files: usize,
+    /// Of each file.
+    pub bytes: u64,
 }
 
 /// Who speaks through a desk, and from where.

@@ -7,5 +7,5 @@ mod explain;
 pub mod terminal;
 
 pub use card::{Card, card};
-pub use desk::{Delivery, Desk, EVENTS_MAX, Person, Query};
+pub use desk::{Delivery, Desk, EVENTS_MAX, FileLimits, Person, Query};
 pub use explain::explain;

@@ -139,7 +139,8 @@ fn is_never_limited(command: &Command) -> bool {
         | Command::Interrupt { .. }
         | Command::Shown { .. }
         | Command::Answer { answer: Answer::Deny | Answer::DenyWith { .. }, .. } => true,
-        Command::Open { .. }
+        Command::Knock
+        | Command::Open { .. }
         | Command::Switch { .. }
         | Command::Say { .. }
         | Command::Answer { .. }

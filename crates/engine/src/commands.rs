@@ -60,6 +60,7 @@ impl Engine {
     fn carry_out(&mut self, envelope: Envelope, out: &mut Out) -> Result<Carried, Refusal> {
         let speaker = Speaker { chat: &envelope.chat, user: &envelope.from };
         let session = match envelope.command {
+            Command::Knock => return Ok(Carried::Out(self.chats.get(&envelope.chat).cloned())),
             Command::Open { order } => self.open(order, &envelope.chat, &envelope.from, out)?,
             Command::Switch { session } => {
                 self.known(&session, &speaker)?;

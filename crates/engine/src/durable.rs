@@ -140,6 +140,8 @@ impl Undo {
             Command::Answer { ask, .. } | Command::Shown { ask, .. } => {
                 undo.asks = vec![(ask.clone(), engine.asks.entry(ask).cloned())];
             }
+            // Changes nothing.
+            Command::Knock => return None,
             // What ends or takes back something happens also where nothing can be written.
             Command::Interrupt { .. }
             | Command::Stop { .. }

@@ -73,5 +73,12 @@ fn answer(engine: &Engine, world: &World, query: Query) {
         Query::PastAsks { limit: _, reply } => drop(reply.send(Err(NOTHING_KEPT.to_owned()))),
         Query::PastAsk { ask: _, reply } => drop(reply.send(Err(NOTHING_KEPT.to_owned()))),
         Query::Messages { reply, .. } => drop(reply.send(Err(NOTHING_KEPT.to_owned()))),
+        // Without a daemon there is no chat that asks.
+        Query::Directories { .. }
+        | Query::Workspaces { .. }
+        | Query::Git { .. }
+        | Query::Audit { .. }
+        | Query::Explain { .. }
+        | Query::Files { .. } => {}
     }
 }

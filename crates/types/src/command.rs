@@ -7,6 +7,8 @@ use std::path::PathBuf;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "command", rename_all = "kebab-case")]
 pub enum Command {
+    /// Asks to be let in and nothing else: whoever is, may look. The receipt names the chat's current session.
+    Knock,
     /// Opens a session in the envelope's chat; it becomes the chat's current one.
     Open {
         order: OpenSession,

@@ -12,6 +12,7 @@ mod digest;
 mod effect;
 mod event;
 mod facts;
+mod git;
 mod glob;
 mod ids;
 mod kept;
@@ -38,6 +39,7 @@ pub use facts::{
     AGENT_HOMES, Attendance, Containment, Facts, FileText, GitGrants, Matches, PLANS, PathFact, PathKind,
     Protected, Protection, Questions, Recovery, ResolvedPath,
 };
+pub use git::{GitBranch, GitChanges, GitEnd, GitOrder, GitSaid};
 pub use glob::{glob_may_match, matches_everything};
 pub use ids::{AskId, CallId, MessageId, RunId, SessionId, SubagentId, TurnId, UserId};
 pub use kept::{
@@ -48,5 +50,5 @@ pub use money::Money;
 pub use time::Timestamp;
 pub use usage::Usage;
 pub use verdict::{CommandReport, NearestAllow, RuleRef, Stage, Verdict};
-pub use view::SessionView;
+pub use view::{FileView, PlaceView, SessionView, WorkspaceView};
 pub use visible::{is_hidden, visible};

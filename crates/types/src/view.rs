@@ -28,3 +28,28 @@ pub struct SessionView {
     pub last_used: Timestamp,
     pub open_asks: Vec<Ask>,
 }
+
+/// A directory agents may work in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlaceView {
+    /// The last part of the path, or as many parts as tell it apart.
+    pub name: String,
+    pub path: PathBuf,
+}
+
+/// Directories that belong together.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WorkspaceView {
+    pub name: String,
+    pub description: String,
+    /// The first one is where a session works.
+    pub directories: Vec<PathBuf>,
+}
+
+/// A file in an approved directory, read for a person.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileView {
+    /// Relative to the session's directory where it is below it.
+    pub path: PathBuf,
+    pub bytes: Vec<u8>,
+}

@@ -94,6 +94,13 @@ pub(super) async fn answer(store: Store, mut queries: mpsc::Receiver<Query>, eng
                     return;
                 }
             }
+            // Nobody answers these yet: the reply is dropped, which says so.
+            Query::Directories { .. }
+            | Query::Workspaces { .. }
+            | Query::Git { .. }
+            | Query::Audit { .. }
+            | Query::Explain { .. }
+            | Query::Files { .. } => {}
         }
     }
 }
@@ -119,6 +126,15 @@ async fn look_up(store: Store, query: Query) {
             };
             drop(reply.send(rows.map_err(|error| error.to_string())));
         }
-        Query::Session { .. } | Query::Sessions { .. } | Query::Asks { .. } | Query::Grants { .. } => {}
+        Query::Session { .. }
+        | Query::Sessions { .. }
+        | Query::Asks { .. }
+        | Query::Grants { .. }
+        | Query::Directories { .. }
+        | Query::Workspaces { .. }
+        | Query::Git { .. }
+        | Query::Audit { .. }
+        | Query::Explain { .. }
+        | Query::Files { .. } => {}
     }
 }

@@ -79,6 +79,13 @@ async fn answer(client: Client, mut queries: mpsc::Receiver<Query>) {
                 let rows = client.get(&format!("/v1/messages?limit={limit}{session}{words}")).await;
                 drop(reply.send(rows.map_err(|failure| failure.message)));
             }
+            // A terminal has commands of its own for these; without a reply the asker knows that there is none.
+            Query::Directories { .. }
+            | Query::Workspaces { .. }
+            | Query::Git { .. }
+            | Query::Audit { .. }
+            | Query::Explain { .. }
+            | Query::Files { .. } => {}
         }
     }
 }
