@@ -2,6 +2,7 @@
 //! both proxies of the network. Says what holds and what does not. Judges no call.
 
 mod doors;
+mod entries;
 mod environment;
 mod home;
 mod network;
