@@ -206,25 +206,39 @@ fn code_text(code: &CodeSource) -> String {
     }
 }
 
-/// What will run or change, exactly.
+/// What will run or change, exactly. An argument that no tool of this name has is shown as well: the agent chooses
+/// them, and one that looks like another tool's must not stand in front of what counts.
 fn body(call: &ToolCall) -> Vec<String> {
-    match (call.tool.as_str(), call.text("command"), call.text("new_string"), call.text("content")) {
-        ("Bash", Some(command), _, _) => cut(command.lines()),
-        (_, _, Some(new), _) => {
-            let old = call.text("old_string").unwrap_or_default();
-            let removed = old.lines().map(|line| format!("- {line}"));
-            let added = new.lines().map(|line| format!("+ {line}"));
-            cut(removed.chain(added).collect::<Vec<_>>().iter().map(String::as_str))
-        }
-        (_, _, _, Some(content)) => {
-            let added: Vec<String> = content.lines().map(|line| format!("+ {line}")).collect();
-            cut(added.iter().map(String::as_str))
-        }
-        _ => {
-            let input = serde_json::to_string_pretty(&call.input).unwrap_or_default();
-            cut(input.lines())
-        }
-    }
+    let (lines, shown): (Vec<String>, &[&str]) =
+        match (call.tool.as_str(), call.text("command"), call.text("new_string"), call.text("content")) {
+            ("Bash", Some(command), _, _) => (owned(command, ""), &["command", "description"]),
+            (NETWORK_TOOL, _, _, _) => {
+                let command = call.text("asked_by").unwrap_or_default();
+                (owned(command, "for: "), if command.is_empty() { &["url"] } else { &["url", "asked_by"] })
+            }
+            ("Edit", _, Some(new), _) => {
+                let old = call.text("old_string").unwrap_or_default();
+                let lines = owned(old, "- ").into_iter().chain(owned(new, "+ ")).collect();
+                (lines, &["file_path", "old_string", "new_string"])
+            }
+            ("Write", _, _, Some(content)) => (owned(content, "+ "), &["file_path", "content"]),
+            _ => {
+                let input = serde_json::to_string_pretty(&call.input).unwrap_or_default();
+                return cut(input.lines());
+            }
+        };
+    let mut body = cut(lines.iter().map(String::as_str));
+    let rest = call.input.as_object().into_iter().flatten();
+    let rest: Vec<String> = rest
+        .filter(|(name, _)| !shown.contains(&name.as_str()))
+        .map(|(name, value)| format!("with {name}: {value}"))
+        .collect();
+    body.extend(cut(rest.iter().map(String::as_str)));
+    body
+}
+
+fn owned(text: &str, mark: &str) -> Vec<String> {
+    text.lines().map(|line| format!("{mark}{line}")).collect()
 }
 
 fn question_lines(question: &Question) -> Vec<String> {
@@ -263,4 +277,60 @@ fn clip(line: &str) -> String {
     }
     let start: String = line.chars().take(LINE_CHARS_MAX).collect();
     format!("{start}… and {} more characters", length - LINE_CHARS_MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{BODY_LINES_MAX, body};
+    use leashd_types::{AgentKind, CallId, SessionId, ToolCall};
+    use serde_json::{Value, json};
+
+    #[track_caller]
+    fn check(tool: &str, input: Value, expected: &[&str]) {
+        let call = ToolCall {
+            agent: AgentKind::Claude,
+            session: SessionId::new("s"),
+            tool: tool.to_owned(),
+            input,
+            cwd: "/p".into(),
+            id: CallId::new("c"),
+            subagent: None,
+        };
+        assert_eq!(body(&call), expected);
+    }
+
+    #[test]
+    fn no_argument_hides_another() {
+        check("Bash", json!({"command": "ls\nid", "description": "looks"}), &["ls", "id"]);
+        check("Bash", json!({"command": "ls", "content": "x"}), &["ls", "with content: \"x\""]);
+        check("Edit", json!({"file_path": "/p/a", "old_string": "a", "new_string": "b"}), &["- a", "+ b"]);
+        check(
+            "Edit",
+            json!({"file_path": "/p/a", "old_string": "a", "new_string": "b", "replace_all": true}),
+            &["- a", "+ b", "with replace_all: true"],
+        );
+        check("Write", json!({"file_path": "/p/a", "content": "x"}), &["+ x"]);
+        check(
+            "mcp__db__query",
+            json!({"content": "harmless", "new_string": "harmless", "sql": "DROP TABLE t"}),
+            &[
+                "{",
+                "  \"content\": \"harmless\",",
+                "  \"new_string\": \"harmless\",",
+                "  \"sql\": \"DROP TABLE t\"",
+                "}",
+            ],
+        );
+        let long = "x\n".repeat(BODY_LINES_MAX + 1);
+        let mut shown = vec!["x"; BODY_LINES_MAX];
+        shown.extend(["… and 1 more lines", "with run_in_background: true"]);
+        check("Bash", json!({"command": long, "run_in_background": true}), &shown);
+    }
+
+    #[test]
+    fn a_host_is_shown_with_the_command_that_wants_it() {
+        let target = "a.example:443";
+        check("Network", json!({"url": target, "asked_by": "make x\u{1b}[2J"}), &["for: make x\\u{1b}[2J"]);
+        check("Network", json!({ "url": target }), &[]);
+    }
 }

@@ -10,6 +10,7 @@ use leashd_types::{
     PathKind, PathText, ResolvedPath, RuleRef, SessionId, ToolCall, digest_of, visible,
 };
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -97,7 +98,7 @@ impl Grant {
             && verdict.band <= self.band
             && verdict.rule == self.asked_by
             && match &self.scope {
-                GrantScope::Exact { digest } => *digest == digest_of(&call.tool, &call.input),
+                GrantScope::Exact { digest } => *digest == exact_digest(call),
                 GrantScope::Files { directory } => {
                     let real = argument_paths(judged);
                     verdict.commands.is_empty()
@@ -131,11 +132,23 @@ impl Grant {
 }
 
 fn exact_scope(call: &ToolCall) -> (GrantScope, String) {
-    let shown = match call.text("url").filter(|_| call.tool == NETWORK_TOOL) {
+    let shown = match target_of(call) {
         Some(target) => visible(target),
         None => "exactly this call".to_owned(),
     };
-    (GrantScope::Exact { digest: digest_of(&call.tool, &call.input) }, shown)
+    (GrantScope::Exact { digest: exact_digest(call) }, shown)
+}
+
+/// A host is granted to the session, whichever command wanted it first.
+fn exact_digest(call: &ToolCall) -> Digest {
+    match target_of(call) {
+        Some(target) => digest_of(&call.tool, &json!({ "url": target })),
+        None => digest_of(&call.tool, &call.input),
+    }
+}
+
+fn target_of(call: &ToolCall) -> Option<&str> {
+    call.text("url").filter(|_| call.tool == NETWORK_TOOL)
 }
 
 fn file_scope(judged: &Judged) -> Option<(GrantScope, String)> {

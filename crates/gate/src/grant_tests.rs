@@ -233,6 +233,9 @@ fn a_tool_without_commands_or_paths_is_granted_as_it_is() {
     let host = Grant::derive(&connect("a.example:443"), &judged(vec![])).unwrap();
     assert_eq!(host.rule, "Network: a.example:443");
     assert!(!host.covers(&connect("a.example:444"), &judged(vec![])));
+    // The same host for another command.
+    let input = json!({"url": "a.example:443", "asked_by": "make"});
+    assert!(host.covers(&call("d", "Network", input, "/p".as_ref()), &judged(vec![])));
     let kept: Grant = serde_json::from_str(&serde_json::to_string(&grant).unwrap()).unwrap();
     assert_eq!(kept, grant);
 }

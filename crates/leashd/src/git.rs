@@ -165,7 +165,7 @@ impl Git {
 
     async fn away(&self, verb: Verb, directory: &Path, remote: &str, branch: &str) -> Result<Said, Failure> {
         if branch.contains(':') || branch.starts_with('+') {
-            return Err(Failure::usage(format!("`{}` is not the name of a branch", visible(branch))));
+            return Err(failure(GitError::NotABranch(visible(branch))));
         }
         let top = self.top(directory)?;
         let (name, which) = match verb {
@@ -190,7 +190,11 @@ impl Git {
                     Some(header) => command.setting(url.header_key(), header),
                     None => command,
                 };
-                command.name(&remote)?.name(&branch)
+                let command = command.name(&remote)?;
+                match verb {
+                    Verb::Push => command.same_branch(&branch),
+                    _ => command.name(&branch),
+                }
             })
             .await
     }
@@ -290,7 +294,7 @@ fn program() -> Result<PathBuf, Failure> {
 
 fn failure(error: GitError) -> Failure {
     match error {
-        GitError::NotAName(_) => Failure::usage(error),
+        GitError::NotAName(_) | GitError::NotABranch(_) => Failure::usage(error),
         GitError::Redirected { .. } => Failure::new(Exit::Denied, error),
         GitError::NotRun(_)
         | GitError::TooSlow { .. }

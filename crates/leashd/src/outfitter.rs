@@ -131,7 +131,12 @@ impl Outfitter {
         let mut facts = boot::facts(&settings, &directory, &approved)?;
         facts.containment = held.containment;
         for path in &held.own {
-            facts.approved.push(boot::real(path)?);
+            let real = boot::real(path)?;
+            // Another agent of the same session may put a link there at any moment.
+            if real.as_path() != path {
+                return Err(Failure::failed(format!("{} leads to somewhere else", path.display())));
+            }
+            facts.approved.push(real);
         }
         self.check(&settings, &facts, &row.session, keys).await?;
         let of_policy =

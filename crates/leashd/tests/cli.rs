@@ -101,6 +101,17 @@ fn a_missing_directory() {
     );
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn a_home_that_no_agent_could_start_in() {
+    let place = Place::new().with_claude("2.1.300");
+    let home = "/dev/shm/leashd-home-of-nobody";
+    for args in [&["doctor"][..], &["start"], &["exec", "x"], &["sandbox", "show"]] {
+        place.check(args, &[("LEASHD_HOME", home)], 2, &["has a /dev/shm of its own", "set LEASHD_HOME"]);
+    }
+    assert!(!Path::new(home).exists());
+}
+
 #[test]
 fn a_directory_that_is_not_approved() {
     let place = Place::new().with_claude("99.0.0");

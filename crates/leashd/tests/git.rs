@@ -222,7 +222,13 @@ fn other_hosts_are_reached_over_https_and_recorded() {
     };
     refused(&["push", "origin", "+main"], 2, "not the name of a branch");
     refused(&["push", "origin", "main:other"], 2, "not the name of a branch");
+    refused(&["push", "origin", "*"], 2, "not the name of a branch");
     refused(&["merge", "--upload-pack=x"], 2, "unexpected argument");
+    // Git would push to both, and one of them would be recorded.
+    place.sh("git config --add remote.origin.pushurl https://nowhere.invalid/x.git");
+    place.sh("git config --add remote.origin.pushurl https://nowhere.invalid/another.git");
+    refused(&["push", "origin", "main"], 4, "several addresses");
+    place.sh("git config --unset-all remote.origin.pushurl");
     // Where data goes to is not for the repository to say.
     place.sh("git config url.https://evil.example/.insteadOf https://nowhere.invalid/");
     refused(&["push", "origin", "main"], 4, "decides where data goes to");

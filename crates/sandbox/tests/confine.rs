@@ -8,7 +8,8 @@ use leashd_sandbox::confine::{
 };
 use leashd_sandbox::proof::{Attempt, Outcome, PROBE, Proof, Question, probe_main, prove};
 use leashd_sandbox::{
-    Caches, Capabilities, Domain, Limits, Network, Profile, Request, SessionPlaces, TOOLCHAINS,
+    Access, Caches, Capabilities, Domain, Limits, Network, Presence, Profile, Request, SessionPlaces,
+    TOOLCHAINS, Tree,
 };
 use std::ffi::OsString;
 use std::fs;
@@ -44,6 +45,7 @@ const CASES: &[(&str, Case)] = &[
     ("processes_are_counted", processes_are_counted),
     ("domains_nest", domains_nest),
     ("a_link_where_the_project_was_is_refused", a_link_where_the_project_was_is_refused),
+    ("what_lies_in_shared_memory_is_refused", what_lies_in_shared_memory_is_refused),
 ];
 
 fn main() {
@@ -418,6 +420,28 @@ fn a_link_where_the_project_was_is_refused(level: Level) {
     let started = confine::start(&place.profile, &Kernel::detect(None), Wish::Exactly(level), &command);
     assert!(started.is_err());
     assert!(!place.outside.join("ran").exists());
+}
+
+/// In namespaces that directory is another one, in which it would be missed.
+fn what_lies_in_shared_memory_is_refused(level: Level) {
+    let shared = tempfile::tempdir_in(confine::SHARED_MEMORY).unwrap();
+    let mut place = place();
+    place.profile.trees.push(Tree {
+        path: shared.path().to_owned(),
+        access: Access::Read,
+        presence: Presence::Required,
+        what: "granted".to_owned(),
+    });
+    let command = place.command("/bin/sh", &["-c", "echo > ran"]);
+    let started = confine::start(&place.profile, &Kernel::detect(None), Wish::Exactly(level), &command);
+    match level {
+        Level::Landlock => assert_eq!(started.unwrap().wait().unwrap(), Ended::Code(0)),
+        Level::Namespaces => {
+            let error = started.unwrap_err().to_string();
+            assert!(error.contains("/dev/shm of its own; use another directory"), "{error}");
+        }
+    }
+    assert_eq!(place.project.join("ran").exists(), level == Level::Landlock);
 }
 
 /// Calls whose numbers mean something else: 32-bit ones, and those of x32.

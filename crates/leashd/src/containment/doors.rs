@@ -81,9 +81,12 @@ impl Doors {
         profile.environment.extend(self.network.variables(&key));
         match self.launcher.allow(command, &profile) {
             Ok(allowance) => {
+                self.questions.runs(permit.call(), command);
                 let open = Open { _allowance: allowance, key };
                 let mut all = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-                all.insert(permit.call().clone(), open);
+                if let Some(before) = all.insert(permit.call().clone(), open) {
+                    self.network.dismiss(&before.key);
+                }
             }
             // The same line is running already, with a key of its own.
             Err(_) => self.network.dismiss(&key),
@@ -93,6 +96,7 @@ impl Doors {
     /// The call is over.
     pub(crate) fn close(&self, call: &CallId) {
         self.network.take_back(call);
+        self.questions.is_over(call);
         let open = self.open.lock().unwrap_or_else(PoisonError::into_inner).remove(call);
         if let Some(open) = open {
             self.network.dismiss(&open.key);

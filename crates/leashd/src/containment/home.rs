@@ -13,7 +13,7 @@ use leashd_types::{AGENT_HOMES, PLANS, SessionId};
 use rustix::fs::{FlockOperation, flock};
 use std::fs::{self, File};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, symlink};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -78,7 +78,8 @@ impl AgentHome {
 /// Makes the directory and holds it.
 fn enter(directory: &Path) -> io::Result<File> {
     for _try in 0..TRIES {
-        fs::DirBuilder::new().recursive(true).mode(0o700).create(directory.join(PLANS))?;
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
+        own_directory(&directory.join(PLANS))?;
         let held = File::open(directory)?;
         flock(&held, FlockOperation::LockShared)?;
         // It may have been cleared in between.
@@ -88,6 +89,18 @@ fn enter(directory: &Path) -> io::Result<File> {
         }
     }
     Err(io::Error::other(format!("`{}` goes again and again as it is made", directory.display())))
+}
+
+/// A directory in one that the agent writes: a link that an agent left there in its place goes. What it leads to would
+/// be approved, or written to.
+fn own_directory(path: &Path) -> io::Result<()> {
+    match fs::symlink_metadata(path) {
+        Ok(there) if there.is_dir() => return Ok(()),
+        Ok(_) => fs::remove_file(path)?,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(error),
+    }
+    fs::DirBuilder::new().mode(0o700).create(path)
 }
 
 /// What cannot be cleared now is looked at again at the next start.
@@ -167,6 +180,15 @@ fn bring_transcript(from: &Path, to: &Path, session: &SessionId) -> io::Result<(
     }
     let Some(file) = there(&from.join(TRANSCRIPTS)) else { return Ok(()) };
     let Some(project) = file.parent().and_then(Path::file_name) else { return Ok(()) };
-    fs::create_dir_all(ours.join(project))?;
-    fs::copy(&file, ours.join(project).join(&name)).map(drop)
+    let project = ours.join(project);
+    own_directory(&ours)?;
+    own_directory(&project)?;
+    let copy = project.join(&name);
+    match fs::remove_file(&copy) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        Ok(()) | Err(_) => {}
+    }
+    // Only a new file: a link would be written through.
+    let mut new = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&copy)?;
+    io::copy(&mut File::open(&file)?, &mut new).map(drop)
 }

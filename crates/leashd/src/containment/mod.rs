@@ -2,6 +2,7 @@
 //! both proxies of the network. Says what holds and what does not. Judges no call.
 
 mod doors;
+mod entries;
 mod environment;
 mod home;
 mod network;
@@ -64,7 +65,7 @@ pub(crate) struct Held {
     pub(crate) says: String,
     /// Where a permitted command gets what it was permitted.
     pub(crate) doors: Option<Arc<Doors>>,
-    /// Directories of the agent that it may use like approved ones.
+    /// Directories of the agent that it may use like approved ones, by their real paths.
     pub(crate) own: Vec<PathBuf>,
     inside: Option<Inside>,
     commands: Option<Commands>,
@@ -204,6 +205,7 @@ async fn attempt(wanted: &Wanted<'_>, servers: &[Server], gate: &Arc<Gate>) -> R
     places::write(&profile, &built.outer).map_err(|error| format!("{}: {error}", profile.display()))?;
     let environment = network.environment(wanted.environment, &variables);
     let directory = wanted.approved.first().cloned().unwrap_or_default();
+    let own = places::real(&home.directory).map_err(|failure| failure.message)?.join(PLANS);
     let questions = Questions::new(questions, directory);
     Ok(Held {
         containment: match known.failures.is_empty() {
@@ -213,7 +215,7 @@ async fn attempt(wanted: &Wanted<'_>, servers: &[Server], gate: &Arc<Gate>) -> R
         says: says(&known, &variables),
         doors: Some(Arc::new(Doors::new(launcher, built.inner, network, questions))),
         commands: None,
-        own: vec![home.directory.join(PLANS)],
+        own: vec![own],
         inside: Some(Inside {
             walls: Walls { profile, wish: Wish::Exactly(known.level) },
             launcher: path,

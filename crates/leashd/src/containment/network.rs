@@ -1,10 +1,10 @@
 //! The two proxies of one session: the model's, with the key, and the one for granted hosts. What they refuse or open
 //! stands in the audit log. Decides nothing: hosts are handed in.
 
+use super::entries::{api_record, egress_record, keep, record_of_nobody};
 use super::environment::{Login, Variables};
 use super::served::Served;
 use leashd_gate::Gate;
-use leashd_gate::audit::Record;
 use leashd_proxy::{
     ApiEvent, ApiLimits, ApiProxy, Credential, EgressEvent, EgressLimits, EgressProxy, HostList, Question,
     Roots, Secret, SystemResolver, Upstream, Visitor,
@@ -229,52 +229,6 @@ pub(super) fn said(error: leashd_proxy::Error) -> String {
     error.to_string()
 }
 
-/// What an entry needs: whose it is, and what it says.
-type Entry = (Option<SessionId>, Option<CallId>, Record);
-
-/// Ends at the first entry that cannot be written: a proxy whose events nobody takes opens nothing more.
-async fn keep<E: Send + 'static>(
-    mut events: mpsc::Receiver<E>,
-    gate: Arc<Gate>,
-    read: fn(E) -> Option<Entry>,
-) {
-    while let Some(event) = events.recv().await {
-        let Some((session, call, record)) = read(event) else { continue };
-        let gate = Arc::clone(&gate);
-        let written = tokio::task::spawn_blocking(move || {
-            gate.record_for(session.as_ref(), call.as_ref(), record).map(drop)
-        });
-        if !matches!(written.await, Ok(Ok(()))) {
-            return;
-        }
-    }
-}
-
-fn egress_record(event: EgressEvent) -> Option<Entry> {
-    match event {
-        EgressEvent::Opened { session, call, target, addresses } => {
-            let addresses: Vec<String> = addresses.iter().map(ToString::to_string).collect();
-            let record =
-                Record::Network { target: target.to_string(), allowed: true, detail: addresses.join(", ") };
-            Some((Some(session), call, record))
-        }
-        EgressEvent::Denied { session, call, target, reason } => {
-            Some((session, call, Record::Network { target, allowed: false, detail: reason.to_string() }))
-        }
-        EgressEvent::Closed { .. } => None,
-    }
-}
-
-fn api_record(event: ApiEvent) -> Option<Entry> {
-    match event {
-        ApiEvent::Refused { session, reason } => {
-            let target = "the model API".to_owned();
-            Some((session, None, Record::Network { target, allowed: false, detail: reason.to_string() }))
-        }
-        ApiEvent::Answered { .. } => None,
-    }
-}
-
 /// A way out to one host, for a program of leashd's own that is contained.
 pub(crate) struct WayOut {
     key: Secret,
@@ -323,9 +277,4 @@ impl WayOut {
 
 fn proxy_url(port: u16, key: &Secret) -> String {
     format!("http://leashd:{}@127.0.0.1:{port}", key.expose())
-}
-
-/// What no session did.
-fn record_of_nobody(event: EgressEvent) -> Option<Entry> {
-    egress_record(event).map(|(_, call, record)| (None, call, record))
 }

@@ -71,7 +71,8 @@ fn without_user(url: &str) -> String {
     }
 }
 
-/// Where git would go for `remote`.
+/// Where git would go for `remote`: one place. It pushes to every address there is, so that only one of them would be
+/// the one that is recorded.
 pub(super) async fn url(place: &Place, remote: &str, which: Which) -> Result<Url, Failure> {
     let remote = remote.to_owned();
     let look = place.again();
@@ -79,13 +80,24 @@ pub(super) async fn url(place: &Place, remote: &str, which: Which) -> Result<Url
         .run(Verb::Remote, move |command| {
             let command = match which {
                 Which::Fetch => command,
-                Which::Push => command.option("--push"),
+                Which::Push => command.option("--push").option("--all"),
             };
             command.name(&remote)
         })
         .await?;
+    let mut addresses = said.text.lines();
     match said.done {
-        Done::Yes => Url::parse(said.text.lines().next().unwrap_or_default().trim()),
+        Done::Yes => {
+            let first = addresses.next().unwrap_or_default().trim();
+            match addresses.next() {
+                None => Url::parse(first),
+                Some(other) => Err(Failure::new(
+                    Exit::Denied,
+                    format!("the remote has several addresses, `{}` too", visible(&without_user(other))),
+                )
+                .hint("leave one with `git remote set-url`, or use git yourself")),
+            }
+        }
         Done::No => Err(Failure::failed(said.text.trim())),
     }
 }

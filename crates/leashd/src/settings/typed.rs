@@ -7,6 +7,7 @@ use super::workspaces::{DIRECTORY as WORKSPACES, Workspaces};
 use super::{Lookup, expand_tilde, table};
 use crate::failure::Failure;
 use leashd_policy::ToolLists;
+use leashd_sandbox::confine::SHARED_MEMORY;
 use leashd_sandbox::{Caches, TOOLCHAINS, Toolchain};
 use leashd_types::Mode;
 use serde_json::{Map, Value as Json};
@@ -210,6 +211,16 @@ impl Settings {
         ];
         let real = |path: &Path| leashd_sandbox::resolve(path, Path::new("/")).map(|(real, _)| real);
         let home = real(&self.home);
+        if self.sandbox != Sandboxing::Off
+            && home.as_ref().is_ok_and(|home| home.as_path().starts_with(SHARED_MEMORY))
+        {
+            return Err(Failure::usage(format!(
+                "LEASHD_HOME is {}: everything contained has a {} of its own, so no agent could start there",
+                self.home.display(),
+                SHARED_MEMORY
+            ))
+            .hint("set LEASHD_HOME to another directory"));
+        }
         for (name, place) in places.iter().filter_map(|(name, place)| place.map(|place| (name, place))) {
             // What cannot be resolved is refused where it is used.
             let Ok(inside) = real(place) else { continue };

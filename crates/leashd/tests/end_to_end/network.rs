@@ -76,6 +76,7 @@ fn a_new_host_is_a_question() {
     let mut command = net.bench.leashd(&["exec", "--policy", &net.policy, &prompt]);
     let mut terminal = Terminal::spawn(&mut command);
     terminal.expect("CONNECT yes.invalid:80");
+    terminal.expect("for: make yes");
     terminal.expect("Approve for this session: Network: yes.invalid:80");
     terminal.type_keys("s");
     terminal.expect("CONNECT no.invalid:80");

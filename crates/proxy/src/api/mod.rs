@@ -228,7 +228,8 @@ impl ApiProxy {
         let (mut head, body) = request.into_parts();
         strip_connection(&mut head.headers);
         strip_credentials(&mut head.headers);
-        for name in [header::HOST, header::CONTENT_LENGTH, header::EXPECT] {
+        // An error is looked through for the credential: what is packed cannot be.
+        for name in [header::HOST, header::CONTENT_LENGTH, header::EXPECT, header::ACCEPT_ENCODING] {
             head.headers.remove(name);
         }
         let (name, value) = self.credential_header.clone();
@@ -248,9 +249,10 @@ impl ApiProxy {
             return Err(Refused::Credential);
         }
         let collected = timeout(self.limits.connect_time, Limited::new(body, ERROR_LIMIT).collect()).await;
+        let packed = head.headers.remove(header::CONTENT_ENCODING).is_some();
         let body = match collected {
-            Ok(Ok(collected)) => collected.to_bytes(),
-            Ok(Err(_)) | Err(_) => Bytes::new(),
+            Ok(Ok(collected)) if !packed => collected.to_bytes(),
+            Ok(Ok(_) | Err(_)) | Err(_) => Bytes::new(),
         };
         let secret = self.credential.expose().as_bytes();
         if body.windows(secret.len()).any(|part| part == secret) {

@@ -327,14 +327,22 @@ async fn redirects_and_errors_do_not_carry_anything_out() {
             401,
             "refused the credential",
         ),
+        // What is packed cannot be looked through. Nobody asked for it.
+        (
+            "HTTP/1.1 400 X\r\ncontent-encoding: gzip\r\ncontent-length: 9\r\n\r\nevil\u{1f}gzip",
+            400,
+            "\r\n\r\n",
+        ),
         ("HTTP/1.1 529 X\r\nx-echo: sk-real-hunter2\r\ncontent-length: 4\r\n\r\nbusy", 529, "busy"),
     ] {
         let fake = Fake::start(answer).await;
         let rig = Rig::new(&fake.url, |_| ()).await;
-        let got = rig.raw(&post("/v1/messages", "x-api-key: KEY", "{}")).await;
+        let got = rig.raw(&post("/v1/messages", "x-api-key: KEY\r\naccept-encoding: gzip", "{}")).await;
         assert_status(&got, status);
         assert!(got.contains(reason) && !got.contains("evil"), "{got}");
-        assert_eq!(fake.got().len(), 1, "not asked again");
+        let asked = fake.got();
+        assert_eq!(asked.len(), 1, "not asked again");
+        assert!(!asked[0].contains("accept-encoding"), "{asked:?}");
     }
     let rig = Rig::new("http://127.0.0.1:1", |_| ()).await;
     let got = rig.raw(&post("/v1/messages", "x-api-key: KEY", "{}")).await;

@@ -32,6 +32,9 @@ use serde::{Deserialize, Serialize};
 use std::io;
 use std::path::PathBuf;
 
+/// In namespaces an empty directory of their own.
+pub const SHARED_MEMORY: &str = "/dev/shm";
+
 /// How much is put around a process tree.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

@@ -1,7 +1,7 @@
 //! Namespaces around a profile: own processes, own mounts (everything but the writable trees read-only), own network
 //! with nothing but loopback and the doors of the profile. Runs in the first process of the new namespaces. Knows no Landlock and no seccomp.
 
-use super::Error;
+use super::{Error, SHARED_MEMORY};
 use crate::profile::{Network, Profile};
 use rustix::fs::CWD;
 use rustix::io::Errno;
@@ -51,6 +51,7 @@ fn map_identity(uid: Uid, gid: Gid) -> Result<(), Error> {
 }
 
 fn mounts(profile: &Profile) -> Result<(), Error> {
+    covered(profile)?;
     let failed = |step| move |source: Errno| Error::Step { step, source: source.into() };
     mount_change("/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC)
         .map_err(failed("detaching mounts"))?;
@@ -77,9 +78,25 @@ fn mounts(profile: &Profile) -> Result<(), Error> {
         set_attributes(path, Change { set: READ_ONLY, clear: 0 }, Extent::Below)?;
     }
     let closed = MountFlags::NOSUID | MountFlags::NODEV;
-    mount("tmpfs", "/dev/shm", "tmpfs", closed, Some(c"mode=1777")).map_err(failed("mounting /dev/shm"))?;
+    mount("tmpfs", SHARED_MEMORY, "tmpfs", closed, Some(c"mode=1777"))
+        .map_err(failed("mounting /dev/shm"))?;
     mount("proc", "/proc", "proc", closed | MountFlags::NOEXEC, None::<&std::ffi::CStr>)
         .map_err(failed("mounting /proc"))
+}
+
+/// What lies where everything contained gets an own directory would be missed inside, wherever it is first looked for.
+fn covered(profile: &Profile) -> Result<(), Error> {
+    let below = |path: &Path| path.starts_with(SHARED_MEMORY) && path.exists();
+    match profile.trees.iter().find(|tree| below(&tree.path)) {
+        None => Ok(()),
+        Some(tree) => Err(Error::Tree {
+            path: tree.path.clone(),
+            what: tree.what.clone(),
+            source: io::Error::other(format!(
+                "everything contained has a {SHARED_MEMORY} of its own; use another directory"
+            )),
+        }),
+    }
 }
 
 /// The `.git` of each project, directory or pointer file, that has something to guard.

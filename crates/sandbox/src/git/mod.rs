@@ -39,6 +39,8 @@ pub enum GitError {
         "`{0}` cannot be the name of something for git: it starts with `-` or has a control character in it"
     )]
     NotAName(String),
+    #[error("`{0}` is not the name of a branch")]
+    NotABranch(String),
     #[error("the configuration of the repository cannot be read: {0}")]
     Configuration(String),
     #[error(
@@ -249,6 +251,19 @@ impl GitCommand<'_> {
         }
         self.arguments.push(name.into());
         Ok(self)
+    }
+
+    /// A branch here and the one of the same name there, and nothing else. With one name alone git asks the
+    /// repository's configuration which branch of the other side is meant, and whether by force.
+    ///
+    /// # Errors
+    /// If it is not the plain name of a branch.
+    pub fn same_branch(self, name: &str) -> Result<Self, GitError> {
+        let odd = |c: char| c.is_whitespace() || "+:*?[\\~^".contains(c);
+        if name.is_empty() || name.contains(odd) {
+            return Err(GitError::NotABranch(name.escape_debug().to_string()));
+        }
+        self.name(&format!("refs/heads/{name}:refs/heads/{name}"))
     }
 
     /// Paths, taken literally.

@@ -90,7 +90,13 @@ impl Verb {
             ),
             Self::Push => (
                 "push",
-                &["--no-verify", "--recurse-submodules=no", "--receive-pack=git-receive-pack", "--no-signed"],
+                &[
+                    "--no-verify",
+                    "--recurse-submodules=no",
+                    "--receive-pack=git-receive-pack",
+                    "--no-signed",
+                    "--no-follow-tags",
+                ],
             ),
             Self::Remote => ("remote", &["get-url"]),
             Self::Reset => ("reset", QUIETLY),

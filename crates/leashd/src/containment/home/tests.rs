@@ -1,6 +1,7 @@
 //! Old directories go, those in use and whatever a session is gone on with stay.
 
-use super::{OLD, PLANS, clear_old, enter};
+use super::{OLD, PLANS, bring_transcript, clear_old, enter};
+use leashd_types::SessionId;
 use std::fs;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
@@ -74,4 +75,45 @@ fn one_start_clears_only_so_many() {
     (0..20).for_each(|number| drop(enter(&homes.path().join(number.to_string())).unwrap()));
     clear_old(homes.path(), SystemTime::now() + OLD + DAY);
     assert_eq!(count(), 20 - super::CLEARED_MAX);
+}
+
+#[test]
+fn a_link_in_place_of_its_plans_does_not_approve_what_it_leads_to() {
+    let homes = tempfile::tempdir().unwrap();
+    let session = homes.path().canonicalize().unwrap().join("session");
+    drop(enter(&session).unwrap());
+    let outside = tempfile::tempdir().unwrap();
+    fs::remove_dir(session.join(PLANS)).unwrap();
+    std::os::unix::fs::symlink(outside.path(), session.join(PLANS)).unwrap();
+    drop(enter(&session).unwrap());
+    assert_eq!(session.join(PLANS).canonicalize().unwrap(), session.join(PLANS));
+    assert!(outside.path().exists());
+}
+
+#[test]
+fn a_transcript_is_brought_into_the_directory_and_through_no_link() {
+    let place = tempfile::tempdir().unwrap();
+    let (from, to, outside) =
+        (place.path().join("from"), place.path().join("to"), place.path().join("outside"));
+    let id = SessionId::new("0199");
+    for directory in ["from/projects/-p", "to/projects/-p", "outside"] {
+        fs::create_dir_all(place.path().join(directory)).unwrap();
+    }
+    fs::write(from.join("projects/-p/0199.jsonl"), "said").unwrap();
+    let link = |at: &Path, leads: &Path| std::os::unix::fs::symlink(leads, at).unwrap();
+    let brought = || {
+        bring_transcript(&from, &to, &id).unwrap();
+        let file = to.join("projects/-p/0199.jsonl");
+        assert_eq!(fs::read_to_string(&file).unwrap(), "said");
+        assert_eq!(file.canonicalize().unwrap(), to.canonicalize().unwrap().join("projects/-p/0199.jsonl"));
+        assert_eq!(fs::read_dir(&outside).unwrap().count(), 0, "nothing is written elsewhere");
+    };
+    link(&to.join("projects/-p/0199.jsonl"), &outside.join("planted"));
+    brought();
+    fs::remove_dir_all(to.join("projects/-p")).unwrap();
+    link(&to.join("projects/-p"), &outside);
+    brought();
+    fs::remove_dir_all(to.join("projects")).unwrap();
+    link(&to.join("projects"), &outside);
+    brought();
 }

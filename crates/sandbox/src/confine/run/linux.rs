@@ -5,7 +5,9 @@
 use super::{Command, Ended, Running};
 use crate::confine::group::Group;
 use crate::confine::seccomp::{Allowed, Filter, Sockets, program};
-use crate::confine::{Error, Groups, Kernel, Level, Plan, Wish, landlock, limits, namespaces, plan};
+use crate::confine::{
+    Error, Groups, Kernel, Level, Plan, SHARED_MEMORY, Wish, landlock, limits, namespaces, plan,
+};
 use crate::profile::{Access, Domain, Network, Presence, Profile, Tree};
 use rustix::io::Errno;
 use rustix::pipe::{PipeFlags, pipe_with};
@@ -187,7 +189,7 @@ fn counted(plan: &Plan) -> limits::Counted {
 /// Trees that are there only because the namespaces made them.
 fn more_trees(plan: &Plan) -> Vec<Tree> {
     let memory = Tree {
-        path: "/dev/shm".into(),
+        path: SHARED_MEMORY.into(),
         access: Access::Write,
         presence: Presence::IfThere,
         what: "shared memory".to_owned(),

@@ -2,7 +2,7 @@
 
 mod hostile;
 
-use super::{Configuration, Git, GitError, GitLimits, Transports, Verb};
+use super::{Configuration, Git, GitCommand, GitError, GitLimits, Transports, Verb};
 use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -134,6 +134,30 @@ fn everyday_work_works() {
     push(&local).unwrap();
     let pull = local.command(Verb::Pull).option("--ff-only").option("--quiet");
     pull.name("origin").unwrap().name("main").unwrap().run().unwrap();
+}
+
+#[test]
+fn a_push_is_of_one_branch_to_its_own_name_whatever_the_repository_says() {
+    let place = Place::new();
+    place.sh("git init -q --bare ../remote.git && git remote add origin ../remote.git");
+    place.sh("git push -q origin main main:prod && git tag -a -m x x && git commit -q --amend -m rewritten");
+    place.sh(
+        "git config remote.origin.push +refs/heads/main:refs/heads/prod; git config push.followTags true",
+    );
+    let git = place.git().with_transports(Transports::LocalToo);
+    let push = |branch: &str| {
+        let command = git.command(Verb::Push).option("--quiet").name("origin").unwrap();
+        command.same_branch(branch).and_then(GitCommand::run).map(drop)
+    };
+    let refs = || place.try_sh("git -C ../remote.git for-each-ref").1;
+    let before = refs();
+    assert!(push("main").unwrap_err().to_string().contains("rejected"), "{}", refs());
+    assert_eq!(refs(), before);
+    push("side").unwrap();
+    assert_eq!(refs().lines().count(), before.lines().count() + 1);
+    for odd in ["", "+main", "main:prod", "*", "a b", "main~1"] {
+        assert!(matches!(push(odd), Err(GitError::NotABranch(_))), "{odd:?}");
+    }
 }
 
 #[test]
