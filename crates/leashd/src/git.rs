@@ -2,6 +2,7 @@
 //! the repository runs nothing; contained, so that whatever does run stays in it; recorded before it runs. Asks nobody:
 //! whoever calls this did.
 
+mod orders;
 mod remote;
 mod walls;
 
@@ -11,7 +12,7 @@ use crate::settings::Settings;
 use leashd_gate::Gate;
 use leashd_gate::audit::Record;
 use leashd_sandbox::git::{self as hardened, Configuration, GitCommand, GitError, GitLimits, Verb};
-use leashd_types::{UserId, visible};
+use leashd_types::{GitBranch, GitChanges, GitEnd, GitSaid, UserId, visible};
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -41,63 +42,38 @@ pub(crate) struct Git {
     user: UserId,
 }
 
-/// What git said.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Said {
-    pub(crate) done: Done,
-    /// Standard output, then what it complained about; at most 256 KiB.
-    pub(crate) text: String,
-    /// Bytes that were left out.
-    pub(crate) cut: usize,
-}
-
-/// Whether it did what it was told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Done {
-    Yes,
-    /// It says why: a conflict, nothing to commit, a branch that is not there.
-    No,
-}
-
-/// A branch to go to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Branch {
-    Existing,
-    New,
-}
-
-/// What a diff is of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Changes {
-    /// The working tree against the last commit.
-    All,
-    /// What the next commit holds.
-    Staged,
-}
-
 impl Git {
     pub(crate) fn new(settings: Settings, gate: Arc<Gate>, user: UserId) -> Self {
         Self { settings, gate, user }
     }
 
-    pub(crate) async fn status(&self, directory: &Path) -> Result<Said, Failure> {
+    pub(crate) async fn status(&self, directory: &Path) -> Result<GitSaid, Failure> {
         let place = self.reads("status", "", directory)?;
         place.run(Verb::Status, |command| Ok(command.option("--short").option("--branch"))).await
     }
 
-    pub(crate) async fn diff(&self, directory: &Path, changes: Changes) -> Result<Said, Failure> {
-        let place = self.reads("diff", "", directory)?;
+    /// Of these paths; without any, of everything.
+    pub(crate) async fn diff(
+        &self,
+        directory: &Path,
+        changes: GitChanges,
+        paths: &[PathBuf],
+    ) -> Result<GitSaid, Failure> {
+        let place = self.reads("diff", &shown(paths), directory)?;
+        let paths = paths.to_vec();
         let what = match changes {
-            Changes::All => "HEAD",
-            Changes::Staged => "--cached",
+            GitChanges::All => "HEAD",
+            GitChanges::Staged => "--cached",
         };
         place
-            .run(Verb::Diff, move |command| Ok(command.option("--stat").option("--patch").option(what)))
+            .run(Verb::Diff, move |command| {
+                Ok(command.option("--stat").option("--patch").option(what).paths(&paths))
+            })
             .await
     }
 
     /// The last `count` commits, newest first.
-    pub(crate) async fn log(&self, directory: &Path, count: u32) -> Result<Said, Failure> {
+    pub(crate) async fn log(&self, directory: &Path, count: u32) -> Result<GitSaid, Failure> {
         let count = count.clamp(1, LOG_MAX).to_string();
         let place = self.reads("log", &count, directory)?;
         let format = "--format=%h %ad %an: %s";
@@ -108,29 +84,33 @@ impl Git {
             .await
     }
 
-    pub(crate) async fn branches(&self, directory: &Path) -> Result<Said, Failure> {
+    pub(crate) async fn branches(&self, directory: &Path) -> Result<GitSaid, Failure> {
         let place = self.reads("branches", "", directory)?;
         place.run(Verb::Branch, |command| Ok(command.option("--all").option("--verbose"))).await
     }
 
-    pub(crate) async fn checkout(&self, directory: &Path, to: &str, which: Branch) -> Result<Said, Failure> {
+    pub(crate) async fn checkout(
+        &self,
+        directory: &Path,
+        to: &str,
+        which: GitBranch,
+    ) -> Result<GitSaid, Failure> {
         let place = self.writes("checkout", to, directory)?;
         let to = to.to_owned();
         place
             .run(Verb::Switch, move |command| {
                 let command = command.option("--no-track");
                 match which {
-                    Branch::Existing => command.option("--no-guess").name(&to),
-                    Branch::New => command.option("--create").name(&to),
+                    GitBranch::Existing => command.option("--no-guess").name(&to),
+                    GitBranch::New => command.option("--create").name(&to),
                 }
             })
             .await
     }
 
     /// These paths; without any, everything.
-    pub(crate) async fn add(&self, directory: &Path, paths: &[PathBuf]) -> Result<Said, Failure> {
-        let shown: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
-        let place = self.writes("add", &shown.join(" "), directory)?;
+    pub(crate) async fn add(&self, directory: &Path, paths: &[PathBuf]) -> Result<GitSaid, Failure> {
+        let place = self.writes("add", &shown(paths), directory)?;
         let paths = paths.to_vec();
         place
             .run(Verb::Add, move |command| {
@@ -140,30 +120,52 @@ impl Git {
     }
 
     /// What is staged.
-    pub(crate) async fn commit(&self, directory: &Path, message: &str) -> Result<Said, Failure> {
+    pub(crate) async fn commit(&self, directory: &Path, message: &str) -> Result<GitSaid, Failure> {
         let place = self.writes("commit", message, directory)?;
         let message = message.to_owned();
         place.run(Verb::Commit, move |command| Ok(command.value("--message", &message))).await
     }
 
     /// Merges a branch of this repository into the one that is checked out.
-    pub(crate) async fn merge(&self, directory: &Path, branch: &str) -> Result<Said, Failure> {
+    pub(crate) async fn merge(&self, directory: &Path, branch: &str) -> Result<GitSaid, Failure> {
         let place = self.writes("merge", branch, directory)?;
         let branch = branch.to_owned();
         place.run(Verb::Merge, move |command| command.name(&branch)).await
     }
 
+    /// Ends a merge that waits for its conflicts to be settled; the tree is as before it.
+    pub(crate) async fn abort_merge(&self, directory: &Path) -> Result<GitSaid, Failure> {
+        let place = self.writes("merge", "--abort", directory)?;
+        place.run(Verb::Merge, |command| Ok(command.option("--abort"))).await
+    }
+
     /// Pushes one branch, never by force.
-    pub(crate) async fn push(&self, directory: &Path, remote: &str, branch: &str) -> Result<Said, Failure> {
+    pub(crate) async fn push(
+        &self,
+        directory: &Path,
+        remote: &str,
+        branch: &str,
+    ) -> Result<GitSaid, Failure> {
         self.away(Verb::Push, directory, remote, branch).await
     }
 
     /// Fetches one branch and merges it.
-    pub(crate) async fn pull(&self, directory: &Path, remote: &str, branch: &str) -> Result<Said, Failure> {
+    pub(crate) async fn pull(
+        &self,
+        directory: &Path,
+        remote: &str,
+        branch: &str,
+    ) -> Result<GitSaid, Failure> {
         self.away(Verb::Pull, directory, remote, branch).await
     }
 
-    async fn away(&self, verb: Verb, directory: &Path, remote: &str, branch: &str) -> Result<Said, Failure> {
+    async fn away(
+        &self,
+        verb: Verb,
+        directory: &Path,
+        remote: &str,
+        branch: &str,
+    ) -> Result<GitSaid, Failure> {
         if branch.contains(':') || branch.starts_with('+') {
             return Err(failure(GitError::NotABranch(visible(branch))));
         }
@@ -261,19 +263,19 @@ impl Place {
         self,
         verb: Verb,
         put_together: impl FnOnce(GitCommand<'_>) -> Result<GitCommand<'_>, GitError> + Send + 'static,
-    ) -> Result<Said, Failure> {
+    ) -> Result<GitSaid, Failure> {
         let work = move || {
             let git = self.hardened();
             put_together(git.command(verb))?.attempt()
         };
         let output = tokio::task::spawn_blocking(work).await.map_err(Failure::failed)?.map_err(failure)?;
-        let done = if output.code == Some(0) { Done::Yes } else { Done::No };
+        let end = if output.code == Some(0) { GitEnd::Done } else { GitEnd::Refused };
         let mut text = String::from_utf8_lossy(&output.bytes).into_owned();
         if !output.errors.trim().is_empty() {
             text.push_str(&output.errors);
         }
         let cut = cut(&mut text);
-        Ok(Said { done, text, cut })
+        Ok(GitSaid { end, text, cut })
     }
 
     fn hardened(&self) -> hardened::Git {
@@ -282,6 +284,10 @@ impl Place {
             .with_limits(GitLimits { time: self.time, output: OUTPUT_MAX })
             .confined(self.walls.confine())
     }
+}
+
+fn shown(paths: &[PathBuf]) -> String {
+    paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(" ")
 }
 
 fn program() -> Result<PathBuf, Failure> {

@@ -18,6 +18,7 @@ mod links;
     expect(dead_code, reason = "new levels, figures, status and listeners are for the daemon")
 )]
 mod observe;
+mod opinion;
 mod outfitter;
 mod policies;
 mod run_loop;

@@ -68,6 +68,11 @@ pub enum Record {
         #[serde(skip_serializing_if = "Option::is_none")]
         user_id: Option<String>,
     },
+    /// A file was sent to a person at a distance.
+    FileSent {
+        path: PathBuf,
+        user_id: String,
+    },
     SessionEnded {
         reason: String,
         failed: bool,
@@ -136,6 +141,7 @@ impl Record {
             | Record::InputChanged { .. }
             | Record::ToolRanUngated { .. }
             | Record::GitOperation { .. }
+            | Record::FileSent { .. }
             | Record::SessionEnded { .. }
             | Record::SelfTest { .. }
             | Record::Trust { .. }

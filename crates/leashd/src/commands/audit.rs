@@ -120,11 +120,15 @@ fn absolute(path: &Path) -> Result<PathBuf, Failure> {
     std::path::absolute(path).map_err(|error| Failure::usage(format!("{}: {error}", path.display())))
 }
 
-/// `412 2026-01-31T08:00:00.000000Z 9f1c tool_attempt Bash deny floor/privilege: why`.
 fn line(entry: &Map<String, Value>, form: Form) -> String {
-    if let Form::Json = form {
-        return Value::Object(entry.clone()).to_string();
+    match form {
+        Form::Json => Value::Object(entry.clone()).to_string(),
+        Form::Text => entry_line(entry),
     }
+}
+
+/// `412 2026-01-31T08:00:00.000000Z 9f1c tool_attempt Bash deny floor/privilege: why`.
+pub(crate) fn entry_line(entry: &Map<String, Value>) -> String {
     let text = |key: &str| entry.get(key).and_then(Value::as_str).unwrap_or_default();
     let seq = entry.get("seq").and_then(Value::as_u64).unwrap_or_default();
     let session = text("session_id").split('-').next().unwrap_or_default();

@@ -4,11 +4,11 @@ use crate::boot;
 use crate::cli::{GitArgs, GitSubcommand};
 use crate::clock;
 use crate::failure::{Exit, Failure};
-use crate::git::{Branch, Changes, Done, Git};
+use crate::git::Git;
 use crate::settings::Settings;
 use leashd_gate::{AuditLog, Durability, Gate, Secrets};
 use leashd_sandbox::PrivateDir;
-use leashd_types::visible;
+use leashd_types::{GitBranch, GitChanges, GitEnd, visible};
 use std::io::Write;
 use std::sync::Arc;
 
@@ -23,12 +23,12 @@ pub(crate) fn run(args: &GitArgs) -> Result<Exit, Failure> {
         match &args.command {
             GitSubcommand::Status => git.status(dir).await,
             GitSubcommand::Diff { staged } => {
-                git.diff(dir, if *staged { Changes::Staged } else { Changes::All }).await
+                git.diff(dir, if *staged { GitChanges::Staged } else { GitChanges::All }, &[]).await
             }
             GitSubcommand::Log { count } => git.log(dir, *count).await,
             GitSubcommand::Branches => git.branches(dir).await,
             GitSubcommand::Checkout { branch, new } => {
-                git.checkout(dir, branch, if *new { Branch::New } else { Branch::Existing }).await
+                git.checkout(dir, branch, if *new { GitBranch::New } else { GitBranch::Existing }).await
             }
             GitSubcommand::Add { paths } => git.add(dir, paths).await,
             GitSubcommand::Commit { message } => git.commit(dir, message).await,
@@ -45,8 +45,8 @@ pub(crate) fn run(args: &GitArgs) -> Result<Exit, Failure> {
     if said.cut > 0 {
         writeln!(out, "… and {} more bytes", said.cut)?;
     }
-    Ok(match said.done {
-        Done::Yes => Exit::Done,
-        Done::No => Exit::Failed,
+    Ok(match said.end {
+        GitEnd::Done => Exit::Done,
+        GitEnd::Refused | GitEnd::Conflict => Exit::Failed,
     })
 }

@@ -1,5 +1,6 @@
 //! What outlives the daemon: opening the store, keeping events, and answering what only the store knows.
 
+use super::looks::Looks;
 use crate::failure::{Exit, Failure};
 use crate::observe::{Filter, Observe, Received};
 use crate::settings::{Settings, Storage};
@@ -83,24 +84,25 @@ fn row(received: Received) -> Option<Kept> {
 }
 
 /// Stands between the connectors and the loop: what only the store knows is answered here, beside the loop.
-pub(super) async fn answer(store: Store, mut queries: mpsc::Receiver<Query>, engine: mpsc::Sender<Query>) {
+pub(super) async fn answer(store: Store, mut queries: mpsc::Receiver<Query>, looks: Looks) {
     while let Some(query) = queries.recv().await {
         match query {
             Query::PastAsks { .. } | Query::PastAsk { .. } | Query::Messages { .. } => {
                 tokio::spawn(look_up(store.clone(), query));
             }
             Query::Session { .. } | Query::Sessions { .. } | Query::Asks { .. } | Query::Grants { .. } => {
-                if engine.send(query).await.is_err() {
+                if looks.engine.send(query).await.is_err() {
                     return;
                 }
             }
-            // Nobody answers these yet: the reply is dropped, which says so.
             Query::Directories { .. }
             | Query::Workspaces { .. }
             | Query::Git { .. }
             | Query::Audit { .. }
             | Query::Explain { .. }
-            | Query::Files { .. } => {}
+            | Query::Files { .. } => {
+                tokio::spawn(looks.clone().answer(query));
+            }
         }
     }
 }

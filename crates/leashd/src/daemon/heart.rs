@@ -2,6 +2,7 @@
 //! all of them, and none can hold the loop up.
 
 use super::archive;
+use super::looks::Looks;
 use super::reload::Reloader;
 use crate::boot;
 use crate::clock;
@@ -39,7 +40,7 @@ pub(super) struct Heart {
 impl Heart {
     /// Goes on where the last daemon ended.
     pub(super) fn start(
-        reloader: &Reloader,
+        reloader: &Arc<Reloader>,
         gate: Arc<Gate>,
         observe: Observe,
         (store, restored): (Store, Restored),
@@ -49,7 +50,8 @@ impl Heart {
         let (deliveries, deliveries_in) = mpsc::channel(DELIVERIES_MAX);
         let (queries, asked) = mpsc::channel(DELIVERIES_MAX);
         let (to_engine, queries_in) = mpsc::channel(DELIVERIES_MAX);
-        tokio::spawn(archive::answer(store.clone(), asked, to_engine));
+        let looks = Looks { reloader: Arc::clone(reloader), gate: Arc::clone(&gate), engine: to_engine };
+        tokio::spawn(archive::answer(store.clone(), asked, looks));
         let (shows, mut shown) = mpsc::channel::<Event>(EVENTS_MAX);
         // Events go out through the bus.
         tokio::spawn(async move { while shown.recv().await.is_some() {} });

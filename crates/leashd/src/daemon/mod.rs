@@ -8,6 +8,7 @@ mod drain;
 mod heart;
 pub(crate) mod life;
 pub(crate) mod lock;
+mod looks;
 mod peer;
 pub(crate) mod process;
 mod ready;

@@ -1,12 +1,12 @@
 //! The other side of a push or pull: where it is, and what the person's own helper knows for it. The repository has no
 //! say in either but the address itself, which is recorded.
 
-use super::{Done, Place, SEARCH_PATH};
+use super::{Place, SEARCH_PATH};
 use crate::failure::{Exit, Failure};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use leashd_sandbox::git::Verb;
-use leashd_types::visible;
+use leashd_types::{GitEnd, visible};
 use std::process::Stdio;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -86,8 +86,8 @@ pub(super) async fn url(place: &Place, remote: &str, which: Which) -> Result<Url
         })
         .await?;
     let mut addresses = said.text.lines();
-    match said.done {
-        Done::Yes => {
+    match said.end {
+        GitEnd::Done => {
             let first = addresses.next().unwrap_or_default().trim();
             match addresses.next() {
                 None => Url::parse(first),
@@ -98,7 +98,7 @@ pub(super) async fn url(place: &Place, remote: &str, which: Which) -> Result<Url
                 .hint("leave one with `git remote set-url`, or use git yourself")),
             }
         }
-        Done::No => Err(Failure::failed(said.text.trim())),
+        GitEnd::Refused | GitEnd::Conflict => Err(Failure::failed(said.text.trim())),
     }
 }
 
