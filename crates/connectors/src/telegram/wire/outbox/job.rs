@@ -25,8 +25,6 @@ pub(super) enum Work {
 pub(super) struct Job {
     pub(super) work: Work,
     pub(super) since: Instant,
-    /// Tries that failed.
-    pub(super) failed: u32,
 }
 
 /// What became of a try.
@@ -46,7 +44,7 @@ pub(super) enum Cost {
 
 impl Job {
     pub(super) fn new(work: Work, since: Instant) -> Self {
-        Self { work, since, failed: 0 }
+        Self { work, since }
     }
 
     /// Taps belong to no chat: they are answered at once.
