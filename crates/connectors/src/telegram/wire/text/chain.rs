@@ -29,7 +29,7 @@ pub fn lay_out(rich: &Rich, long: usize) -> Layout {
     }
 }
 
-pub(super) fn cut(rich: &Rich, limit: usize) -> Vec<Rich> {
+pub(in super::super) fn cut(rich: &Rich, limit: usize) -> Vec<Rich> {
     let shown = rich.shown();
     let pieces = pieces(&shown, limit.max(2));
     let mut cut = Vec::new();

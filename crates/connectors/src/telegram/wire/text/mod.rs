@@ -9,6 +9,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 
+pub(super) use chain::cut;
 pub use chain::{Layout, lay_out};
 pub use markdown::markdown;
 pub use rich::Rich;
