@@ -4,6 +4,7 @@
 mod card;
 mod desk;
 mod explain;
+pub mod telegram;
 pub mod terminal;
 
 pub use card::{Card, card};
