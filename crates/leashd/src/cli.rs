@@ -6,6 +6,7 @@ mod daemon;
 mod git;
 mod hook;
 mod sandbox;
+mod telegram;
 mod workspace;
 
 pub(crate) use autonomous::*;
@@ -14,6 +15,7 @@ pub(crate) use daemon::*;
 pub(crate) use git::*;
 pub(crate) use hook::*;
 pub(crate) use sandbox::*;
+pub(crate) use telegram::*;
 pub(crate) use workspace::*;
 
 use clap::{Args, Parser, Subcommand};
@@ -50,6 +52,8 @@ pub(crate) enum Command {
     Autonomous(AutonomousArgs),
     /// Group repositories into workspaces
     Ws(WsArgs),
+    /// Reach this machine from Telegram
+    Telegram(TelegramArgs),
     /// Remove logs and sessions
     Clean(CleanArgs),
     /// Show the gate at work on a scripted agent; no account, no network

@@ -85,6 +85,7 @@ fn run(command: Option<Command>) -> Result<ExitCode, Failure> {
         Command::Dirs(args) => commands::dirs::list(&args),
         Command::Autonomous(args) => commands::autonomous::run(args),
         Command::Ws(args) => commands::workspace::run(args),
+        Command::Telegram(args) => commands::telegram::run(args),
         Command::Clean(args) => commands::clean::run(&args),
         Command::Demo(args) => commands::demo::run(&args),
         Command::Exec(args) => commands::exec::run(args),

@@ -30,6 +30,7 @@ pub(crate) mod start;
 pub(crate) mod status;
 pub(crate) mod stop;
 pub(crate) mod talk;
+pub(crate) mod telegram;
 pub(crate) mod trust;
 pub(crate) mod version;
 pub(crate) mod workspace;

@@ -88,25 +88,9 @@ impl Heart {
         drop(self.mail.send(Mail::Input(Input::Configure(config))).await);
     }
 
-    /// A desk for one more connector. One that is slow misses events and is told so; the loop does not wait.
-    pub(super) fn desk(&self, events_max: usize, observe: &Observe) -> Desk {
-        let (shows, events) = mpsc::channel(events_max);
-        let mut subscription = observe.subscribe(Filter::all());
-        tokio::spawn(async move {
-            while let Some(received) = subscription.next().await {
-                let event = match received {
-                    Received::Event(numbered) => numbered.event.clone(),
-                    Received::Lagged(missed) => {
-                        tracing::warn!(missed, "connector_lagged");
-                        continue;
-                    }
-                };
-                if shows.send(event).await.is_err() {
-                    return;
-                }
-            }
-        });
-        Desk { deliveries: self.deliveries.clone(), queries: self.queries.clone(), events }
+    /// Where connectors get their desks.
+    pub(super) fn desks(&self, observe: &Observe) -> Desks {
+        Desks { deliveries: self.deliveries.clone(), queries: self.queries.clone(), observe: observe.clone() }
     }
 
     /// Begins nothing more.
@@ -122,5 +106,36 @@ impl Heart {
         if tokio::time::timeout(WIND_DOWN, &mut running).await.is_err() {
             running.abort();
         }
+    }
+}
+
+/// Makes desks for connectors that come and go. The loop ends when the last of them is gone.
+#[derive(Clone)]
+pub(super) struct Desks {
+    deliveries: mpsc::Sender<Delivery>,
+    queries: mpsc::Sender<Query>,
+    observe: Observe,
+}
+
+impl Desks {
+    /// A desk for one more connector. One that is slow misses events and is told so; the loop does not wait.
+    pub(super) fn desk(&self, events_max: usize) -> Desk {
+        let (shows, events) = mpsc::channel(events_max);
+        let mut subscription = self.observe.subscribe(Filter::all());
+        tokio::spawn(async move {
+            while let Some(received) = subscription.next().await {
+                let event = match received {
+                    Received::Event(numbered) => numbered.event.clone(),
+                    Received::Lagged(missed) => {
+                        tracing::warn!(missed, "connector_lagged");
+                        continue;
+                    }
+                };
+                if shows.send(event).await.is_err() {
+                    return;
+                }
+            }
+        });
+        Desk { deliveries: self.deliveries.clone(), queries: self.queries.clone(), events }
     }
 }

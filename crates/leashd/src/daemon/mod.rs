@@ -15,6 +15,7 @@ mod ready;
 mod reload;
 pub(crate) mod remote_desk;
 mod signals;
+mod telegram;
 mod token;
 pub(crate) mod unit;
 mod watching;
@@ -45,6 +46,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
+use telegram::Telegram;
 use token::Door;
 use tokio::sync::mpsc;
 
@@ -139,6 +141,7 @@ struct Shared {
     observe: Observe,
     store: String,
     connectors: Vec<String>,
+    telegram: Telegram,
 }
 
 async fn serve<C, F>(
@@ -161,15 +164,15 @@ where
     let last_event = archive::last_event(&store, restored.last_event);
     let observe = Observe::start(watching::options(&settings, secrets.clone(), last_event)?);
     observe.listen();
-    let audit =
-        AuditLog::open(&settings.audit_log, Durability::default(), secrets).map_err(Failure::failed)?;
+    let audit = AuditLog::open(&settings.audit_log, Durability::default(), secrets.clone())
+        .map_err(Failure::failed)?;
     let gate = Arc::new(Gate::new(audit, clock::now));
-    let telegram = settings.telegram.token.is_some();
     let reloader = Arc::new(Reloader::new(settings, observe.clone(), Arc::clone(&gate))?);
     let socket = Socket::listen(run.path())?;
     let door = Door::make(&run)?;
     let archiving = archive::keep_events(store.clone(), &observe);
     let heart = Heart::start(&reloader, Arc::clone(&gate), observe.clone(), (store.clone(), restored))?;
+    let telegram = Telegram::start(&reloader.current().settings, secrets, heart.desks(&observe))?;
     let shared = Arc::new(Shared {
         started: clock::now(),
         home: home.path().to_owned(),
@@ -178,6 +181,7 @@ where
         observe: observe.clone(),
         store: kept_in,
         connectors: connectors(&face),
+        telegram,
     });
     let (orders, mut orders_in) = mpsc::channel(ORDERS_MAX);
     let api = api(&shared, &heart, orders, door, gate);
@@ -188,23 +192,24 @@ where
     });
     observe.publish(Event::EngineStarted { version: env!("CARGO_PKG_VERSION").to_owned() });
     let mut says = vec![format!("serving {}", socket.path().display())];
-    if !telegram {
+    if shared.telegram.says().is_none() {
         says.push("no Telegram token is set: asks are answered here, with `leashd inbox`".to_owned());
     }
     audience.ready(life::Life::own().pid, &says)?;
 
     let serving = socket.serve(api);
-    let talking = talk(face, heart.desk(EVENTS_MAX, &observe));
+    let talking = talk(face, heart.desks(&observe).desk(EVENTS_MAX));
     let (reason, result) = tokio::select! {
         () = serving => ("the socket is closed", Ok(())),
         talked = talking => ("the conversation is over", talked),
-        reason = listen(&mut signals, &mut orders_in, &reloader, &heart) => (reason, Ok(())),
+        reason = listen(&mut signals, &mut orders_in, &shared, &heart) => (reason, Ok(())),
     };
     ready::stopping();
     shared.closing.store(true, Ordering::Release);
     drain::drain(&heart).await;
     observe.publish(Event::EngineStopped { reason: reason.to_owned() });
     drop((socket, hooks));
+    shared.telegram.stop().await;
     heart.stop().await;
     observe.shutdown(LAST_WORDS).await;
     // The bus is closed: what was said is kept, then the store closes properly.
@@ -247,7 +252,7 @@ impl Shared {
             log: Some(log.path),
             log_lost: log.lost.saturating_add(log.dropped),
             store: self.store.clone(),
-            connectors: self.connectors.clone(),
+            connectors: self.connectors.iter().cloned().chain(self.telegram.says()).collect(),
             last_reload: self.reloader.last(),
         }
     }
@@ -269,7 +274,7 @@ where
 async fn listen(
     signals: &mut Signals,
     orders: &mut mpsc::Receiver<Order>,
-    reloader: &Reloader,
+    shared: &Shared,
     heart: &Heart,
 ) -> &'static str {
     let heartbeat = async {
@@ -288,20 +293,22 @@ async fn listen(
             wish = signals.next() => match wish {
                 Wish::Stop => return "a signal asked for it",
                 // Said in the log and as an event; nobody waits for the answer.
-                Wish::Reload => drop(reload(reloader, heart).await),
+                Wish::Reload => drop(reload(shared, heart).await),
             },
             order = orders.recv() => match order {
                 None | Some(Order::Stop) => return "leashd stop",
-                Some(Order::Reload { reply }) => drop(reply.send(reload(reloader, heart).await)),
+                Some(Order::Reload { reply }) => drop(reply.send(reload(shared, heart).await)),
             },
         }
     }
 }
 
 /// What was read takes effect: for agents that start from now on, and for who may say what at once.
-async fn reload(reloader: &Reloader, heart: &Heart) -> Result<api::Reloaded, Failure> {
-    let reloaded = reloader.reload().await?;
-    heart.renew(&reloader.current().settings).await;
+async fn reload(shared: &Shared, heart: &Heart) -> Result<api::Reloaded, Failure> {
+    let reloaded = shared.reloader.reload().await?;
+    let current = shared.reloader.current();
+    heart.renew(&current.settings).await;
+    shared.telegram.renew(&current.settings, watching::secrets(&current.settings)?);
     Ok(reloaded)
 }
 

@@ -16,7 +16,7 @@ mod typed;
 pub(crate) mod value;
 pub(crate) mod workspaces;
 
-pub(crate) use typed::{LogLevel, Sandboxing, Settings, Storage, Users, Webhook};
+pub(crate) use typed::{LogLevel, Privacy, Sandboxing, Settings, Storage, Telegram, Users, Webhook};
 
 use crate::failure::Failure;
 use layers::{Layers, Sources, Text};

@@ -23,6 +23,7 @@ const PERSONS_ONLY: &[&str] = &[
     "remove-dir",
     "ws",
     "autonomous",
+    "telegram",
     "clean",
     // Whether leashd runs, and under which rules.
     "stop",
