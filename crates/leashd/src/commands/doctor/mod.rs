@@ -4,6 +4,7 @@
 mod agent;
 mod files;
 mod machine;
+mod reach;
 #[cfg(test)]
 mod tests;
 
@@ -56,6 +57,7 @@ pub(crate) fn run(args: &DoctorArgs) -> Result<Exit, Failure> {
     let mut findings = agent::check(&settings, &directory);
     findings.extend(machine::kernel());
     findings.extend(files::check(&settings));
+    findings.extend(reach::check(&settings));
     findings.push(machine::clock(&settings));
     findings.push(machine::disk(&settings));
     findings.push(machine::sleep());
