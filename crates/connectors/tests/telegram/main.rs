@@ -1,0 +1,418 @@
+//! Conversations on Telegram, against a server as strict as Telegram itself. The daemon is the test's own.
+
+mod daemon;
+mod stage;
+
+use daemon::{call, person};
+use leashd_connectors::telegram::Privacy;
+use leashd_testkit::telegram::{Delivery, Storm, Weather};
+use leashd_types::{
+    Answer, Approver, AskKind, AskState, Band, Choice, Command, Containment, Decision, Effect, Event, GitEnd,
+    GitOrder, GitSaid, Mode, PathText, PlanAnswer, Question, RuleRef, SessionId, Stage as Layer, Verdict,
+};
+use serde_json::json;
+use stage::{ANNA, Stage};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+fn approval(session: &SessionId, command: &str) -> AskKind {
+    let verdict = Verdict {
+        decision: Decision::Ask,
+        band: Band::High,
+        rule: RuleRef { name: "delete".to_owned(), source: "default".to_owned(), line: 12 },
+        reason: "it deletes files".to_owned(),
+        stage: Layer::Policy,
+        commands: Vec::new(),
+        effects: vec![Effect::Delete {
+            path: PathText::Exact("build".to_owned()),
+            depth: leashd_types::Depth::Recursive,
+            force: leashd_types::Force::Normal,
+        }],
+        nearest_allow: None,
+    };
+    AskKind::Approval {
+        call: call(session, "Bash", json!({"command": command, "description": "clean <up> & go"})),
+        verdict,
+        session_rule: Some("rm -r build in /home/dev/proj".to_owned()),
+        containment: Containment::Proven,
+    }
+}
+
+#[tokio::test]
+async fn approval_is_shown_as_landed_when_the_agent_has_it() {
+    let stage = Stage::new().await;
+    let (anna, chat) = stage.anna();
+    anna.sends_text(ANNA, "clean up");
+    let (session, _) = stage.daemon.heard(1).await;
+    let ask = stage.daemon.asks(&session, approval(&session, "rm -r build")).await;
+    let card = chat.until_button("Approve").await;
+    anna.taps(&card, "Approve");
+    assert_eq!(stage.daemon.answered(&ask.id).await, Answer::AllowOnce);
+    chat.until_said("does not have it yet").await;
+    // The old picture of the card: its buttons are worth nothing any more.
+    let late = anna.taps(&card, "Reject").answered(Duration::from_secs(10)).await;
+    assert!(late.text.contains("already"), "{late:?}");
+    stage.daemon.lands(&ask, Answer::AllowOnce, person(ANNA)).await;
+    chat.until_said("✅ Approved").await;
+    stage.daemon.types(&session, "It is **gone**.").await;
+    stage.daemon.turn_ends(&session, &[("Bash", 1)]).await;
+    chat.until_said("🧰").await;
+    stage.ends("approval").await;
+}
+
+#[tokio::test]
+async fn plain_text_rejects_with_instructions() {
+    let stage = Stage::new().await;
+    let (anna, chat) = stage.anna();
+    anna.sends_text(ANNA, "clean up");
+    let (session, _) = stage.daemon.heard(1).await;
+    let ask = stage.daemon.asks(&session, approval(&session, "rm -r build")).await;
+    chat.until_button("Reject").await;
+    anna.sends_text(ANNA, "only build/tmp, please");
+    let instructions = "only build/tmp, please".to_owned();
+    let answer = Answer::DenyWith { instructions };
+    assert_eq!(stage.daemon.answered(&ask.id).await, answer);
+    stage.daemon.lands(&ask, answer, person(ANNA)).await;
+    chat.until_said("❌ Rejected with instructions").await;
+    stage.ends("rejection").await;
+}
+
+#[tokio::test]
+async fn a_plan_is_adjusted_and_then_approved() {
+    let stage = Stage::new().await;
+    let (anna, chat) = stage.anna();
+    anna.sends_command(ANNA, "/plan tidy the parser");
+    let (session, text) = stage.daemon.heard(1).await;
+    assert_eq!(text, "tidy the parser");
+    let plan = |text: &str| AskKind::PlanReview {
+        call: call(&session, "ExitPlanMode", json!({})),
+        plan: text.to_owned(),
+    };
+    let first = stage.daemon.asks(&session, plan("1. Rewrite everything")).await;
+    let card = chat.until_button("Adjust…").await;
+    anna.taps(&card, "Adjust…").answered(Duration::from_secs(10)).await;
+    anna.sends_text(ANNA, "smaller steps");
+    let adjust = Answer::Plan { review: PlanAnswer::Adjust { feedback: "smaller steps".to_owned() } };
+    assert_eq!(stage.daemon.answered(&first.id).await, adjust);
+    stage.daemon.lands(&first, adjust, person(ANNA)).await;
+    chat.until_said("Plan to be adjusted").await;
+    let second = stage.daemon.asks(&session, plan("1. Rename `parse`\n2. Test it")).await;
+    let card = chat.until_button("Approve and edit freely").await;
+    anna.taps(&card, "Approve and edit freely");
+    let approve = Answer::Plan { review: PlanAnswer::ApproveAndEdit };
+    assert_eq!(stage.daemon.answered(&second.id).await, approve);
+    stage.daemon.lands(&second, approve, person(ANNA)).await;
+    chat.until_said("Plan approved").await;
+    stage.ends("plan").await;
+}
+
+#[tokio::test]
+async fn questions_have_full_labels_and_take_words_too() {
+    let stage = Stage::new().await;
+    let (anna, chat) = stage.anna();
+    anna.sends_text(ANNA, "set up the database");
+    let (session, _) = stage.daemon.heard(1).await;
+    let choice = |label: &str| Choice { label: label.to_owned(), description: String::new() };
+    let long = "PostgreSQL, because a team will outgrow one machine sooner than anybody thinks";
+    let question = |text: &str, multi_select, options| Question {
+        question: text.to_owned(),
+        header: String::new(),
+        multi_select,
+        options,
+    };
+    let questions = vec![
+        question("Which database?", false, vec![choice("SQLite"), choice(long)]),
+        question("Which tables?", true, vec![choice("users"), choice("orders"), choice("logs")]),
+        question("What is it called?", false, Vec::new()),
+    ];
+    let kind = AskKind::Question { call: call(&session, "AskUserQuestion", json!({})), questions };
+    let ask = stage.daemon.asks(&session, kind).await;
+    let card = chat.until_button("2").await;
+    anna.taps(&card, "2");
+    let card = chat.until_button("Done").await;
+    anna.taps(&card, "1");
+    let card = chat.until_button("☑ 1").await;
+    anna.taps(&card, "3");
+    let card = chat.until_button("☑ 3").await;
+    anna.taps(&card, "Done");
+    chat.until_said("What is it called?").await;
+    anna.sends_text(ANNA, "shop");
+    let given = [("Which database?", long), ("Which tables?", "users, logs"), ("What is it called?", "shop")];
+    let answers: BTreeMap<_, _> = given.into_iter().map(|(q, a)| (q.to_owned(), a.to_owned())).collect();
+    let answer = Answer::Choices { answers };
+    assert_eq!(stage.daemon.answered(&ask.id).await, answer);
+    stage.daemon.lands(&ask, answer, person(ANNA)).await;
+    chat.until_said("✅ Answered").await;
+    stage.ends("question").await;
+}
+
+#[tokio::test]
+async fn what_waits_can_be_sent_now() {
+    let stage = Stage::new().await;
+    let (anna, chat) = stage.anna();
+    anna.sends_text(ANNA, "count to a million");
+    let (session, _) = stage.daemon.heard(1).await;
+    anna.sends_text(ANNA, "stop at ten");
+    stage.daemon.heard(2).await;
+    let prompt = chat.until_button("Send now 📩").await;
+    anna.taps(&prompt, "Send now 📩");
+    let interrupted = Command::Interrupt { session: session.clone() };
+    stage.daemon.until(|world| world.accepted.iter().any(|it| it.command == interrupted).then_some(())).await;
+    chat.until_said("📩 Sent now").await;
+    anna.sends_text(ANNA, "and then rest");
+    let prompt = chat.until_button("Wait ⏳").await;
+    anna.taps(&prompt, "Wait ⏳");
+    chat.until_said("It waits until").await;
+    anna.sends_command(ANNA, "/stop");
+    chat.until_said("⏹ Stopped").await;
+    assert!(stage.daemon.commands().contains(&Command::Stop { session }));
+    stage.ends("queue").await;
+}
+
+#[tokio::test]
+async fn a_long_answer_comes_as_a_file() {
+    let stage = Stage::with(|options| options.document_over = 6000).await;
+    let (anna, chat) = stage.anna();
+    anna.sends_text(ANNA, "show me");
+    let (session, _) = stage.daemon.heard(1).await;
+    for number in 0..200 {
+        stage
+            .daemon
+            .types(&session, &format!("line {number} of a long answer that goes on and on\n\n"))
+            .await;
+    }
+    stage.daemon.turn_ends(&session, &[]).await;
+    chat.until(|chat| chat.from_bot().iter().find_map(|message| chat.file(message))).await;
+    stage.ends("long").await;
+}
+
+#[tokio::test]
+async fn a_stranger_meets_one_wall() {
+    let stage = Stage::new().await;
+    let (anna, chat) = stage.anna();
+    anna.sends_text(ANNA, "clean up");
+    let (session, _) = stage.daemon.heard(1).await;
+    let ask = stage.daemon.asks(&session, approval(&session, "rm -r build")).await;
+    let card = chat.until_button("Approve").await;
+    let eve = stage.server.person(666, "Eve");
+    eve.sends_text(666, "rm -rf /");
+    let wall = stage.server.chat(666);
+    wall.until_said("not allowed").await;
+    for command in
+        ["/status", "/dir", "/git status", "/file /etc/passwd", "/stop", "/nonsense", "/help", "/audit"]
+    {
+        eve.sends_command(666, command);
+    }
+    eve.sends_document(666, "x.txt", "text/plain", "payload", "");
+    eve.sends_voice(666, 3);
+    let data = match &card.button("Approve").unwrap().press {
+        leashd_testkit::telegram::Press::Data(data) => data.clone(),
+        other => panic!("{other:?}"),
+    };
+    // Her own client says what Anna's button says.
+    eve.forges_tap(&card, &data).answered(Duration::from_secs(10)).await;
+    let own = wall.from_bot().remove(0);
+    eve.forges_tap(&own, &data).answered(Duration::from_secs(10)).await;
+    eve.forges_tap(&own, "approval:yes:1").answered(Duration::from_secs(10)).await;
+    stage.server.until(|server| (server.pending_updates() == 0).then_some(())).await;
+    assert_eq!(wall.from_bot().len(), 1, "one line, and no more for a minute");
+    assert!(stage.daemon.with(|world| world.accepted.iter().all(|it| it.from.as_str() == "42")));
+    // A forged tap of somebody who is known is told why.
+    let forged = anna.forges_tap(&card, "0123456789abcdef").answered(Duration::from_secs(10)).await;
+    assert!(forged.text.contains("does not know this button"), "{forged:?}");
+    stage.daemon.lands(&ask, Answer::Deny, Approver::Nobody).await;
+    chat.until_said("❌ Rejected").await;
+    stage.ends("stranger").await;
+}
+
+#[tokio::test]
+async fn cards_of_asks_that_are_over_say_so_after_a_restart() {
+    let mut stage = Stage::new().await;
+    let (anna, chat) = stage.anna();
+    anna.sends_text(ANNA, "clean up");
+    let (session, _) = stage.daemon.heard(1).await;
+    let gone = stage.daemon.asks(&session, approval(&session, "rm -r build")).await;
+    let card = chat.until_button("Approve").await;
+    stage.stops().await;
+    stage.daemon.ends(&gone.id, AskState::Withdrawn, (Answer::Withdrawn, Approver::Nobody, Decision::Deny));
+    let tap = anna.taps(&card, "Approve");
+    anna.sends_text(ANNA, "are you there?");
+    stage.starts().await;
+    let answer = tap.answered(Duration::from_secs(10)).await;
+    assert!(answer.text.contains("Withdrawn"), "{answer:?}");
+    chat.until_said("↩️ Withdrawn").await;
+    assert_eq!(stage.daemon.heard(2).await.1, "are you there?");
+    stage.ends("restart").await;
+}
+
+#[tokio::test]
+async fn nothing_is_lost_and_nothing_comes_twice_when_telegram_is_away() {
+    let stage = Stage::new().await;
+    let (anna, chat) = stage.anna();
+    stage.server.deliver(Delivery::Twice);
+    anna.sends_text(ANNA, "one");
+    let (session, _) = stage.daemon.heard(1).await;
+    stage.server.deliver(Delivery::Again);
+    stage.server.storm(Storm::of(Weather::Down).lasts(Duration::from_secs(600)));
+    let ask = stage.daemon.asks(&session, approval(&session, "rm -r build")).await;
+    stage.daemon.types(&session, "still here").await;
+    anna.sends_text(ANNA, "/status");
+    stage.server.advance(Duration::from_secs(600));
+    let card = chat.until_button("Approve").await;
+    stage.server.deliver(Delivery::Backwards);
+    anna.taps(&card, "Approve");
+    assert_eq!(stage.daemon.answered(&ask.id).await, Answer::AllowOnce);
+    stage.daemon.lands(&ask, Answer::AllowOnce, person(ANNA)).await;
+    chat.until_said("✅ Approved").await;
+    stage.server.until(|server| (server.pending_updates() == 0).then_some(())).await;
+    let said = stage.daemon.commands().into_iter().filter(|command| matches!(command, Command::Say { .. }));
+    assert_eq!(said.count(), 1);
+    stage.ends("away").await;
+}
+
+#[tokio::test]
+async fn every_command_says_what_it_did() {
+    let stage = Stage::new().await;
+    let (anna, chat) = stage.anna();
+    let answers = [
+        ("/status", "No session yet"),
+        ("/plan", "Plan mode"),
+        ("/edit", "Edit mode"),
+        ("/default", "Default mode"),
+        ("/status", "Mode: default"),
+        ("/dir site", "Now in /home/dev/site"),
+        ("/ws shop", "Now in /home/dev/proj"),
+        ("/ws exit", "a fresh conversation"),
+        ("/session new", "A new session"),
+        ("/session", "2 sessions"),
+        ("/inbox", "Nothing waits"),
+        ("/grants", "Nothing is approved"),
+        ("/audit", "allow Read"),
+        ("/resume", "no earlier conversation"),
+        ("/explain ls", "not in this test"),
+        ("/task build it", "not there yet"),
+        ("/tasks", "not there yet"),
+        ("/test", "not there yet"),
+        ("/cancel", "No task is active"),
+        ("/clear", "forgotten"),
+        ("/stop", "Stopped"),
+        ("/dir", "Where should the agent work"),
+        ("/ws", "Workspaces"),
+        ("/frobnicate", "no command /frobnicate"),
+        ("/help", "/grants"),
+    ];
+    for (command, answer) in answers {
+        let sent = anna.sends_command(ANNA, command);
+        let reply = chat.until(|chat| chat.from_bot().into_iter().find(|it| it.reply_to == Some(sent))).await;
+        assert!(reply.text().contains(answer), "{command}: {}", reply.text());
+    }
+    stage.ends("commands").await;
+}
+
+#[tokio::test]
+async fn git_commits_by_button() {
+    let stage = Stage::new().await;
+    let (anna, chat) = stage.anna();
+    let said = |text: &str| GitSaid { end: GitEnd::Done, text: text.to_owned(), cut: 0 };
+    stage.daemon.with(|world| {
+        world.git_says.insert("status".to_owned(), said("## main\nM  src/parse.rs\n?? notes <draft>.md\n"));
+        world.git_says.insert("add".to_owned(), said(""));
+        world.git_says.insert("commit".to_owned(), said("[main 1234567] Update parse.rs\n 1 file changed\n"));
+        world.git_says.insert("diff".to_owned(), said("-old <line>\n+new & line\n"));
+    });
+    anna.sends_command(ANNA, "/git");
+    let status = chat.until_button("Commit").await;
+    anna.taps(&status, "Diff");
+    chat.until_said("+new & line").await;
+    anna.taps(&status, "Commit");
+    let message = chat.until_button("✨ Use: Update parse.rs").await;
+    anna.taps(&message, "✨ Use: Update parse.rs");
+    chat.until_said("✓ Committed").await;
+    let commit = GitOrder::Commit { message: "Update parse.rs".to_owned() };
+    assert!(stage.daemon.with(|world| world.git.contains(&commit)));
+    anna.sends_command(ANNA, "/git commit");
+    chat.until(|chat| {
+        chat.from_bot().iter().filter(|it| it.text().contains("Write the message")).nth(1).map(drop)
+    })
+    .await;
+    anna.sends_text(ANNA, "Fix the parser");
+    chat.until_said("Fix the parser").await;
+    anna.sends_command(ANNA, "/git push");
+    let push = chat.until_button("Push").await;
+    anna.taps(&push, "Cancel");
+    chat.until_said("Cancelled").await;
+    assert!(!stage.daemon.with(|world| world.git.iter().any(|it| matches!(it, GitOrder::Push { .. }))));
+    stage.ends("git").await;
+}
+
+#[tokio::test]
+async fn files_reach_the_agent_and_voice_does_not() {
+    let stage = Stage::with(|options| options.privacy = Privacy::Full).await;
+    let (anna, chat) = stage.anna();
+    anna.sends_document(ANNA, "notes.txt", "text/plain", "remember ```this```", "read it");
+    let (_, text) = stage.daemon.heard(1).await;
+    assert_eq!(text, "read it\n\nFile `notes.txt`:\n````\nremember ```this```\n````");
+    anna.sends_document(ANNA, "a.pdf", "application/pdf", "%PDF-1.7 …", "");
+    stage.daemon.heard(2).await;
+    anna.sends_voice(ANNA, 5);
+    chat.until_said("cannot listen").await;
+    anna.sends_document(ANNA, "big.txt", "text/plain", vec![b'a'; 300 * 1024], "");
+    chat.until_said("are possible").await;
+    anna.sends_command(ANNA, "/file README.md");
+    chat.until(|chat| chat.from_bot().iter().find_map(|message| chat.file(message))).await;
+    let message = chat.from_bot().remove(0);
+    anna.forwards(&message, ANNA);
+    stage.ends("files").await;
+}
+
+#[tokio::test]
+async fn a_background_session_sends_one_notice() {
+    let stage = Stage::new().await;
+    let (anna, chat) = stage.anna();
+    anna.sends_text(ANNA, "first");
+    let (first, _) = stage.daemon.heard(1).await;
+    anna.sends_command(ANNA, "/session new");
+    chat.until_said("A new session").await;
+    stage.daemon.types(&first, "nobody reads this now").await;
+    let ask = stage.daemon.asks(&first, approval(&first, "rm -r build")).await;
+    chat.until_button("Approve").await;
+    // What is written goes to the session of the chat, not to the card of another one.
+    anna.sends_text(ANNA, "second");
+    assert_ne!(stage.daemon.heard(2).await.0, first);
+    stage.daemon.lands(&ask, Answer::Expired, Approver::Nobody).await;
+    chat.until_said("nobody answered").await;
+    stage.daemon.turn_ends(&first, &[]).await;
+    chat.until_said("is done").await;
+    stage.daemon.say(Event::ModeChanged { session: first, mode: Mode::Plan }).await;
+    stage.ends("background").await;
+}
+
+#[tokio::test]
+async fn a_hundred_chats_stream_at_once_within_the_limits() {
+    let mut stage = Stage::new().await;
+    let ids: Vec<i64> = (1000..1100).collect();
+    stage.daemon.with(|world| world.allowed.extend(ids.iter().map(ToString::to_string)));
+    for id in &ids {
+        stage.server.person(*id, "Someone").sends_text(*id, "go");
+    }
+    for _ in 0..10 {
+        for number in 1..=ids.len() {
+            let (session, _) = stage.daemon.heard(number).await;
+            stage.daemon.types(&session, "a few more words, ").await;
+        }
+    }
+    for number in 1..=ids.len() {
+        let (session, _) = stage.daemon.heard(number).await;
+        stage.daemon.types(&session, "the end").await;
+        stage.daemon.turn_ends(&session, &[("Read", 2)]).await;
+    }
+    let ended = |id: i64| stage.server.chat(id).from_bot().iter().any(|it| it.text().contains("the end"));
+    let all = tokio::time::timeout(
+        Duration::from_secs(60),
+        stage.server.until(|_| ids.iter().all(|id| ended(*id)).then_some(())),
+    );
+    all.await.unwrap();
+    stage.stops().await;
+    assert_eq!(stage.server.rate_limited().answers, 0);
+    assert!(stage.server.busiest(None, Duration::from_secs(1)) <= 31);
+}
