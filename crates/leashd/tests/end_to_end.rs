@@ -20,5 +20,7 @@ mod kill;
 mod network;
 #[path = "end_to_end/support.rs"]
 mod support;
+#[path = "end_to_end/telegram.rs"]
+mod telegram;
 #[path = "end_to_end/turns.rs"]
 mod turns;

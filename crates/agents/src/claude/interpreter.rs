@@ -17,6 +17,10 @@ use std::path::PathBuf;
 /// Calls remembered at the same time. A turn makes them one after the other; the oldest are forgotten beyond it.
 const REMEMBERED_CALLS: usize = 10_000;
 
+/// Its plan stands in a file: the agent puts it into the question, and reports the call without it (2.1.330). What ran
+/// says nothing about what was asked; and it runs nothing.
+const PLAN_TOOL: &str = "ExitPlanMode";
+
 /// What one frame leads to.
 #[derive(Debug, Default)]
 pub(crate) struct Step {
@@ -272,7 +276,8 @@ impl Interpreter {
             Some(message) if known.allowed => RanOutcome::Failed { message },
             Some(_) | None => RanOutcome::Ran,
         };
-        let ran = ran(post.call, post.tool, Some(post.input), outcome, post.subagent);
+        let input = Some(post.input).filter(|_| post.tool != PLAN_TOOL);
+        let ran = ran(post.call, post.tool, input, outcome, post.subagent);
         Step { events: vec![ran], answers: vec![request::noted(&post.request)] }
     }
 

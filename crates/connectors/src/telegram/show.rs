@@ -342,8 +342,10 @@ impl Talk {
 
     fn indicates(&self, session: &SessionId, tool: &str, summary: &str) {
         let line = match self.options.privacy {
-            Privacy::Full => format!("🔧 {tool}: {}", self.clean(first_line(summary))),
-            Privacy::Summary | Privacy::Private => format!("🔧 {tool}"),
+            Privacy::Full if !summary.is_empty() => {
+                format!("🔧 {tool}: {}", self.clean(first_line(summary)))
+            }
+            Privacy::Full | Privacy::Summary | Privacy::Private => format!("🔧 {tool}"),
         };
         self.stream(session, |stream| stream.indicate(Some(&clip(&visible(&line), INDICATOR_MAX))));
     }

@@ -15,7 +15,7 @@ pub(crate) struct Bench {
     pub(crate) rig: Rig,
     user: User,
     // Carries the model's server.
-    _runtime: tokio::runtime::Runtime,
+    runtime: tokio::runtime::Runtime,
 }
 
 /// Who runs leashd.
@@ -93,9 +93,14 @@ impl Bench {
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let rig = runtime.block_on(Rig::new());
-        let bench = Self { rig, user, _runtime: runtime };
+        let bench = Self { rig, user, runtime };
         bench.know_the_agent();
         bench
+    }
+
+    /// Runs what has to wait for servers of the test.
+    pub(crate) fn block_on<F: Future>(&self, future: F) -> F::Output {
+        self.runtime.block_on(future)
     }
 
     /// The agent's self-test takes seconds and its result belongs to the agent, not to a test: it runs once.

@@ -11,7 +11,8 @@ use std::fmt;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Edits {
     /// A message that grows is told once, as it was in the end; a change of its buttons is told on its own.
-    /// So the text does not depend on how often it was edited.
+    /// One that was taken back is not told at all. So the text does not depend on how often it was edited, or whether
+    /// there was time to show what was taken back.
     #[default]
     Settled,
     /// Every one.
@@ -90,8 +91,16 @@ impl Page<'_> {
         self.transcript.chat.name_of(person)
     }
 
+    /// Nobody who looks later sees it.
+    fn is_gone(&self, message: i32) -> bool {
+        self.transcript.edits == Edits::Settled
+            && self.messages.get(&message).is_some_and(|it| !it.is_there())
+    }
+
     fn event(&mut self, event: &Event) {
         match event {
+            Event::Said { message } | Event::Edited { message, .. } | Event::Deleted { message }
+                if self.is_gone(*message) => {}
             Event::Said { message } => self.said(*message, 0, "says"),
             Event::Edited { message, version } => self.said(*message, *version, "edits"),
             Event::Deleted { message } => {
