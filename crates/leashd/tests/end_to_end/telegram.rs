@@ -101,6 +101,7 @@ impl Phone {
             (r"\bSession [0-9a-f]{8}\b", "Session SESSION"),
             (r"(\d\. )[0-9a-f]{8} ·", "${1}SESSION ·"),
             (r"\$\d+\.\d+", "$$COST"),
+            (r"\b\d+\.\d s\b", "TIME"),
             (r"\b[0-9a-f]{7}\b", "COMMIT"),
             (r"\d{4}-\d\d-\d\d", "DATE"),
             (r"\d\d:\d\d UTC", "TIME UTC"),
@@ -127,7 +128,6 @@ impl Phone {
 
 impl Drop for Phone {
     fn drop(&mut self) {
-        fs::copy(self.bench.log(), "/tmp/m/hour-audit.jsonl").unwrap();
         drop(self.bench.leashd(&["stop"]).output());
     }
 }
@@ -235,8 +235,10 @@ fn an_hour_on_a_phone() {
         phone.taps_on("sleep 600", "Approve").await;
         let begun = project.join("begun");
         phone.chat.until_within(TURN, |_| begun.exists().then_some(())).await;
+        phone.hears(&format!("Approved by 42 · WRITE {}", project.join("over").display())).await;
         phone.anna.sends_command(ANNA, "/stop");
         phone.hears("Stopped").await;
+        phone.hears("Done: interrupted").await;
         phone.anna.sends_command(ANNA, "/status");
         phone.hears("· idle").await;
         assert!(!project.join("over").exists());
