@@ -115,6 +115,14 @@ impl Book {
         self.retire(|binding| binding.chat == chat && binding.message == Some(message), why);
     }
 
+    /// How many buttons below a message still do something.
+    pub(crate) fn live_buttons(&self, chat: i64, message: i64) -> usize {
+        let live = |it: &&Binding| {
+            it.chat == chat && it.message == Some(message) && !matches!(it.press, Press::Over { .. })
+        };
+        self.lock().buttons.values().filter(live).count()
+    }
+
     fn retire(&self, these: impl Fn(&Binding) -> bool, why: &str) {
         for binding in self.lock().buttons.values_mut().filter(|binding| these(binding)) {
             if !matches!(binding.press, Press::Over { .. }) {
