@@ -72,7 +72,7 @@ pub async fn run(
     };
     let client = Client::new(&access)?;
     let book = Arc::new(Book::open(&options.state, &options.token.name())?);
-    let polling = PollOptions { directory: options.state.clone(), seen: Vec::new() };
+    let polling = PollOptions { directory: options.state.clone(), seen: book.seen() };
     let (poller, incoming, polled) = Poller::open(client.clone(), &polling)?;
     let (outbox, courier) = Outbox::open(client.clone(), Limits::default());
     let courier = tokio::spawn(courier);

@@ -1,6 +1,7 @@
 //! Conversations on Telegram, against a server as strict as Telegram itself. The daemon is the test's own.
 
 mod daemon;
+mod edges;
 mod stage;
 
 use daemon::{call, person};
