@@ -310,8 +310,16 @@ pub(crate) fn on_its_way(headline: &str, answer: &Answer) -> String {
 }
 
 /// One line that is left of a card.
-pub(crate) fn receipt(headline: &str, outcome: &AskOutcome, expired: Option<Timestamp>) -> String {
+pub(crate) fn receipt(
+    headline: &str,
+    outcome: &AskOutcome,
+    (expired, chat): (Option<Timestamp>, Option<i64>),
+) -> String {
     let by = match &outcome.by {
+        // A private chat has the number of its person.
+        Approver::Human { user } if chat.is_some_and(|chat| user.as_str() == chat.to_string()) => {
+            " by you".to_owned()
+        }
         Approver::Human { user } => format!(" by {}", visible(user.as_str())),
         Approver::Ai { model } => format!(" by {}", visible(model)),
         Approver::Grant { name } => format!(" by the grant {}", visible(name)),

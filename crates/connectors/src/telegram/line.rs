@@ -58,9 +58,12 @@ async fn stand(talk: Arc<Talk>, mut waiting: mpsc::Receiver<Incoming>) {
 }
 
 async fn one(talk: &Arc<Talk>, incoming: Incoming) {
+    let update = incoming.update.id;
     match talk.hear(incoming.update).await {
         // Nobody has to listen.
         Ok(()) | Err(Stopped::Told) => {
+            talk.book.saw(update);
+            talk.save().await;
             incoming.stored.send(()).ok();
         }
         // Not stored: it comes again, to a daemon that is there.

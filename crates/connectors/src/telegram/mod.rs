@@ -72,7 +72,7 @@ pub async fn run(
     };
     let client = Client::new(&access)?;
     let book = Arc::new(Book::open(&options.state, &options.token.name())?);
-    let polling = PollOptions { directory: options.state.clone(), seen: Vec::new() };
+    let polling = PollOptions { directory: options.state.clone(), seen: book.seen() };
     let (poller, incoming, polled) = Poller::open(client.clone(), &polling)?;
     let (outbox, courier) = Outbox::open(client.clone(), Limits::default());
     let courier = tokio::spawn(courier);
@@ -102,6 +102,7 @@ async fn converse(
     };
     let (stop, stopped) = watch::channel(());
     let mut poller = Some((poller, stopped));
+    let mut listening = None;
     tokio::pin!(shutdown, beginning);
     let ended = loop {
         tokio::select! {
@@ -115,7 +116,7 @@ async fn converse(
                 Ok(name) => {
                     talk.is_called(name);
                     if let Some((poller, stopped)) = poller.take() {
-                        tokio::spawn(poller.run(until_dropped(stopped)));
+                        listening = Some(tokio::spawn(poller.run(until_dropped(stopped))));
                     }
                 }
                 Err(failure) => break Err(failure.into()),
@@ -127,6 +128,12 @@ async fn converse(
         }
     };
     drop(stop);
+    if let Some(mut listening) = listening {
+        // The lock is free only when the poller is gone.
+        if tokio::time::timeout(FAREWELL, &mut listening).await.is_err() {
+            listening.abort();
+        }
+    }
     ended
 }
 

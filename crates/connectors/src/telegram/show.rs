@@ -204,7 +204,8 @@ impl Talk {
             (None, Some(pending)) => headline(&pending.ask, &self.options),
             (None, None) => return,
         };
-        let receipt = receipt(&heading, outcome, expires);
+        let here = place.as_ref().map(|place| place.chat).or(pending.as_ref().map(|pending| pending.chat));
+        let receipt = receipt(&heading, outcome, (expires, here));
         match place {
             Some(_) => {
                 drop(memory.drop_ask(ask));
@@ -278,7 +279,8 @@ impl Talk {
                     Some(Waiting::Nothing | Waiting::Asked { .. }) | None => true,
                 }
             };
-            if stale {
+            // Unless a tap was quicker.
+            if stale && talk.book.live_buttons(chat, message.0) > 0 {
                 talk.waited(chat, message);
             }
         });

@@ -4,7 +4,7 @@
 use super::press::{Binding, Choice, Press};
 use leashd_types::{AskId, SessionId, UserId};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
@@ -18,6 +18,8 @@ const BUTTONS_MAX: usize = 4000;
 const CARDS_MAX: usize = 1000;
 /// Sessions whose owner is remembered.
 const OWNERS_MAX: usize = 1000;
+/// Updates that are remembered as done: more than can be handed out again after a crash.
+const SEEN_MAX: usize = 256;
 /// Bytes of the file that are read.
 const FILE_MAX: u64 = 16 * 1024 * 1024;
 const VERSION: u32 = 1;
@@ -30,6 +32,9 @@ struct Kept {
     buttons: BTreeMap<String, Binding>,
     cards: BTreeMap<AskId, CardPlace>,
     owners: BTreeMap<SessionId, Owner>,
+    /// Updates that were carried out, the latest last.
+    #[serde(default)]
+    seen: VecDeque<i64>,
 }
 
 /// Where an ask is shown.
@@ -115,6 +120,14 @@ impl Book {
         self.retire(|binding| binding.chat == chat && binding.message == Some(message), why);
     }
 
+    /// How many buttons below a message still do something.
+    pub(crate) fn live_buttons(&self, chat: i64, message: i64) -> usize {
+        let live = |it: &&Binding| {
+            it.chat == chat && it.message == Some(message) && !matches!(it.press, Press::Over { .. })
+        };
+        self.lock().buttons.values().filter(live).count()
+    }
+
     fn retire(&self, these: impl Fn(&Binding) -> bool, why: &str) {
         for binding in self.lock().buttons.values_mut().filter(|binding| these(binding)) {
             if !matches!(binding.press, Press::Over { .. }) {
@@ -159,6 +172,19 @@ impl Book {
 
     pub(crate) fn owner(&self, session: &SessionId) -> Option<UserId> {
         self.lock().owners.get(session).map(|owner| owner.user.clone())
+    }
+
+    /// An update was carried out; it is not again.
+    pub(crate) fn saw(&self, update: i64) {
+        let mut kept = self.lock();
+        if kept.seen.len() >= SEEN_MAX {
+            kept.seen.pop_front();
+        }
+        kept.seen.push_back(update);
+    }
+
+    pub(crate) fn seen(&self) -> Vec<i64> {
+        self.lock().seen.iter().copied().collect()
     }
 
     /// Writes the file. Blocks.
@@ -234,12 +260,14 @@ mod tests {
         book.place(&names, 42);
         book.put_card(&ask, 7, 42, "RUN");
         book.set_owner(&SessionId::new("s"), &UserId::new("7"));
+        book.saw(17);
         book.save().unwrap();
         let again = Book::open(&state, "bot").unwrap();
         let binding = again.button(&names[0]).unwrap();
         assert_eq!((binding.chat, binding.message, binding.person), (7, Some(42), Some(7)));
         assert_eq!(again.ask_at(7, 42), Some(ask.clone()));
         assert_eq!(again.ask_at(8, 42), None);
+        assert_eq!(again.seen(), [17]);
         assert_eq!(again.owner(&SessionId::new("s")), Some(UserId::new("7")));
         again.retire_ask(&ask, "it is over");
         assert_eq!(again.button(&names[0]).unwrap().press, Press::Over { why: "it is over".to_owned() });

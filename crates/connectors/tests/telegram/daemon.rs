@@ -4,9 +4,9 @@
 use leashd_connectors::{Delivery, Desk, Query};
 use leashd_types::{
     AgentKind, Answer, Approver, Ask, AskId, AskKind, AskOutcome, AskRow, AskState, AskStep, CallId, Chat,
-    Command, ConnectorKind, Decision, Digest, Envelope, Event, GitOrder, GitSaid, Mode, Money, PlaceView,
-    Receipt, Refusal, SessionId, SessionView, Timestamp, ToolCall, ToolSummary, TurnId, TurnOutcome, Usage,
-    UserId, WorkspaceView,
+    Command, Decision, Digest, Envelope, Event, GitOrder, GitSaid, Mode, Money, PlaceView, Receipt, Refusal,
+    SessionId, SessionView, Timestamp, ToolCall, ToolSummary, TurnId, TurnOutcome, Usage, UserId,
+    WorkspaceView,
 };
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -431,10 +431,6 @@ pub(crate) fn call(session: &SessionId, tool: &str, input: Value) -> ToolCall {
         id: CallId::new("call"),
         subagent: None,
     }
-}
-
-pub(crate) fn chat(id: i64) -> Chat {
-    Chat::new(ConnectorKind::Telegram, id.to_string())
 }
 
 pub(crate) fn person(id: i64) -> Approver {

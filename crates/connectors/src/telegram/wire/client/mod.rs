@@ -5,6 +5,9 @@ mod address;
 mod form;
 mod transport;
 
+#[cfg(test)]
+mod tests;
+
 use super::failure::Failure;
 use super::model::{BotUser, ChatId, Keyboard, MenuCommand, MessageId};
 use super::secret::Token;

@@ -162,7 +162,7 @@ fn put_text(parameters: &mut Value, text: &Text, markup: Markup) {
 fn put_manner(parameters: &mut Value, reply_to: Option<MessageId>, sound: Sound) {
     let reply = reply_to.map(|it| json!({"message_id": it, "allow_sending_without_reply": true}));
     put(parameters, "reply_parameters", reply);
-    put(parameters, "disable_notification", (sound == Sound::Silent).then(|| json!(true)));
+    put(parameters, "disable_notification", (sound == Sound::Silent).then_some(Value::Bool(true)));
 }
 
 /// Telegram did not understand the markup.

@@ -69,6 +69,21 @@ impl Allowance {
     }
 }
 
+/// From when on something may be sent; the later, the greater.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum When {
+    Now,
+    At(Instant),
+    /// Nobody knows: what is under way has to arrive first.
+    SomethingArrived,
+}
+
+impl From<Option<Instant>> for When {
+    fn from(until: Option<Instant>) -> Self {
+        until.map_or(Self::Now, Self::At)
+    }
+}
+
 /// When messages were sent lately.
 #[derive(Debug, Default)]
 pub(super) struct Log(VecDeque<Instant>);
@@ -81,11 +96,13 @@ impl Log {
         self.0.push_back(now);
     }
 
-    /// From when on one more may be sent, if `under_way` are being sent. `None`: not before one of those has arrived.
-    pub(super) fn free(&self, allowance: Allowance, under_way: usize) -> Option<Option<Instant>> {
-        let Some(room) = allowance.messages.checked_sub(under_way).filter(|it| *it > 0) else { return None };
-        let Some(index) = self.0.len().checked_sub(room) else { return Some(None) };
-        Some(self.0.get(index).map(|it| *it + allowance.within))
+    /// When one more may be sent, if `under_way` are being sent.
+    pub(super) fn free(&self, allowance: Allowance, under_way: usize) -> When {
+        let Some(room) = allowance.messages.checked_sub(under_way).filter(|it| *it > 0) else {
+            return When::SomethingArrived;
+        };
+        let oldest = self.0.len().checked_sub(room).and_then(|it| self.0.get(it));
+        oldest.map_or(When::Now, |it| When::At(*it + allowance.within))
     }
 
     pub(super) fn is_over(&self, longest: Duration, now: Instant) -> bool {

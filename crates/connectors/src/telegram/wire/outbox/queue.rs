@@ -3,7 +3,7 @@
 use super::super::failure::Failure;
 use super::super::model::{ChatId, MessageId};
 use super::job::{Cost, Job, Outcome, Work};
-use super::pace::{Limits, Log};
+use super::pace::{Limits, Log, When};
 use super::{Change, Priority, Shown};
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
@@ -23,6 +23,18 @@ const TAP_FOR: Duration = Duration::from_secs(60);
 const THROTTLE_MARGIN: Duration = Duration::from_millis(100);
 /// Chats that are remembered for their pace before those that rest are forgotten.
 const CHATS_KEPT: usize = 256;
+
+/// How urgent, and when it came.
+type Place = (Priority, u64);
+
+/// What may go.
+#[derive(Clone, Copy, Debug)]
+enum Ready {
+    Job(ChatId, Place),
+    Typing(ChatId),
+    /// Not before then.
+    Nothing(Option<Instant>),
+}
 
 /// All chats.
 #[derive(Debug)]
@@ -63,7 +75,7 @@ struct Trouble {
 /// One chat: one request at a time, so that nothing overtakes.
 #[derive(Debug, Default)]
 struct Line {
-    jobs: BTreeMap<(Priority, u64), Job>,
+    jobs: BTreeMap<Place, Job>,
     typing: Option<Job>,
     state: LineState,
     sent: Log,
@@ -83,7 +95,7 @@ enum LineState {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Ticket {
     chat: Option<ChatId>,
-    place: (Priority, u64),
+    place: Place,
     cost: Cost,
 }
 
@@ -108,7 +120,7 @@ impl Trouble {
 }
 
 impl Line {
-    fn edit_of(&self, message: MessageId) -> Option<(Priority, u64)> {
+    fn edit_of(&self, message: MessageId) -> Option<Place> {
         let same = |job: &Job| matches!(&job.work, Work::Edit(edit, _) if edit.message == message);
         self.jobs.iter().find(|it| same(it.1)).map(|it| *it.0)
     }
@@ -248,31 +260,24 @@ impl Queue {
         if let Some(job) = self.taps.pop_front() {
             return self.go(None, (Priority::Stop, 0), job);
         }
-        let (ready, until) = self.look(now);
-        match ready {
-            Some((chat, Some(place))) => {
+        match self.look(now) {
+            Ready::Job(chat, place) => {
                 let job = self.lines.get_mut(&chat).and_then(|it| it.jobs.remove(&place));
-                match job {
-                    Some(job) => self.go(Some(chat), place, job),
-                    None => Next::Wait(None),
-                }
+                job.map_or(Next::Wait(None), |job| self.go(Some(chat), place, job))
             }
-            Some((chat, None)) => match self.lines.get_mut(&chat).and_then(|it| it.typing.take()) {
-                Some(job) => {
-                    // It is not counted among what waits.
-                    self.waiting += 1;
-                    self.go(Some(chat), (Priority::Stream, 0), job)
-                }
-                None => Next::Wait(None),
-            },
-            None => Next::Wait(until),
+            Ready::Typing(chat) => {
+                let job = self.lines.get_mut(&chat).and_then(|it| it.typing.take());
+                // It is not counted among what waits.
+                self.waiting += usize::from(job.is_some());
+                job.map_or(Next::Wait(None), |job| self.go(Some(chat), (Priority::Stream, 0), job))
+            }
+            Ready::Nothing(until) => Next::Wait(until),
         }
     }
 
-    /// The most urgent job that may go, `None` for a sign of typing; else when the first one may.
-    #[expect(clippy::type_complexity, reason = "said once, used once")]
-    fn look(&self, now: Instant) -> (Option<(ChatId, Option<(Priority, u64)>)>, Option<Instant>) {
-        let mut best: Option<(ChatId, (Priority, u64))> = None;
+    /// The most urgent job that may go, else a sign of typing, else when the first job may.
+    fn look(&self, now: Instant) -> Ready {
+        let mut best: Option<(ChatId, Place)> = None;
         let mut typing = None;
         let mut soonest: Option<Instant> = None;
         for (chat, line) in self.lines.iter().filter(|it| it.1.state == LineState::Idle) {
@@ -280,36 +285,35 @@ impl Queue {
                 typing = Some(*chat);
             }
             let Some((place, job)) = line.jobs.first_key_value() else { continue };
+            let more_urgent = best.is_none_or(|it| *place < it.1);
             match self.ready(*chat, line, job) {
-                // Something under way has to arrive first.
-                None => {}
-                Some(Some(at)) if at > now => soonest = Some(soonest.map_or(at, |it| it.min(at))),
-                Some(_) => {
-                    if best.is_none_or(|it| *place < it.1) {
-                        best = Some((*chat, *place));
-                    }
-                }
+                When::SomethingArrived => {}
+                When::At(at) if at > now => soonest = Some(soonest.map_or(at, |it| it.min(at))),
+                When::Now | When::At(_) if more_urgent => best = Some((*chat, *place)),
+                When::Now | When::At(_) => {}
             }
         }
-        let ready = best.map(|it| (it.0, Some(it.1))).or(typing.map(|it| (it, None)));
-        (ready, soonest)
+        match (best, typing) {
+            (Some((chat, place)), _) => Ready::Job(chat, place),
+            (None, Some(chat)) => Ready::Typing(chat),
+            (None, None) => Ready::Nothing(soonest),
+        }
     }
 
-    /// From when on a job may go; `Some(None)`: at once. `None`: not before something under way has arrived.
-    #[expect(clippy::option_option, reason = "never, at once, and later are three things")]
-    fn ready(&self, chat: ChatId, line: &Line, job: &Job) -> Option<Option<Instant>> {
+    fn ready(&self, chat: ChatId, line: &Line, job: &Job) -> When {
+        let rests = When::from(line.rests());
         if job.cost() == Cost::Free {
-            return Some(line.rests());
+            return rests;
         }
         let Limits { each_chat, each_group, overall, .. } = self.limits;
         let priority = job.priority();
-        let own = line.sent.free(each_chat, 0)?;
-        let group = if chat.is_group() { line.sent.free(each_group.of(priority), 0)? } else { None };
-        let all = self.sent.free(overall.of(priority), self.counted)?;
-        Some(line.rests().max(own).max(group).max(all))
+        let own = line.sent.free(each_chat, 0);
+        let group = if chat.is_group() { line.sent.free(each_group.of(priority), 0) } else { When::Now };
+        let all = self.sent.free(overall.of(priority), self.counted);
+        rests.max(own).max(group).max(all)
     }
 
-    fn go(&mut self, chat: Option<ChatId>, place: (Priority, u64), job: Job) -> Next {
+    fn go(&mut self, chat: Option<ChatId>, place: Place, job: Job) -> Next {
         let cost = job.cost();
         self.waiting = self.waiting.saturating_sub(1);
         self.waiting_bytes = self.waiting_bytes.saturating_sub(job.bytes());
@@ -354,6 +358,7 @@ impl Queue {
     fn failed(&mut self, ticket: Ticket, job: Job, failure: Failure, now: Instant) {
         let patience = match &failure {
             Failure::Throttled { retry_after, .. } => {
+                self.trouble = Trouble::default();
                 self.throttle(ticket.chat, now + *retry_after + THROTTLE_MARGIN, now);
                 UNREACHABLE_FOR
             }
@@ -363,7 +368,11 @@ impl Queue {
             }
             passing if passing.is_passing() => {
                 match ticket.chat.and_then(|it| self.lines.get_mut(&it)) {
-                    Some(line) => line.trouble.grow(now),
+                    // Something answered, and may answer others better.
+                    Some(line) => {
+                        self.trouble = Trouble::default();
+                        line.trouble.grow(now);
+                    }
                     None => self.trouble.grow(now),
                 }
                 SENSELESS_FOR

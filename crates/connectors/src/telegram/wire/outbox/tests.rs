@@ -358,6 +358,33 @@ async fn in_bad_weather_everything_arrives_at_least_once() {
 }
 
 #[tokio::test]
+async fn a_server_that_is_down_for_ten_minutes_loses_nothing() {
+    let bench = Bench::new(Pace::default()).await;
+    let outbox = bench.outbox(Limits::default());
+    let first = outbox.send(post(ANN, "before", Priority::Stream)).await.unwrap();
+    bench.server.storm(Storm::of(Weather::Down).lasts(Duration::from_secs(600)));
+    let mut edits = Vec::new();
+    for text in ["a", "b", "c"] {
+        let change = Change::Text { text: Text::plain(text), keyboard: Keyboard::none() };
+        let edit = Edit { chat: ChatId(ANN), message: first, change, priority: Priority::Stream };
+        edits.push(outbox.edit(edit));
+    }
+    let sent = ["1", "2"].map(|it| outbox.send(post(ANN, it, Priority::Reply)));
+    bench.server.until(|it| (it.storms_met() > 1).then_some(())).await;
+    bench.server.advance(Duration::from_secs(600));
+    for sent in sent {
+        sent.await.unwrap();
+    }
+    let mut shown = Vec::new();
+    for edit in edits {
+        shown.push(edit.await.unwrap());
+    }
+    assert_eq!(shown, [Shown::Superseded, Shown::Superseded, Shown::Now]);
+    let texts: Vec<_> = bench.chat.from_bot().iter().map(|it| it.text().to_owned()).collect();
+    assert_eq!((texts, bench.server.rate_limited().answers), (vec!["c".into(), "1".into(), "2".into()], 0));
+}
+
+#[tokio::test]
 async fn a_hundred_chats_stream_within_the_limits() {
     let bench = Bench::new(Pace::default()).await;
     let outbox = bench.outbox(Limits::default());

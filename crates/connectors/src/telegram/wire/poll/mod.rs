@@ -172,7 +172,10 @@ impl Poller {
     /// One poll and what it brought. Dropped at any point, it loses nothing that was said to be stored.
     async fn round(&mut self) -> Round {
         let offset = self.inbox.offset();
-        match self.client.updates(offset, self.limit, POLL, &KINDS).await {
+        // Whether it works is known at once, and not only when something came.
+        let works = self.health.borrow().state == PollState::Listening;
+        let wait = if works { POLL } else { Duration::ZERO };
+        match self.client.updates(offset, self.limit, wait, &KINDS).await {
             Ok(batch) => {
                 self.inbox.said(offset);
                 self.limit = BATCH;
