@@ -182,6 +182,7 @@ fn row(order: &OpenSession, id: &SessionId, directory: PathBuf, mode: Mode) -> S
         turns: 0,
         messages: 0,
         total_cost: Money::ZERO,
+        attended: order.attended,
     }
 }
 
