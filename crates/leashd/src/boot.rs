@@ -305,7 +305,7 @@ pub(crate) fn real(path: &Path) -> Result<ResolvedPath, Failure> {
 /// What never changes during a session.
 pub(crate) fn facts(settings: &Settings, directory: &Path, approved: &[PathBuf]) -> Result<Facts, Failure> {
     let mut temporary = ["/tmp", "/var/tmp"].map(PathBuf::from).to_vec();
-    temporary.push(std::env::temp_dir());
+    temporary.push(settings.temporary.clone());
     let mut temporary = temporary.iter().map(|path| real(path)).collect::<Result<Vec<_>, _>>()?;
     temporary.sort();
     temporary.dedup();
