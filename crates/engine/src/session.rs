@@ -28,6 +28,8 @@ pub(crate) struct Session {
     pub(crate) failures: u32,
     /// The tool of each call outside of any turn: hosts that a command in the background wants to reach.
     pub(crate) loose: BTreeMap<CallId, String>,
+    /// Calls that the gate has not said anything about so far.
+    pub(crate) judging: usize,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -101,6 +103,7 @@ impl Session {
             stalled: None,
             failures: 0,
             loose: BTreeMap::new(),
+            judging: 0,
         }
     }
 
@@ -165,6 +168,7 @@ impl Session {
         };
         self.ending = None;
         self.loose.clear();
+        self.judging = 0;
         self.agent = AgentState::Starting { incarnation, attempt };
         out.act(Action::Start {
             row: self.row.clone(),
