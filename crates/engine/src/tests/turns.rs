@@ -156,7 +156,7 @@ fn an_agent_that_asks_faster_than_it_is_answered_is_stopped() {
     for number in 0..2 * JUDGED_MAX {
         let input = tool(&script, number);
         assert_eq!(
-            script.actions(input).iter().filter_map(short).last().unwrap(),
+            script.actions(input).iter().filter_map(short).next_back().unwrap(),
             format!("judge n{number}")
         );
         let (session, incarnation) = (script.session.clone(), script.incarnation());
@@ -166,7 +166,7 @@ fn an_agent_that_asks_faster_than_it_is_answered_is_stopped() {
     for number in 2 * JUDGED_MAX..3 * JUDGED_MAX {
         let input = tool(&script, number);
         assert_eq!(
-            script.actions(input).iter().filter_map(short).last().unwrap(),
+            script.actions(input).iter().filter_map(short).next_back().unwrap(),
             format!("judge n{number}")
         );
     }
