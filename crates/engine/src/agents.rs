@@ -14,6 +14,10 @@ use leashd_types::{
     SessionId, Stage, ToolCall, TurnEnd, TurnOutcome,
 };
 
+/// Calls of one agent that are judged at a time: each takes memory, and a thread that other sessions need as well. Many
+/// agents of agents ask for some dozens; those that wait for a person are not counted.
+pub(crate) const JUDGED_MAX: usize = 256;
+
 impl Engine {
     pub(crate) fn agent(
         &mut self,
@@ -43,6 +47,11 @@ impl Engine {
                 // What a command wants in the background is no turn of the agent's.
                 if call.tool != NETWORK_TOOL {
                     session.implicit_turn(&limits, out);
+                }
+                if session.judging >= JUDGED_MAX {
+                    let reason = format!("the agent asks for more than {JUDGED_MAX} calls at a time");
+                    self.asks.withdraw_session(id, &mut self.timers, out);
+                    return session.fail(reason, out);
                 }
                 tool_call(session, incarnation, call, out);
             }
@@ -87,6 +96,7 @@ impl Engine {
             return Risk::Happened;
         }
         out.touch(id);
+        session.judging = session.judging.saturating_sub(1);
         let (kind, digest, patience) = match gated {
             Gated::Pending { kind, digest, patience } => (kind, digest, patience),
             gated => {
@@ -312,6 +322,7 @@ fn tool_call(session: &mut Session, incarnation: Incarnation, call: ToolCall, ou
         return;
     }
     session.wants(&call.id, &call.tool);
+    session.judging = session.judging.saturating_add(1);
     out.show(Event::ToolGated {
         session: session.id().clone(),
         call: call.id.clone(),

@@ -53,6 +53,7 @@ impl Engine {
             turns: 0,
             messages: 0,
             total_cost: Money::ZERO,
+            attended: order.attended,
         };
         self.no_longer_current(chat, out);
         out.keep(Kept::Session(row.clone()));
@@ -65,7 +66,7 @@ impl Engine {
             mode: row.mode,
             resumed: order.resume.is_some(),
         });
-        self.sessions.insert(id.clone(), Session::new(row, order.attended));
+        self.sessions.insert(id.clone(), Session::new(row));
         self.chats.insert(chat.clone(), id.clone());
         Ok(id)
     }

@@ -22,7 +22,7 @@ use leashd_types::{
     Attendance, Attended, Chat, Command, ConnectorKind, Containment, Envelope, Facts, Form, GitGrants, Mode,
     Money, OpenSession, Protected, Protection, ResolvedPath, SessionId, SessionRow, SessionState, UserId,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::ffi::OsString;
 use std::future::Future;
 use std::path::{Path, PathBuf};
@@ -35,6 +35,9 @@ const WIND_DOWN: Duration = Duration::from_secs(10);
 
 /// How long the log may take to be written out, and webhooks to be told of the end.
 const LAST_WORDS: Duration = Duration::from_secs(2);
+
+/// Links on the way to an approved directory; Linux follows 40.
+const LINKS_MAX: usize = 64;
 
 /// A session, ready to be run.
 pub(crate) struct Session {
@@ -182,6 +185,7 @@ fn row(order: &OpenSession, id: &SessionId, directory: PathBuf, mode: Mode) -> S
         turns: 0,
         messages: 0,
         total_cost: Money::ZERO,
+        attended: order.attended,
     }
 }
 
@@ -288,11 +292,57 @@ pub(crate) fn approved(settings: &Settings, directory: &Path) -> Result<Vec<Path
         })
     };
     let approved = settings.approved_directories.iter().map(existing).collect::<Result<Vec<_>, _>>()?;
+    for (path, real) in settings.approved_directories.iter().zip(&approved) {
+        if let Some((place, root)) = agents_link(path, real, &approved) {
+            let message = format!(
+                "LEASHD_APPROVED_DIRECTORIES names {}, which leads to {} by a link in {}: that lies in {}, where an agent may \
+                 have put it",
+                path.display(),
+                real.display(),
+                place.display(),
+                root.display()
+            );
+            return Err(Failure::usage(message).hint("look at the link, then name the directory it leads to"));
+        }
+    }
     if approved.iter().any(|approved| directory.starts_with(approved)) {
         return Ok(approved);
     }
     Err(Failure::usage(format!("{} is in no approved directory", directory.display()))
         .hint("add it to LEASHD_APPROVED_DIRECTORIES, or name another with --dir"))
+}
+
+/// A link on the way to an approved directory that lies in another one and leads out of it: where it lies, and in which.
+fn agents_link<'a>(path: &Path, real: &Path, approved: &'a [PathBuf]) -> Option<(PathBuf, &'a PathBuf)> {
+    let leads_out = |place: PathBuf| {
+        let root = approved.iter().find(|root| place.starts_with(root) && !real.starts_with(root));
+        root.map(|root| (place, root))
+    };
+    links(path).into_iter().find_map(leads_out)
+}
+
+/// The directories in which the links on the way to `path` lie, by their real paths.
+fn links(path: &Path) -> Vec<PathBuf> {
+    let names = |path: &Path| path.components().map(|name| name.as_os_str().to_owned()).collect::<Vec<_>>();
+    let (mut at, mut found) = (PathBuf::from("/"), Vec::new());
+    let mut left: VecDeque<OsString> = names(path).into();
+    while let Some(name) = left.pop_front() {
+        if name == ".." {
+            at.pop();
+            continue;
+        }
+        // What begins with a slash begins anew.
+        let next = at.join(&name);
+        match std::fs::read_link(&next) {
+            // It exists, so the system followed all of them and there is an end.
+            Ok(target) if found.len() < LINKS_MAX => {
+                names(&target).into_iter().rev().for_each(|name| left.push_front(name));
+                found.push(at.clone());
+            }
+            Ok(_) | Err(_) => at = next,
+        }
+    }
+    found
 }
 
 pub(crate) fn real(path: &Path) -> Result<ResolvedPath, Failure> {
@@ -304,7 +354,7 @@ pub(crate) fn real(path: &Path) -> Result<ResolvedPath, Failure> {
 /// What never changes during a session.
 pub(crate) fn facts(settings: &Settings, directory: &Path, approved: &[PathBuf]) -> Result<Facts, Failure> {
     let mut temporary = ["/tmp", "/var/tmp"].map(PathBuf::from).to_vec();
-    temporary.push(std::env::temp_dir());
+    temporary.push(settings.temporary.clone());
     let mut temporary = temporary.iter().map(|path| real(path)).collect::<Result<Vec<_>, _>>()?;
     temporary.sort();
     temporary.dedup();

@@ -126,6 +126,29 @@ fn a_directory_that_is_not_approved() {
 }
 
 #[test]
+fn an_approved_directory_that_an_agent_can_lead_elsewhere() {
+    let place = Place::new();
+    let root = place.root.path().canonicalize().unwrap();
+    fs::create_dir_all(root.join("project/inside")).unwrap();
+    let link = |target: &str, name: &str| std::os::unix::fs::symlink(target, root.join(name)).unwrap();
+    link("../home", "project/out");
+    link("project/out", "chain");
+    link("inside", "project/in");
+    link("project", "way");
+    let check = |names: &[&str], says: &str| {
+        let all: Vec<_> = names.iter().map(|name| root.join(name).display().to_string()).collect();
+        place.check(&["git", "status"], &[("LEASHD_APPROVED_DIRECTORIES", &all.join(","))], 2, &[says]);
+    };
+    for other in ["project/out", "chain", "way/out"] {
+        check(&["project", other], "where an agent may have put it");
+    }
+    // A person's own links, and those that lead nowhere else: the next thing that is wrong comes up.
+    for names in [&["way"][..], &["project", "project/in"], &["home", "project"]] {
+        check(names, "is in no git repository");
+    }
+}
+
+#[test]
 fn a_policy_that_is_not_there_or_not_right() {
     let place = Place::new().with_claude("99.0.0");
     place.check(&["exec", "--policy", "nowhere", "x"], &[], 2, &["there is no policy nowhere", "dev-tools"]);

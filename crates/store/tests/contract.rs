@@ -6,7 +6,7 @@ mod sample;
 
 use leashd_store::{AskFilter, Of, Options, Progress, Pruned, SessionFilter, Store, StoreError};
 use leashd_types::{
-    AskId, AskKind, AskRow, AskState, Attachment, EventRow, GrantRow, Kept, MessageId, MessageRow,
+    AskId, AskKind, AskRow, AskState, Attachment, Attended, EventRow, GrantRow, Kept, MessageId, MessageRow,
     MessageState, Restored, Role, RunRow, SessionId, SessionRow, SessionState, UserId,
 };
 use sample::{at, chat, closed, grant, message, one_of_each, run, session, started};
@@ -125,7 +125,13 @@ async fn what_was_asked_keeps_its_digest(store: Store) {
 async fn a_row_replaces_the_row_of_its_id(store: Store) {
     keep(&store, one_of_each()).await;
     keep(&store, [Kept::Message(message("m2", "s1"))]).await;
-    let used = SessionRow { turns: 4, last_used: at(9), model: Some("opus".to_owned()), ..session("s1") };
+    let used = SessionRow {
+        attended: Attended::Nobody,
+        turns: 4,
+        last_used: at(9),
+        model: Some("opus".to_owned()),
+        ..session("s1")
+    };
     let given = MessageRow { state: MessageState::Given, ..message("m1", "s1") };
     let answered = sample::ask_in("a1", "s1", AskState::Answered);
     let rows = [Kept::Session(used.clone()), Kept::Message(given.clone()), Kept::Ask(answered.clone())];

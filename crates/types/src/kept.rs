@@ -1,8 +1,8 @@
 //! What outlives the process. The engine says it, the store keeps it before anybody is told, and a restart begins with it.
 
 use crate::{
-    AgentKind, Answer, Approver, Ask, Attachment, CallId, Chat, Decision, Event, MessageId, Mode, Money,
-    RunId, SessionId, Timestamp, TurnId, UserId,
+    AgentKind, Answer, Approver, Ask, Attachment, Attended, CallId, Chat, Decision, Event, MessageId, Mode,
+    Money, RunId, SessionId, Timestamp, TurnId, UserId,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -41,6 +41,9 @@ pub struct SessionRow {
     pub turns: u64,
     pub messages: u64,
     pub total_cost: Money,
+    /// Also after a restart: what nobody would answer must not wait, and walls are not left out with nobody to know.
+    #[serde(default)]
+    pub attended: Attended,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

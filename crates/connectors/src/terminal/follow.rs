@@ -78,6 +78,8 @@ pub(crate) struct Follower {
 struct Waiting {
     asks: VecDeque<Ask>,
     reader: Option<Reader>,
+    /// One that was told to end, and still has the keys.
+    leaving: Option<JoinHandle<io::Result<Pressed>>>,
 }
 
 struct Reader {
@@ -126,9 +128,10 @@ impl Follower {
                     drop(desk.send(&self.person, Form::Command, command).await);
                 }
             }
-            self.prompt(&mut waiting)?;
+            self.prompt(&mut waiting).await?;
         };
         waiting.cancel();
+        waiting.left().await;
         self.screen.end_text()?;
         result
     }
@@ -246,10 +249,11 @@ impl Follower {
     }
 
     /// Puts the next ask on the screen if none is there.
-    fn prompt(&mut self, waiting: &mut Waiting) -> io::Result<()> {
+    async fn prompt(&mut self, waiting: &mut Waiting) -> io::Result<()> {
         if waiting.reader.is_some() {
             return Ok(());
         }
+        waiting.left().await;
         let Some(ask) = waiting.asks.front().cloned() else { return Ok(()) };
         self.draw(&ask)?;
         let cancelled = Arc::new(AtomicBool::new(false));
@@ -301,6 +305,15 @@ impl Waiting {
     fn cancel(&mut self) {
         if let Some(reader) = self.reader.take() {
             reader.cancelled.store(true, Ordering::Relaxed);
+            self.leaving = Some(reader.handle);
+        }
+    }
+
+    /// Two readers at a time would take each other's keys, and the first to end would give the terminal back under the
+    /// other. What was pressed for an ask that is over is nobody's answer.
+    async fn left(&mut self) {
+        if let Some(handle) = self.leaving.take() {
+            drop(handle.await);
         }
     }
 }

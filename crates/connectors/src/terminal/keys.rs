@@ -6,10 +6,13 @@ use leashd_types::{Answer, Ask, AskKind, PlanAnswer, Question, visible};
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How often the cancel flag is looked at.
 const LOOK: Duration = Duration::from_millis(100);
+/// So long no key is pressed before the first one counts: what was typed before the card was there, or for one that it
+/// took the place of, is no answer to it.
+const QUIET: Duration = Duration::from_millis(400);
 /// Characters of a typed answer.
 const TEXT_CHARS_MAX: usize = 4000;
 
@@ -37,13 +40,13 @@ impl From<io::Error> for Stopped {
 /// Asks with keys until there is an answer or `cancelled` is set.
 pub(crate) fn read_answer(ask: &Ask, cancelled: &AtomicBool) -> io::Result<Pressed> {
     let _raw = RawMode::enter()?;
-    let answer = match &ask.kind {
+    let answer = || match &ask.kind {
         AskKind::Approval { session_rule, .. } => approval(session_rule.as_deref(), cancelled),
         AskKind::Confirmation { .. } => approval(None, cancelled),
         AskKind::PlanReview { .. } => plan(cancelled),
         AskKind::Question { questions, .. } => choices(questions, cancelled),
     };
-    match answer {
+    match quiet(cancelled).and_then(|()| answer()) {
         Ok(answer) => Ok(Pressed::Answer(answer)),
         Err(Stopped::Interrupt) => Ok(Pressed::Interrupt),
         Err(Stopped::Over) => Ok(Pressed::Nothing),
@@ -154,25 +157,44 @@ fn text(prompt: &str, cancelled: &AtomicBool) -> Result<String, Stopped> {
     }
 }
 
+/// Throws away what is typed until nothing was for a while.
+fn quiet(cancelled: &AtomicBool) -> Result<(), Stopped> {
+    let mut until = Instant::now() + QUIET;
+    while let Some(left) = until.checked_duration_since(Instant::now()) {
+        if pressed(left.min(LOOK), cancelled)?.is_some() {
+            until = Instant::now() + QUIET;
+        }
+    }
+    Ok(())
+}
+
 fn key(cancelled: &AtomicBool) -> Result<KeyCode, Stopped> {
     loop {
-        if cancelled.load(Ordering::Relaxed) {
-            say("\r\n")?;
-            return Err(Stopped::Over);
-        }
-        if !event::poll(LOOK)? {
-            continue;
-        }
-        if let Event::Key(KeyEvent { code, modifiers, kind: KeyEventKind::Press, .. }) = event::read()? {
-            if modifiers.contains(KeyModifiers::CONTROL) {
-                if code == KeyCode::Char('c') {
-                    say("\r\n")?;
-                    return Err(Stopped::Interrupt);
-                }
-                continue;
-            }
+        if let Some(code) = pressed(LOOK, cancelled)? {
             return Ok(code);
         }
+    }
+}
+
+/// A key that is pressed within `wait`.
+fn pressed(wait: Duration, cancelled: &AtomicBool) -> Result<Option<KeyCode>, Stopped> {
+    if cancelled.load(Ordering::Relaxed) {
+        say("\r\n")?;
+        return Err(Stopped::Over);
+    }
+    if !event::poll(wait)? {
+        return Ok(None);
+    }
+    let Event::Key(KeyEvent { code, modifiers, kind: KeyEventKind::Press, .. }) = event::read()? else {
+        return Ok(None);
+    };
+    match (modifiers.contains(KeyModifiers::CONTROL), code) {
+        (true, KeyCode::Char('c')) => {
+            say("\r\n")?;
+            Err(Stopped::Interrupt)
+        }
+        (true, _) => Ok(None),
+        (false, code) => Ok(Some(code)),
     }
 }
 

@@ -3,7 +3,8 @@
 use super::{Script, at, chat, open_to_all, pending, session, short};
 use crate::{Action, Engine, Input};
 use leashd_types::{
-    AskState, Decision, Digest, Kept, MessageId, MessageRow, MessageState, Money, Restored, Role, SessionRow,
+    AskState, Attended, Decision, Digest, Kept, MessageId, MessageRow, MessageState, Money, Restored, Role,
+    SessionRow,
 };
 
 fn row(state: MessageState, text: &str) -> MessageRow {
@@ -55,6 +56,27 @@ fn what_waited_is_given_and_what_was_given_is_told() {
     let told = "warn leashd stopped while this was worked on: “half done”; look at what was done, and say so to go on";
     let mut script = check(restored, &[told, "start resume a1"]);
     script.agent(super::ready("a1"), &["show session.started", "show message.in", "prompt next"]);
+}
+
+#[test]
+fn a_session_that_nobody_attends_is_attended_by_nobody_afterwards() {
+    for attended in [Attended::Nobody, Attended::Somebody] {
+        let restored = Restored {
+            sessions: vec![SessionRow { attended, ..session_row() }],
+            messages: vec![row(MessageState::Waiting, "next")],
+            ..Restored::default()
+        };
+        let (mut engine, mut actions) = Engine::restore(restored, open_to_all(), at(10));
+        while actions.last() == Some(&Action::Continue) {
+            actions.pop();
+            actions.extend(engine.step(Input::Continue, at(10)));
+        }
+        let started = actions.iter().find_map(|action| match action {
+            Action::Start { attended, .. } => Some(*attended),
+            _ => None,
+        });
+        assert_eq!(started, Some(attended), "{actions:?}");
+    }
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Turns: messages go in, answers come out, and every way a turn can end.
 
-use super::{Script, call, command, exited, open_to_all, pending, say, turn_end};
+use super::{Script, allowed, call, command, exited, open_to_all, pending, say, short, turn_end};
+use crate::agents::JUDGED_MAX;
 use crate::{Config, Input, Limits, Observed};
 use leashd_types::{
     AgentEvent, CallId, Command, Fault, Mode, Origin, RanCall, RanOutcome, SessionId, TurnOutcome,
@@ -142,6 +143,36 @@ fn a_conversation_that_cannot_be_resumed_begins_anew_once() {
     script.agent(exited(None), &["show session.ended failed", waits]);
     // The conversation is not lost because a start failed.
     script.say("and now", &["accepted", "start resume a1"]);
+}
+
+#[test]
+fn an_agent_that_asks_faster_than_it_is_answered_is_stopped() {
+    let mut script = Script::asking();
+    let tool = |script: &Script, number: usize| {
+        let name = format!("n{number}");
+        script.input(AgentEvent::ToolCall(call(&script.session, &name)))
+    };
+    // What waits for a person, and what was judged, is not counted.
+    for number in 0..2 * JUDGED_MAX {
+        let input = tool(&script, number);
+        assert_eq!(
+            script.actions(input).iter().filter_map(short).next_back().unwrap(),
+            format!("judge n{number}")
+        );
+        let (session, incarnation) = (script.session.clone(), script.incarnation());
+        let call = CallId::new(format!("n{number}"));
+        script.actions(Input::Judged { session, incarnation, call, gated: allowed() });
+    }
+    for number in 2 * JUDGED_MAX..3 * JUDGED_MAX {
+        let input = tool(&script, number);
+        assert_eq!(
+            script.actions(input).iter().filter_map(short).next_back().unwrap(),
+            format!("judge n{number}")
+        );
+    }
+    let input = tool(&script, 3 * JUDGED_MAX);
+    script.check(input, &["settle withdrawn", "stop"]);
+    script.agent(exited(Some(0)), &["show session.completed failed", "show session.ended failed"]);
 }
 
 #[test]

@@ -14,6 +14,9 @@ const CLOUDS: [&str; 3] = ["CLAUDE_CODE_USE_BEDROCK", "CLAUDE_CODE_USE_VERTEX", 
 const PROXIES: [&str; 6] =
     ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"];
 
+/// Ends the name of a variable that is a key for something else: to administer the account, for one.
+const SECRETS: [&str; 4] = ["KEY", "TOKEN", "SECRET", "PASSWORD"];
+
 const UNPROXIED: [&str; 2] = ["NO_PROXY", "no_proxy"];
 
 /// What containment has to know of the environment.
@@ -68,6 +71,7 @@ impl Variables {
             || UNPROXIED.contains(&name)
             || name == "ANTHROPIC_BASE_URL"
             || name == "TMPDIR"
+            || (name.starts_with("ANTHROPIC_") && SECRETS.iter().any(|end| name.ends_with(end)))
     }
 }
 
@@ -98,6 +102,16 @@ mod tests {
         );
         check(&[("CLAUDE_CODE_OAUTH_TOKEN", "t")], "CLAUDE_CODE_OAUTH_TOKEN");
         check(&[("ANTHROPIC_API_KEY", "")], "file");
+    }
+
+    #[test]
+    fn no_other_key_of_the_vendors_passes_the_walls() {
+        for name in ["ANTHROPIC_API_KEY", "ANTHROPIC_ADMIN_KEY", "ANTHROPIC_FOUNDRY_API_KEY", "https_proxy"] {
+            assert!(Variables::is_kept_back(name), "{name}");
+        }
+        for name in ["ANTHROPIC_MODEL", "ANTHROPIC_DEFAULT_OPUS_MODEL", "PATH", "SSL_CERT_FILE"] {
+            assert!(!Variables::is_kept_back(name), "{name}");
+        }
     }
 
     #[test]

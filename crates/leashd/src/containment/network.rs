@@ -6,8 +6,8 @@ use super::environment::{Login, Variables};
 use super::served::Served;
 use leashd_gate::Gate;
 use leashd_proxy::{
-    ApiEvent, ApiLimits, ApiProxy, Credential, EgressEvent, EgressLimits, EgressProxy, HostList, Question,
-    Roots, Secret, SystemResolver, Upstream, Visitor,
+    ApiEvent, ApiLimits, ApiProxy, Credential, EgressLimits, EgressProxy, HostList, Question, Roots, Secret,
+    SystemResolver, Upstream, Visitor,
 };
 use leashd_sandbox::Network as Reach;
 use leashd_types::{CallId, SessionId};

@@ -22,6 +22,8 @@ const LIMIT: u64 = 1 << 20;
 
 /// Claude Code's configuration directory, where it is not `~/.claude`.
 const CONFIG: &str = "CLAUDE_CONFIG_DIR";
+/// What counts besides our own variables.
+const OTHERS: [&str; 3] = ["HOME", "TMPDIR", CONFIG];
 const DIRECTORIES: &str = "LEASHD_APPROVED_DIRECTORIES";
 
 /// What hooks judge with.
@@ -32,7 +34,7 @@ pub(crate) struct Ground {
     pub(crate) claude: PathBuf,
 }
 
-/// `HOME` and every `LEASHD_…` variable as they were.
+/// `HOME`, `TMPDIR` and every `LEASHD_…` variable as they were.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Pinned {
@@ -48,7 +50,7 @@ impl Pinned {
         let mut environment = BTreeMap::new();
         for (name, value) in std::env::vars_os() {
             let Some(name) = name.to_str() else { continue };
-            if name != "HOME" && name != CONFIG && !name.starts_with("LEASHD_") {
+            if !OTHERS.contains(&name) && !name.starts_with("LEASHD_") {
                 continue;
             }
             let value = value.into_string().map_err(|_| {

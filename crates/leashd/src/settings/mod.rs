@@ -58,7 +58,7 @@ impl Settings {
     /// What a lookup of variables alone says. Reads no file: hooks judge with it.
     pub(crate) fn read(lookup: Lookup<'_>) -> Result<Self, Failure> {
         let layers = Layers::read(&Sources { config: None, project: None, environment: lookup })?;
-        typed::settings(&layers, &user_home(lookup)?)
+        typed::settings(&layers, &user_home(lookup)?, lookup)
     }
 
     /// All layers, with this directory as the project.
@@ -111,7 +111,7 @@ fn load_with(
         environment: lookup,
     };
     let layers = Layers::read(&sources)?;
-    let mut settings = typed::settings(&layers, &user_home)?;
+    let mut settings = typed::settings(&layers, &user_home, lookup)?;
     let workspaces = Workspaces::load(&settings)?;
     settings.add_directories(&workspaces);
     settings.check_places()?;

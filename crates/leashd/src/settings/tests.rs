@@ -38,7 +38,7 @@ fn check(variables: &[(&str, &str)]) -> Result<Settings, String> {
 }
 
 fn typed_from(config: &str) -> Settings {
-    typed::settings(&layers(config, "", &[]).unwrap(), Path::new(HOME)).unwrap()
+    typed::settings(&layers(config, "", &[]).unwrap(), Path::new(HOME), &|_| None).unwrap()
 }
 
 /// The table of the Python leashd's page: variable, default as it stands there, and the kind of its value.

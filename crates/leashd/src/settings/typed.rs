@@ -21,6 +21,8 @@ pub(crate) struct Settings {
     pub(crate) user_home: PathBuf,
     /// leashd's own state (`LEASHD_HOME`, default `~/.leashd`).
     pub(crate) home: PathBuf,
+    /// Where the person's programs put what does not stay (`TMPDIR`).
+    pub(crate) temporary: PathBuf,
     /// Directories the agent may work in, absolute but not looked at yet, those of workspaces included. Empty: the
     /// directory a session is started in.
     pub(crate) approved_directories: Vec<PathBuf>,
@@ -244,6 +246,12 @@ impl Settings {
     }
 }
 
+/// Where the environment says that temporary files go. Relative to nothing, it is nothing.
+fn temporary(lookup: Lookup<'_>) -> PathBuf {
+    let named = lookup("TMPDIR").map(PathBuf::from).filter(|path| path.is_absolute());
+    named.unwrap_or_else(|| PathBuf::from("/tmp"))
+}
+
 /// leashd's home, as the environment says.
 pub(super) fn home(lookup: Lookup<'_>, user_home: &Path) -> Result<PathBuf, Failure> {
     const NAME: &str = "LEASHD_HOME";
@@ -258,12 +266,13 @@ pub(super) fn home(lookup: Lookup<'_>, user_home: &Path) -> Result<PathBuf, Fail
     Ok(expand_tilde(&text, user_home))
 }
 
-pub(super) fn settings(layers: &Layers, user_home: &Path) -> Result<Settings, Failure> {
+pub(super) fn settings(layers: &Layers, user_home: &Path, lookup: Lookup<'_>) -> Result<Settings, Failure> {
     let read = Reading { layers, user_home };
     let home = expand_tilde(&read.text("LEASHD_HOME")?, user_home);
     // Relative paths are below leashd's own home, so that changing directory moves nothing.
     let below = |name: &str| Ok::<_, Failure>(home.join(expand_tilde(&read.text(name)?, user_home)));
     Ok(Settings {
+        temporary: temporary(lookup),
         approved_directories: read.directories("LEASHD_APPROVED_DIRECTORIES")?,
         workspace_root: read
             .maybe_text("LEASHD_WORKSPACE_CONFIG_ROOT")?

@@ -256,6 +256,7 @@ fn a_card_says_that_nothing_holds() {
     terminal.expect("not contained: LEASHD_SANDBOX=off");
     terminal.expect("WRITE");
     terminal.expect("· not contained");
+    terminal.expect("Reject");
     terminal.type_keys("r");
     terminal.wait();
 }

@@ -142,6 +142,36 @@ fn without_anybody_to_ask_it_is_denied_at_once() {
 }
 
 #[test]
+fn a_card_that_takes_the_place_of_another_has_the_keys() {
+    let bench = Bench::new();
+    let running = Running::start(&bench);
+    let rule = "{name: hosts, tools: [Network], action: require_approval, reason: A host}";
+    let policy = format!("version: \"1.0\"\nname: p\nrules: [{rule}]\nsettings: {{default_action: allow}}\n");
+    let policy = bench.rig.write("policy.yaml", &policy).display().to_string();
+    bench.rig.write("project/Makefile", "%:\n\t-curl -sS http://$@.invalid/\n");
+    let prompt = script(&[shell("make one & make two & wait")]);
+    let mut terminal = Terminal::spawn(&mut bench.leashd(&["exec", "--policy", &policy, &prompt]));
+    terminal.expect("CONNECT");
+    terminal.expect("[a] Approve");
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while running.asks().len() < 2 {
+        assert!(Instant::now() < deadline, "two hosts are asked about");
+    }
+    // The one on the screen is answered elsewhere, while the terminal reads keys for it.
+    let asks = running.asks();
+    let first = asks.iter().min_by_key(|ask| ask["ask"]["created"].as_str().unwrap().to_owned()).unwrap();
+    running.say(&["approve", first["ask"]["id"].as_str().unwrap()], 0);
+    terminal.expect("CONNECT");
+    terminal.expect("[a] Approve");
+    terminal.type_keys("r");
+    let (status, said) = terminal.wait();
+    assert_eq!(status, Some(0), "{said}");
+    let answers = bench.audit().into_iter().filter(|entry| entry["event"] == "approval");
+    let answers: Vec<_> = answers.map(|entry| entry["decision"].clone()).collect();
+    assert_eq!(answers, ["allow", "deny"]);
+}
+
+#[test]
 fn killed_while_it_asks_nothing_ran_and_the_ask_is_withdrawn() {
     let bench = Bench::new();
     let running = Running::start(&bench);

@@ -132,6 +132,23 @@ fn a_person_approves_with_a_key() {
 }
 
 #[test]
+fn a_key_pressed_before_a_card_is_there_is_no_answer_to_it() {
+    let bench = Bench::new();
+    let (first, second) = (bench.rig.project().join("first"), bench.rig.project().join("second"));
+    let write = |file: &std::path::Path| call("Write", json!({"file_path": file, "content": "x"}));
+    let prompt = script(&[write(&first), write(&second)]);
+    let mut terminal = Terminal::spawn(&mut bench.leashd(&["exec", &prompt]));
+    terminal.expect("[a] Approve");
+    // A key too many.
+    terminal.type_keys("aa");
+    terminal.expect("WRITE");
+    terminal.expect("[a] Approve");
+    terminal.type_keys("r");
+    terminal.wait();
+    assert!(first.exists() && !second.exists());
+}
+
+#[test]
 fn a_person_rejects_with_instructions_that_reach_the_model() {
     let bench = Bench::new();
     let file = bench.rig.project().join("new.txt");

@@ -247,7 +247,11 @@ fn a_repository_does_not_choose_what_it_is_judged_by() {
         .env("LEASHD_AUDIT_LOG_PATH", "/dev/null")
         .env("LEASHD_DEFAULT_MODE", "auto")
         .env("LEASHD_HOME", place.path("project"))
+        .env("TMPDIR", "/")
         .env("HOME", place.path("project"));
+    // What is in a temporary directory may be read and written.
+    assert_eq!(decision(&feed(&mut command, &place.event("cp x /opt/planted"))), "deny");
+    assert_eq!(decision(&feed(&mut command, &place.event("cat /opt/planted"))), "ask");
     assert_eq!(decision(&feed(&mut command, &place.event("curl https://example.com"))), "ask");
     assert_eq!(place.audit().last().unwrap()["approver_type"], "deferred");
 }

@@ -6,10 +6,10 @@ use landlock::{
     ABI, Access as _, AccessFs, AccessNet, BitFlags, NetPort, PathBeneath, RestrictionStatus, Ruleset,
     RulesetAttr, RulesetCreated, RulesetCreatedAttr, RulesetStatus, Scope, make_bitflags,
 };
-use rustix::fs::{CWD, Mode, OFlags, ResolveFlags};
+use rustix::fs::{CWD, FileType, Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
 use std::os::fd::OwnedFd;
-use std::path::Path;
+use std::path::{Component, Path};
 
 /// The newest version this is written for. A right the kernel does not know is left out by the library; what that
 /// opens is said by [`super::weaknesses`].
@@ -70,7 +70,7 @@ fn add(created: RulesetCreated, tree: &Tree) -> Result<RulesetCreated, Error> {
         source: error.into(),
     })?;
     let mut rights = rights(tree.access);
-    if !rustix::fs::FileType::from_raw_mode(stat.st_mode).is_dir() {
+    if !FileType::from_raw_mode(stat.st_mode).is_dir() {
         rights &= AccessFs::from_file(NEWEST);
     }
     created
@@ -82,9 +82,33 @@ fn add(created: RulesetCreated, tree: &Tree) -> Result<RulesetCreated, Error> {
 fn open(path: &Path, access: Access) -> Result<OwnedFd, Errno> {
     let flags = OFlags::PATH | OFlags::CLOEXEC;
     match access {
-        Access::Write => rustix::fs::openat2(CWD, path, flags, Mode::empty(), ResolveFlags::NO_SYMLINKS),
+        Access::Write => {
+            match rustix::fs::openat2(CWD, path, flags, Mode::empty(), ResolveFlags::NO_SYMLINKS) {
+                // Inside of another confinement, whose filter cannot look behind the pointer.
+                Err(Errno::NOSYS) => step_by_step(path, flags),
+                opened => opened,
+            }
+        }
         Access::Read | Access::Run | Access::Device => rustix::fs::open(path, flags, Mode::empty()),
     }
+}
+
+/// The same where the system has no such call: one name after the other, none of them a link.
+fn step_by_step(path: &Path, flags: OFlags) -> Result<OwnedFd, Errno> {
+    let mut opened = rustix::fs::open("/", flags | OFlags::DIRECTORY, Mode::empty())?;
+    for name in path.components() {
+        match name {
+            Component::RootDir => {}
+            Component::Normal(name) => {
+                opened = rustix::fs::openat(&opened, name, flags | OFlags::NOFOLLOW, Mode::empty())?;
+                if FileType::from_raw_mode(rustix::fs::fstat(&opened)?.st_mode).is_symlink() {
+                    return Err(Errno::LOOP);
+                }
+            }
+            Component::Prefix(_) | Component::CurDir | Component::ParentDir => return Err(Errno::INVAL),
+        }
+    }
+    Ok(opened)
 }
 
 fn rights(access: Access) -> BitFlags<AccessFs> {
@@ -99,5 +123,27 @@ fn rights(access: Access) -> BitFlags<AccessFs> {
             })
         }
         Access::Device => make_bitflags!(AccessFs::{ReadFile | ReadDir | WriteFile | Truncate | IoctlDev}),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::step_by_step;
+    use rustix::fs::OFlags;
+    use rustix::io::Errno;
+    use std::fs;
+
+    #[test]
+    fn no_link_is_followed_on_the_way() {
+        let place = tempfile::tempdir().unwrap();
+        let root = place.path().canonicalize().unwrap();
+        fs::create_dir_all(root.join("a/b")).unwrap();
+        std::os::unix::fs::symlink("a", root.join("link")).unwrap();
+        let open = |name: &str| step_by_step(&root.join(name), OFlags::PATH | OFlags::CLOEXEC).map(drop);
+        assert_eq!(open("a/b"), Ok(()));
+        assert_eq!(open("link"), Err(Errno::LOOP));
+        assert!(open("link/b").is_err());
+        assert_eq!(open("a/../a"), Err(Errno::INVAL));
+        assert_eq!(open("nothing"), Err(Errno::NOENT));
     }
 }

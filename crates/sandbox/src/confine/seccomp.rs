@@ -169,7 +169,7 @@ pub(super) fn program(filter: Filter) -> Outcome<BpfProgram> {
     Ok(program)
 }
 
-/// What has to be decided before the compiled rules: x32 numbers, and a call whose flags are behind a pointer. The
+/// What has to be decided before the compiled rules: x32 numbers, and calls whose flags are behind a pointer. The
 /// compiled part checks the architecture itself, but after this one, so it is checked here too.
 fn prologue(namespaces: Allowed) -> BpfProgram {
     const LOAD: u16 = 0x20;
@@ -190,10 +190,13 @@ fn prologue(namespaces: Allowed) -> BpfProgram {
         line(JUMP_SET, 0, 1, X32),
         line(RETURN, 0, 0, KILL_PROCESS),
     ];
+    // "Not there" makes programs use `openat` and `clone`, whose mode and flags can be seen.
+    let mut not_there = vec![libc::SYS_openat2];
     if namespaces == Allowed::No {
-        // "Not there" makes the C library use `clone`, whose flags can be seen.
-        let clone3 = u32::try_from(libc::SYS_clone3).unwrap_or(u32::MAX);
-        program.push(line(JUMP_EQUAL, 0, 1, clone3));
+        not_there.push(libc::SYS_clone3);
+    }
+    for call in not_there {
+        program.push(line(JUMP_EQUAL, 0, 1, u32::try_from(call).unwrap_or(u32::MAX)));
         program.push(line(RETURN, 0, 0, ERRNO | libc::ENOSYS.unsigned_abs()));
     }
     program
@@ -290,18 +293,24 @@ fn set_user_id(rules: &mut Rules) -> Outcome<()> {
     calls.extend([(libc::SYS_openat, 3), (libc::SYS_mknodat, 2)]);
     #[cfg(target_arch = "x86_64")]
     calls.extend([(libc::SYS_chmod, 1), (libc::SYS_open, 2), (libc::SYS_creat, 1), (libc::SYS_mknod, 1)]);
+    // The mode means something only if a file is made; otherwise the argument may hold anything.
+    let makes = [number(libc::O_CREAT), number(libc::O_TMPFILE) & !number(libc::O_DIRECTORY)];
     for (call, mode) in calls {
-        let mut conditions = vec![masked(mode, SET_USER_ID, SET_USER_ID)];
-        // The mode means something only if the file is made; otherwise the argument may hold anything.
-        let create = number(libc::O_CREAT);
-        #[cfg(target_arch = "x86_64")]
-        if call == libc::SYS_open {
-            conditions.push(masked(1, create, create));
-        }
-        if call == libc::SYS_openat {
-            conditions.push(masked(2, create, create));
-        }
-        rules.insert(call, vec![all(conditions)?]);
+        let set = || masked(mode, SET_USER_ID, SET_USER_ID);
+        let flags = match call {
+            libc::SYS_openat => Some(2),
+            #[cfg(target_arch = "x86_64")]
+            libc::SYS_open => Some(1),
+            _ => None,
+        };
+        let refused = match flags {
+            None => vec![all([set()])?],
+            Some(flags) => makes
+                .iter()
+                .map(|bit| all([set(), masked(flags, *bit, *bit)]))
+                .collect::<Outcome<Vec<_>>>()?,
+        };
+        rules.insert(call, refused);
     }
     Ok(())
 }

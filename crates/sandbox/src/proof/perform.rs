@@ -3,6 +3,7 @@
 
 use super::Attempt;
 use super::scene::{Script, WAYS};
+use rustix::fs::{CWD, Mode, OFlags, ResolveFlags};
 use rustix::net::{AddressFamily, SocketType, ipproto};
 use std::ffi::{CString, OsString};
 use std::fs;
@@ -92,10 +93,7 @@ fn perform(attempt: Attempt, script: &Script) -> Tried {
             note(call(libc::SYS_personality, [number(libc::ADDR_NO_RANDOMIZE), 0, 0, 0, 0]))
         }
         Attempt::MemoryProgram => memory_program(&inside("mine"), &script.loot(attempt)),
-        Attempt::SetUserId => {
-            fs::write(inside("set-id"), "")?;
-            fs::set_permissions(inside("set-id"), fs::Permissions::from_mode(0o4755))
-        }
+        Attempt::SetUserId => set_user_id(&inside("set-id")),
         Attempt::TypeAhead => note(type_ahead()),
         Attempt::GitConfig => fs::write(git.join("config"), "[core]\n"),
         Attempt::GitHook => fs::write(git.join("hooks/post-commit"), "#!/bin/sh\n"),
@@ -107,6 +105,18 @@ fn perform(attempt: Attempt, script: &Script) -> Tried {
         }
         Attempt::WriteTemporary => fs::write(script.temporary.join("written"), "x"),
     }
+}
+
+/// By changing a file, else by making one with a call whose mode stands behind a pointer.
+fn set_user_id(path: &Path) -> Tried {
+    const MODE: u32 = 0o4755;
+    fs::write(path, "")?;
+    if fs::set_permissions(path, fs::Permissions::from_mode(MODE)).is_ok() {
+        return Ok(());
+    }
+    fs::remove_file(path)?;
+    let (flags, mode) = (OFlags::CREATE | OFlags::RDWR | OFlags::CLOEXEC, Mode::from_raw_mode(MODE));
+    Ok(rustix::fs::openat2(CWD, path, flags, mode, ResolveFlags::empty()).map(drop)?)
 }
 
 const PTRACE_SEIZE: u64 = 0x4206;

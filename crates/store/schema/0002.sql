@@ -1,0 +1,1 @@
+ALTER TABLE sessions ADD COLUMN attended TEXT NOT NULL DEFAULT 'somebody';
