@@ -12,6 +12,7 @@ use leashd_policy::{Rules, Source};
 use leashd_types::{Facts, SessionId, ToolCall, visible};
 use serde::{Deserialize, Serialize};
 use std::fs;
+use std::io::Write as _;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 use std::sync::Arc;
@@ -144,7 +145,7 @@ fn write(path: &Path, kept: &Kept) -> Result<(), Failure> {
     let new = path.with_extension("json.new");
     let mut options = fs::OpenOptions::new();
     let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(&new)?;
-    serde_json::to_writer_pretty(&mut file, kept).map_err(Failure::failed)?;
+    file.write_all(&serde_json::to_vec_pretty(kept).map_err(Failure::failed)?)?;
     file.sync_all()?;
     Ok(fs::rename(&new, path)?)
 }

@@ -4,7 +4,7 @@ use crate::failure::Failure;
 use leashd_sandbox::Profile;
 use leashd_types::Digest;
 use std::fs;
-use std::io;
+use std::io::{self, Write as _};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
@@ -30,6 +30,7 @@ pub(crate) fn maybe_missing(path: &Path) -> Result<PathBuf, Failure> {
 
 /// A profile for the launcher of an agent.
 pub(crate) fn write(path: &Path, profile: &Profile) -> io::Result<()> {
-    let file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
-    Ok(serde_json::to_writer(file, profile)?)
+    let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    // In one piece: the writer of the library makes a system call of every word.
+    file.write_all(&serde_json::to_vec(profile)?)
 }

@@ -202,7 +202,8 @@ fn server(directory: &Path, words: &[String]) -> PathBuf {
 
 fn write(path: &Path, profile: &Profile) -> io::Result<()> {
     let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
-    Ok(serde_json::to_writer(&mut file, &Orders { profile: profile.clone() })?)
+    // In one piece: the writer of the library makes a system call of every word.
+    file.write_all(&serde_json::to_vec(&Orders { profile: profile.clone() })?)
 }
 
 fn read(path: &Path) -> io::Result<Profile> {

@@ -1,32 +1,12 @@
-//! Reads the text of the effects table: an index of names built once, entries parsed when first asked for.
+//! Reads the text of the effects table: names are in order since the build, entries are parsed when first asked for.
 //! Knows the notation, not what it means for a command.
 
 use super::spec::{Action, Dashes, Flag, Operand, Repeat, Spec, Sub, Takes, UnknownFlags};
 use leashd_types::Direction;
-use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::OnceLock;
 
-/// One file per family.
-const FAMILIES: [&str; 17] = [
-    include_str!("../../knowledge/coreutils"),
-    include_str!("../../knowledge/text"),
-    include_str!("../../knowledge/shells"),
-    include_str!("../../knowledge/git"),
-    include_str!("../../knowledge/packages"),
-    include_str!("../../knowledge/network"),
-    include_str!("../../knowledge/databases"),
-    include_str!("../../knowledge/containers"),
-    include_str!("../../knowledge/cloud"),
-    include_str!("../../knowledge/publishing"),
-    include_str!("../../knowledge/editors"),
-    include_str!("../../knowledge/interpreters"),
-    include_str!("../../knowledge/archivers"),
-    include_str!("../../knowledge/system"),
-    include_str!("../../knowledge/build"),
-    include_str!("../../knowledge/tests"),
-    include_str!("../../knowledge/agents"),
-];
+// `SLOTS`, the entries, and `NAMES`, every name in order with the place of its entry.
+include!(concat!(env!("OUT_DIR"), "/table.rs"));
 
 /// An entry's text and, once asked for, its meaning.
 pub(super) struct Slot {
@@ -36,88 +16,22 @@ pub(super) struct Slot {
 }
 
 impl Slot {
+    const fn new(names: &'static str, body: &'static str) -> Self {
+        Self { names, body, spec: OnceLock::new() }
+    }
+
     pub(super) fn spec(&self) -> Result<&Spec, &str> {
         self.spec.get_or_init(|| parse_body(self.body).map(Box::new)).as_deref().map_err(String::as_str)
     }
 }
 
-struct Index {
-    slots: Vec<Slot>,
-    by_name: HashMap<&'static str, u16, BuildHasherDefault<Fnv>>,
-}
-
-/// FNV-1a: the keys are ours and short, and the index is built at every start.
-#[derive(Default)]
-struct Fnv(u64);
-
-impl Hasher for Fnv {
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
-        }
-    }
-
-    fn finish(&self) -> u64 {
-        // The table takes its buckets from the low and its tags from the high bits.
-        self.0 ^ (self.0 >> 29)
-    }
-}
-
-fn index() -> &'static Index {
-    static INDEX: OnceLock<Index> = OnceLock::new();
-    INDEX.get_or_init(|| {
-        let mut slots = Vec::with_capacity(640);
-        let mut by_name = HashMap::with_capacity_and_hasher(3500, BuildHasherDefault::default());
-        for family in FAMILIES {
-            for (names, body) in entries(family) {
-                for name in names.split(' ').filter(|name| !name.is_empty()) {
-                    by_name.insert(name, u16::try_from(slots.len()).unwrap_or(u16::MAX));
-                }
-                slots.push(Slot { names, body, spec: OnceLock::new() });
-            }
-        }
-        Index { slots, by_name }
-    })
-}
-
 pub(super) fn find(name: &str) -> Option<&'static Slot> {
-    let index = index();
-    index.by_name.get(name).and_then(|&at| index.slots.get(usize::from(at)))
+    let at = NAMES.binary_search_by(|(known, _)| (*known).cmp(name)).ok()?;
+    NAMES.get(at).and_then(|&(_, slot)| SLOTS.get(usize::from(slot)))
 }
 
 pub(super) fn slots() -> &'static [Slot] {
-    &index().slots
-}
-
-/// Splits a family into `(names, body)`. An entry starts at a line that is neither indented, empty nor a comment.
-fn entries(family: &'static str) -> impl Iterator<Item = (&'static str, &'static str)> {
-    let mut rest = family;
-    std::iter::from_fn(move || {
-        while let Some(tail) = rest
-            .strip_prefix('\n')
-            .or_else(|| rest.starts_with('#').then(|| rest.split_once('\n').map_or("", |(_, tail)| tail)))
-        {
-            rest = tail;
-        }
-        if rest.is_empty() {
-            return None;
-        }
-        let mut end = rest.len();
-        let mut line_start = 0;
-        while let Some(tail) = rest.get(line_start..) {
-            let Some(at) = tail.find('\n') else { break };
-            line_start += at + 1;
-            if !rest.get(line_start..).is_some_and(|next| next.starts_with(' ')) {
-                end = line_start;
-                break;
-            }
-        }
-        let (entry, tail) = rest.split_at_checked(end).unwrap_or((rest, ""));
-        rest = tail;
-        let names_end = entry.find(['|', '\n']).unwrap_or(entry.len());
-        let (names, body) = entry.split_at_checked(names_end).unwrap_or((entry, ""));
-        Some((names.trim(), body))
-    })
+    &SLOTS
 }
 
 /// Fields are separated by ` | ` or by lines. `sub` opens a subcommand to which the fields after it belong.
