@@ -111,7 +111,7 @@ impl Outfitter {
             Attended::Somebody => Keys::Terminal,
             Attended::Nobody => Keys::None,
         };
-        let directory = boot::real_directory(&row.directory)?;
+        let directory = boot::same_directory(&row.directory)?;
         let approved = boot::approved(&settings, &directory)?;
         let rules = Arc::new(policies::load(&settings, &row.policy, &directory)?);
         let (agent, program) = self.agent().await?;

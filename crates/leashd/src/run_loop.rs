@@ -37,7 +37,7 @@ pub(crate) async fn run(mut engine: Engine, mut world: World, mut inbox: Inbox, 
                 None => return,
             },
             delivery = inbox.deliveries.recv() => match delivery {
-                Some(delivery) => Some(world.accept(delivery)),
+                Some(delivery) => Some(world.accept(delivery).await),
                 None => return,
             },
             Some(query) = inbox.queries.recv() => {

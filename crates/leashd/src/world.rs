@@ -1,6 +1,7 @@
 //! Performs what the engine decides: keeps facts, starts agents, hands calls to the gate, shows events. It wires; it
 //! decides nothing.
 
+use crate::boot;
 use crate::calls::{Answered, Way};
 use crate::clock;
 use crate::keeper::Keeper;
@@ -14,8 +15,8 @@ use leashd_gate::audit::Record;
 use leashd_gate::{Gate, Pending};
 use leashd_sandbox::{GitChange, GitOrders};
 use leashd_types::{
-    AgentEvent, Attended, CallId, Event, Fault, Receipt, SessionId, SessionRow, SessionView, ToolCall,
-    visible,
+    AgentEvent, Attended, CallId, Command, Event, Fault, Receipt, SessionId, SessionRow, SessionView,
+    ToolCall, visible,
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -47,6 +48,9 @@ pub(crate) enum Mail {
         patience: Option<Duration>,
     },
 }
+
+/// For looking where a directory is; a disk that takes longer is as good as none.
+const LOOK: Duration = Duration::from_secs(2);
 
 /// Changed orders of git that are named at a time.
 const GIT_CHANGES_MAX: usize = 32;
@@ -96,7 +100,8 @@ impl World {
     }
 
     /// Takes an envelope; the receipt goes back when the engine has one.
-    pub(crate) fn accept(&mut self, delivery: Delivery) -> Input {
+    pub(crate) async fn accept(&mut self, mut delivery: Delivery) -> Input {
+        pin(&mut delivery.envelope.command).await;
         self.receipts.given = self.receipts.given.wrapping_add(1);
         let request = RequestId(self.receipts.given);
         self.receipts.waiting.insert(request, delivery.receipt);
@@ -328,6 +333,24 @@ impl World {
         self.gate.forget(session);
         self.seats.remove(session);
         drop(self.gate.record(Some(session), record));
+    }
+}
+
+/// A person names a directory once, and it is the one it is now: what a name leads to later, an agent may have changed.
+async fn pin(command: &mut Command) {
+    let directory = if let Command::Open { order } = command {
+        order.directory.as_mut()
+    } else if let Command::SetDirectory { directory, .. } = command {
+        Some(directory)
+    } else {
+        None
+    };
+    let Some(directory) = directory.filter(|directory| directory.is_absolute()) else { return };
+    let named = directory.clone();
+    let looking = tokio::task::spawn_blocking(move || boot::real_directory(&named));
+    // What is not there is said when the agent starts, and what stands there then is not what was named.
+    if let Ok(Ok(Ok(real))) = tokio::time::timeout(LOOK, looking).await {
+        *directory = real;
     }
 }
 
