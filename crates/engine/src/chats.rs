@@ -4,7 +4,7 @@ use crate::out::Out;
 use crate::session::{Ended, Session};
 use crate::{Engine, names};
 use leashd_types::{
-    Chat, Event, Kept, Money, OpenSession, Refusal, SessionId, SessionRow, SessionState, UserId,
+    Chat, Event, Kept, Money, OpenSession, Refusal, SessionId, SessionRow, SessionState, UserId, visible,
 };
 
 impl Engine {
@@ -16,6 +16,10 @@ impl Engine {
         user: &UserId,
         out: &mut Out,
     ) -> Result<SessionId, Refusal> {
+        if let Some(id) = order.session.iter().chain(&order.resume).find(|id| !names::is_plain(id)) {
+            let reason = format!("{} is no session id", visible(id.as_str()));
+            return Err(Refusal::Rejected { reason });
+        }
         if let Some(id) = order.resume.as_ref().filter(|id| self.sessions.contains_key(id)).cloned() {
             self.bring(&id, chat, out)?;
             return Ok(id);

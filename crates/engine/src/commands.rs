@@ -61,7 +61,10 @@ impl Engine {
         let speaker = Speaker { chat: &envelope.chat, user: &envelope.from };
         let session = match envelope.command {
             Command::Knock => return Ok(Carried::Out(self.chats.get(&envelope.chat).cloned())),
-            Command::Open { order } => self.open(order, &envelope.chat, &envelope.from, out)?,
+            Command::Open { order } => {
+                self.may_bring(order.resume.as_ref(), &speaker)?;
+                self.open(order, &envelope.chat, &envelope.from, out)?
+            }
             Command::Switch { session } => {
                 self.known(&session, &speaker)?;
                 self.switch(&session, &envelope.chat, out)?;
@@ -271,6 +274,18 @@ impl Engine {
             return Err(Refusal::Rejected { reason: "the session is being closed".to_owned() });
         }
         Ok(session)
+    }
+
+    /// Whoever knows the name of somebody else's open session has no right to it: Telegram's people bring their own from one
+    /// chat to another.
+    fn may_bring(&self, id: Option<&SessionId>, speaker: &Speaker<'_>) -> Result<(), Refusal> {
+        let Some(session) = id.and_then(|id| self.sessions.get(id)) else { return Ok(()) };
+        let row = &session.row;
+        let own = row.user == *speaker.user && row.chat.connector == speaker.chat.connector;
+        match own || speaker.may_touch(session) {
+            true => Ok(()),
+            false => Err(Refusal::Unknown { what: format!("session {}", row.session) }),
+        }
     }
 
     /// Telegram's people answer what is theirs, and what was shown in their chat.

@@ -8,6 +8,8 @@ const DIGITS: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
 /// 40 bits: short enough to type, and a beginning is enough where only one ask begins so.
 const ASK_DIGITS: usize = 8;
 const MESSAGE_DIGITS: usize = 26;
+/// Bytes of a session's name; a UUID has 36.
+const SESSION_MAX: usize = 64;
 
 pub(crate) fn ask(session: &SessionId, call: &CallId, now: Timestamp, try_number: u32) -> AskId {
     let digest = Digest::of_parts(&[
@@ -38,6 +40,13 @@ pub(crate) fn session(chat: &Chat, now: Timestamp, number: u64) -> SessionId {
         &number.to_be_bytes(),
     ]);
     SessionId::new(uuid(&digest))
+}
+
+/// Whether people may name a session so: it becomes the name of a directory and an argument of the agent's.
+pub(crate) fn is_plain(id: &SessionId) -> bool {
+    let id = id.as_str();
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+    (1..=SESSION_MAX).contains(&id.len()) && !id.starts_with('-') && id.bytes().all(plain)
 }
 
 /// The agent's id of a conversation that is not the first of its session.

@@ -1,10 +1,10 @@
 //! Asks: one first answer, an end for each, nothing that is broader than what was asked.
 
-use super::{Script, allowed, at, call, chat, command, denied, digest, from, pending, turn_end};
-use crate::Input;
+use super::{Script, allowed, at, call, chat, command, denied, digest, from, open_to_all, pending, turn_end};
+use crate::{Admission, Config, Input};
 use leashd_types::{
-    AgentEvent, Answer, AskState, CallId, Chat, Command, ConnectorKind, Digest, GrantRow, Mode, Seen,
-    SessionId, TurnOutcome, UserId,
+    AgentEvent, Answer, AskState, CallId, Chat, Command, ConnectorKind, Digest, GrantRow, Mode, OpenSession,
+    Seen, SessionId, TurnOutcome, UserId,
 };
 
 #[test]
@@ -103,9 +103,30 @@ fn a_telegram_chat_reaches_its_own_sessions_only() {
         Command::Stop { session: session.clone() },
         Command::Close { session },
         Command::Answer { ask: script.ask(), answer: Answer::AllowOnce, digest: digest() },
+        resume("s1"),
     ] {
         script.check(from(telegram(), "7", command), &["refused unknown"]);
     }
+}
+
+/// The name of a session stands on every card: whoever reads it has no right to the conversation.
+#[test]
+fn a_person_of_telegram_brings_only_their_own_session() {
+    let groups = ["-100".to_owned()].into();
+    let admission = Admission { groups, ..Admission::open() };
+    let mut script = Script::opened_with(Config { admission, ..open_to_all() });
+    let telegram = |id: &str| Chat::new(ConnectorKind::Telegram, id);
+    let shown = ["show session.opened", "accepted"];
+    script.check(from(telegram("-100"), "7", super::open("s2")), &shown);
+    script.check(from(telegram("8"), "8", resume("s2")), &["refused unknown"]);
+    script.check(from(telegram("-100"), "8", resume("s2")), &["show session.switched", "accepted"]);
+    script.check(from(telegram("7"), "7", resume("s2")), &["show session.switched", "accepted"]);
+    assert_eq!(script.engine.current(&telegram("7")), Some(&SessionId::new("s2")));
+}
+
+fn resume(id: &str) -> Command {
+    let order = OpenSession { resume: Some(SessionId::new(id)), ..OpenSession::default() };
+    Command::Open { order }
 }
 
 fn grant(id: &str) -> GrantRow {

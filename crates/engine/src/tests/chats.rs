@@ -42,6 +42,21 @@ fn what_an_order_leaves_out_is_as_configured() {
     }
 }
 
+/// The name of a session becomes that of a directory, and an argument.
+#[test]
+fn a_session_has_a_plain_name() {
+    let mut script = Script::opened();
+    for name in ["", "..", "../x", "/etc", "a/b", "a b", "-p", "a.b", "ä", &"a".repeat(65)] {
+        let id = || Some(SessionId::new(name));
+        for order in [
+            OpenSession { session: id(), directory: Some("/p".into()), ..OpenSession::default() },
+            OpenSession { resume: id(), directory: Some("/p".into()), ..OpenSession::default() },
+        ] {
+            script.check(command(Command::Open { order }), &["refused rejected"]);
+        }
+    }
+}
+
 #[test]
 fn sessions_have_a_limit() {
     let limits = Limits { sessions_max: 1, ..Limits::default() };

@@ -9,12 +9,12 @@ mod tests;
 
 use super::Wanted;
 use super::environment::{Login, Variables};
-use leashd_types::{AGENT_HOMES, PLANS, SessionId};
+use leashd_types::{AGENT_HOMES, PLANS, SessionId, visible};
 use rustix::fs::{FlockOperation, flock};
 use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, symlink};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 const LOGIN: &str = ".credentials.json";
@@ -51,7 +51,7 @@ impl AgentHome {
         let user_home = &wanted.settings.user_home;
         let personal = wanted.config_directory.map_or_else(|| user_home.join(".claude"), Path::to_owned);
         let homes = user_home.join(AGENT_HOMES);
-        let directory = homes.join(wanted.session.as_str());
+        let directory = homes.join(plain(wanted.session)?);
         let in_use = enter(&directory)?;
         clear_old(&homes, SystemTime::now());
         if wanted.resume.is_some() {
@@ -165,6 +165,16 @@ fn has_transcript(projects: &Path) -> bool {
     let below = |path: &Path| fs::read_dir(path).into_iter().flatten().flatten().take(FILES_MAX);
     let mut files = below(projects).flat_map(|project| below(&project.path()).collect::<Vec<_>>());
     files.any(|file| file.path().extension().is_some_and(|ending| ending == "jsonl"))
+}
+
+/// A session's name as that of one directory, which is made, cleared and given to the agent.
+fn plain(session: &SessionId) -> io::Result<&str> {
+    let name = session.as_str();
+    let mut parts = Path::new(name).components();
+    match (parts.next(), parts.next()) {
+        (Some(Component::Normal(only)), None) if only == name => Ok(name),
+        _ => Err(io::Error::other(format!("{} is no name of a session", visible(name)))),
+    }
 }
 
 /// A session that began outside the walls goes on inside: its transcript is copied, once.

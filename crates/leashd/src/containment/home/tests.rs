@@ -1,6 +1,6 @@
 //! Old directories go, those in use and whatever a session is gone on with stay.
 
-use super::{OLD, PLANS, bring_transcript, clear_old, enter};
+use super::{OLD, PLANS, bring_transcript, clear_old, enter, plain};
 use leashd_types::SessionId;
 use std::fs;
 use std::path::Path;
@@ -30,6 +30,15 @@ fn list(directory: &Path, root: &Path, left: &mut Vec<String>) {
             true => list(&entry.path(), root, left),
             false => left.push(entry.path().strip_prefix(root).unwrap().to_str().unwrap().to_owned()),
         }
+    }
+}
+
+#[test]
+fn a_session_has_one_directory_among_the_others() {
+    let name = |text: &str| plain(&SessionId::new(text)).map(str::to_owned).ok();
+    assert_eq!(name("0199-a").as_deref(), Some("0199-a"));
+    for other in ["", ".", "..", "../..", "/etc", "a/b", "a/", "./a"] {
+        assert_eq!(name(other), None, "{other}");
     }
 }
 
