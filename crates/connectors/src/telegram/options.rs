@@ -86,7 +86,8 @@ impl Redact {
         Self::with(str::to_owned)
     }
 
-    pub(crate) fn text(&self, text: &str) -> String {
+    #[must_use]
+    pub fn text(&self, text: &str) -> String {
         (self.0)(text)
     }
 }

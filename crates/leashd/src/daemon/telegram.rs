@@ -9,7 +9,6 @@ use leashd_connectors::EVENTS_MAX;
 use leashd_connectors::telegram::{self, Health, Options, PollState, Redact, Streaming, Token};
 use leashd_gate::Secrets;
 use leashd_sandbox::PrivateDir;
-use serde_json::Value;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -151,20 +150,26 @@ fn options(terms: &Terms, token: Token, state: PathBuf) -> Options {
         Privacy::Private => telegram::Privacy::Private,
     };
     let secrets = terms.secrets.clone();
-    options.redact = Redact::with(move |text| {
-        let mut value = Value::String(text.to_owned());
-        secrets.clean(&mut value);
-        match value {
-            Value::String(text) => text,
-            _ => String::new(),
-        }
-    });
+    options.redact = redact(secrets);
     options
+}
+
+/// An answer or a file is cut by nobody but who sends it.
+fn redact(secrets: Secrets) -> Redact {
+    Redact::with(move |text| secrets.clean_text(text))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_leaves_is_whole_but_for_secrets() {
+        let secrets = Secrets::new(["hunter2hunter2".to_owned()]).expect("few and short");
+        let long = "line of a file\n".repeat(10_000);
+        let cleaned = redact(secrets).text(&format!("{long}hunter2hunter2\n{long}"));
+        assert_eq!(cleaned, format!("{long}[redacted]\n{long}"));
+    }
 
     #[test]
     fn says_how_listening_goes() {

@@ -75,7 +75,7 @@ impl Git {
 
     /// The person who orders it is the one who would be asked; what is denied to everybody is denied here.
     async fn may_push(&self, directory: &Path, remote: &str, branch: &str) -> Result<(), Failure> {
-        let line = format!("git push {remote} {branch}");
+        let line = format!("git push {} {}", quoted(remote), quoted(branch));
         let (settings, directory) = (self.settings.clone(), directory.to_owned());
         let judged = move || opinion::of_line(&settings, &directory, &line);
         let verdict = tokio::task::spawn_blocking(judged).await.map_err(Failure::failed)??;
@@ -89,6 +89,11 @@ impl Git {
     }
 }
 
+/// One word of a shell line, whatever is in it.
+fn quoted(word: &str) -> String {
+    format!("'{}'", word.replace('\'', "'\\''"))
+}
+
 /// `UU`, `AA`, `DU`: both sides changed it.
 fn is_unmerged(line: &str) -> bool {
     let mut signs = line.chars();
@@ -96,4 +101,18 @@ fn is_unmerged(line: &str) -> bool {
         (signs.next(), signs.next()),
         (Some('U'), Some(_)) | (Some(_), Some('U')) | (Some('A'), Some('A')) | (Some('D'), Some('D'))
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::quoted;
+
+    #[test]
+    fn what_is_judged_is_one_word() {
+        for word in ["main", "a;b", "a b", "$(x)", "it's", "#"] {
+            let line = format!("printf %s {}", quoted(word));
+            let output = std::process::Command::new("/bin/sh").args(["-c", &line]).output().expect("sh");
+            assert_eq!(String::from_utf8_lossy(&output.stdout), word);
+        }
+    }
 }

@@ -186,6 +186,16 @@ mod tests {
     }
 
     #[test]
+    fn a_pattern_of_many_stars_ends() {
+        let place = tempfile::tempdir().expect("a directory");
+        File::create(place.path().join("a".repeat(250))).expect("written");
+        for pattern in [format!("{}b", "*a".repeat(100)), format!("{}b", "**/".repeat(60) + &"*a".repeat(60))]
+        {
+            assert_eq!(names(place.path(), &pattern), [""; 0]);
+        }
+    }
+
+    #[test]
     fn what_became_a_link_is_not_read() {
         let place = tempfile::tempdir().expect("a directory");
         let root = place.path().canonicalize().expect("real");
