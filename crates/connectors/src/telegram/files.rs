@@ -115,10 +115,17 @@ impl Talk {
         if file.bytes.is_empty() {
             return self.say(from, &format!("{} is empty.", code(&path)));
         }
-        // Secrets go out of texts only: other files are not read here.
+        // Secrets are taken out of texts; out of anything else they cannot be.
         let bytes = match String::from_utf8(file.bytes) {
             Ok(text) => self.options.redact.text(&text).into_bytes(),
-            Err(other) => other.into_bytes(),
+            Err(other) => {
+                let bytes = other.into_bytes();
+                let text = String::from_utf8_lossy(&bytes);
+                if self.options.redact.text(&text) != text {
+                    return self.say(from, &format!("✗ {} is no text, and a secret is in it.", code(&path)));
+                }
+                bytes
+            }
         };
         let name = path.rsplit('/').next().unwrap_or(&path).to_owned();
         let caption = Text::plain(super::markup::clip(&path, 900));

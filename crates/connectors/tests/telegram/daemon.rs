@@ -25,6 +25,8 @@ pub(crate) struct World {
     /// Everything that was asked of git.
     pub(crate) git: Vec<GitOrder>,
     pub(crate) git_says: BTreeMap<String, GitSaid>,
+    /// Instead of what `/file` would find.
+    pub(crate) file: Option<Vec<u8>>,
     opened: usize,
     asked: usize,
 }
@@ -414,7 +416,10 @@ impl World {
             Query::Audit { reply, .. } => drop(reply.send(Ok(vec!["12:00 allow Read README.md".to_owned()]))),
             Query::Explain { reply, .. } => drop(reply.send(Err("not in this test".to_owned()))),
             Query::Files { reply, pattern, .. } => {
-                let file = leashd_types::FileView { path: pattern.into(), bytes: b"hello\n".to_vec() };
+                let file = leashd_types::FileView {
+                    path: pattern.into(),
+                    bytes: self.file.clone().unwrap_or_else(|| b"hello\n".to_vec()),
+                };
                 reply.send(Ok(vec![file])).ok();
             }
         }

@@ -13,7 +13,7 @@ mod edges;
 mod stage;
 
 use daemon::{call, person};
-use leashd_connectors::telegram::Privacy;
+use leashd_connectors::telegram::{Privacy, Redact};
 use leashd_testkit::telegram::{Delivery, Storm, Weather};
 use leashd_types::{
     Answer, Approver, AskKind, AskState, Band, Choice, Command, Containment, Decision, Effect, Event, GitEnd,
@@ -349,6 +349,59 @@ async fn git_commits_by_button() {
     chat.until_said("Cancelled").await;
     assert!(!stage.daemon.with(|world| world.git.iter().any(|it| matches!(it, GitOrder::Push { .. }))));
     stage.ends("git").await;
+}
+
+#[tokio::test]
+async fn a_secret_of_several_lines_does_not_leave_with_a_diff() {
+    const KEY: &str = "+BEGIN\n+k3y\n+END";
+    let stage = Stage::with(|options| {
+        options.privacy = Privacy::Full;
+        options.redact = Redact::with(|text| text.replace(KEY, "[redacted]"));
+    })
+    .await;
+    let (anna, chat) = stage.anna();
+    let said = |text: String| GitSaid { end: GitEnd::Done, text, cut: 0 };
+    stage.daemon.with(|world| {
+        world.git_says.insert("diff".to_owned(), said(format!("+one\n{KEY}\n+two of the diff\n")));
+        world.git_says.insert("log".to_owned(), said(format!("{KEY}\ntwo of the log\n")));
+    });
+    for (command, rest) in [("/git diff", "+two of the diff"), ("/git log", "two of the log")] {
+        anna.sends_command(ANNA, command);
+        chat.until_said(rest).await;
+    }
+    // What is no text is not written anew.
+    stage.daemon.with(|world| world.file = Some([b"\xff\n", KEY.as_bytes()].concat()));
+    anna.sends_command(ANNA, "/file notes");
+    chat.until_said("a secret is in it").await;
+    assert!(chat.from_bot().iter().all(|message| chat.file(message).is_none()));
+    let texts: Vec<String> = chat.from_bot().iter().map(|message| message.text().to_owned()).collect();
+    assert!(texts.iter().any(|text| text.contains("[redacted]")), "{texts:?}");
+    assert!(!texts.iter().any(|text| text.contains("k3y")), "{texts:?}");
+    stage.ends("secret").await;
+}
+
+#[tokio::test]
+async fn in_private_git_names_nothing() {
+    let stage = Stage::with(|options| options.privacy = Privacy::Private).await;
+    let (anna, chat) = stage.anna();
+    let said = |text: &str| GitSaid { end: GitEnd::Done, text: text.to_owned(), cut: 0 };
+    stage.daemon.with(|world| {
+        world.git_says.insert("status".to_owned(), said("## hush\nM  src/hush.rs\n?? hush.md\n"));
+        world.git_says.insert("branches".to_owned(), said("* hush 1234567 hush\n"));
+        world.git_says.insert("diff".to_owned(), said("+hush\n"));
+    });
+    for (command, answer) in [
+        ("/git add", "1 files could be staged"),
+        ("/git commit", "Write the message"),
+        ("/git branch", "1 branches"),
+        ("/git diff", "not shown here"),
+    ] {
+        anna.sends_command(ANNA, command);
+        chat.until_said(answer).await;
+    }
+    let said = chat.transcript().render();
+    assert!(!said.contains("hush"), "{said}");
+    stage.ends("private_git").await;
 }
 
 #[tokio::test]

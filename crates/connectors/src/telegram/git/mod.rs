@@ -10,7 +10,9 @@ use crate::telegram::options::Privacy;
 use crate::telegram::press::{Choices, GitPress, Press, choice};
 use crate::telegram::talk::{From, Stopped, Talk};
 use crate::telegram::wire::MessageId;
-use leashd_types::{Command, Form, GitBranch, GitChanges, GitEnd, GitOrder, GitSaid, Mode, SessionId};
+use leashd_types::{
+    Command, Form, GitBranch, GitChanges, GitEnd, GitOrder, GitSaid, Mode, SessionId, visible,
+};
 use std::path::PathBuf;
 use std::sync::Arc;
 use words::{Here, Wish, changed, matching, proposed, wish};
@@ -121,6 +123,10 @@ impl Talk {
             self.say(running.from, &format!("✗ No branch has {} in its name.", code(&clip(query, 100))));
             return;
         }
+        if self.options.privacy == Privacy::Private {
+            let html = format!("🌿 {} branches; they are not named here (privacy).", found.len());
+            return self.say(running.from, &html);
+        }
         let more = found.len().saturating_sub(BUTTONS);
         let more = if more > 0 {
             format!("\n… and {more} more; add letters: <code>/git branch fea</code>")
@@ -199,7 +205,7 @@ impl Talk {
     }
 
     fn pages(&self, text: &str) -> Vec<Vec<String>> {
-        let lines: Vec<String> = text.lines().map(|line| clip(&self.clean(line), PAGE / 2)).collect();
+        let lines = self.clean_lines(text, PAGE / 2);
         let mut pages = Vec::new();
         let mut rest = lines.as_slice();
         while !rest.is_empty() {
@@ -219,6 +225,12 @@ impl Talk {
             return;
         }
         let press = |press| Press::Git { session: running.session.clone(), press };
+        if self.options.privacy == Privacy::Private {
+            let html =
+                format!("➕ {} files could be staged; they are not named here (privacy).", files.len());
+            let all = choice("Stage all", press(GitPress::AddAll));
+            return self.present(running.from, Sheet::new(html, vec![vec![all]]));
+        }
         let mut choices: Choices = files
             .iter()
             .take(BUTTONS)
@@ -243,8 +255,13 @@ impl Talk {
         };
         let From { chat, person, .. } = running.from;
         self.memory().expect_commit(chat.0, person, &running.session);
-        let html = format!("✍️ Write the message of the commit, or use: {}", code(&self.clean(&proposal)));
         let press = |press| Press::Git { session: running.session.clone(), press };
+        if self.options.privacy == Privacy::Private {
+            // A proposal names files.
+            let row = vec![choice("Cancel", press(GitPress::Cancel))];
+            return self.present(running.from, Sheet::new("✍️ Write the message of the commit.", vec![row]));
+        }
+        let html = format!("✍️ Write the message of the commit, or use: {}", code(&self.clean(&proposal)));
         let label = clip(&format!("✨ Use: {}", self.clean(&proposal)), LABEL);
         let row = vec![
             choice(label, press(GitPress::CommitAs { message: proposal })),
@@ -360,12 +377,17 @@ impl Talk {
         Ok(())
     }
 
+    /// A secret may have several lines, so it is taken out before they are told apart.
+    fn clean_lines(&self, text: &str, most: usize) -> Vec<String> {
+        self.options.redact.text(text).lines().map(|line| clip(&visible(line), most)).collect()
+    }
+
     /// What git said, as a block; without file contents where they are to stay.
     fn output(&self, said: &GitSaid, most: usize) -> String {
         if said.text.trim().is_empty() || self.options.privacy == Privacy::Private {
             return String::new();
         }
-        let lines: Vec<String> = said.text.lines().map(|line| clip(&self.clean(line), most / 2)).collect();
+        let lines = self.clean_lines(&said.text, most / 2);
         let (shown, more) = fit(&lines, most);
         let more = if more > 0 { format!("\n… and {more} more lines") } else { String::new() };
         format!("\n{}{more}", crate::telegram::markup::block(&shown.join("\n")))
