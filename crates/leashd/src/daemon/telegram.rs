@@ -9,6 +9,7 @@ use leashd_connectors::EVENTS_MAX;
 use leashd_connectors::telegram::{self, Health, Options, PollState, Redact, Streaming, Token};
 use leashd_gate::Secrets;
 use leashd_sandbox::PrivateDir;
+use leashd_types::visible;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -81,7 +82,7 @@ impl Telegram {
 
 fn describe(health: &Health, ended: Option<&str>) -> String {
     let state = match (ended, health.state) {
-        (Some(why), _) => return format!("Telegram: NOT listening: {why}"),
+        (Some(why), _) => return format!("Telegram: NOT listening: {}", visible(why)),
         (None, PollState::Starting) => "starting",
         (None, PollState::Listening) => "listening",
         (None, PollState::Unreachable) => "cannot be reached, tried again",
@@ -97,7 +98,7 @@ fn describe(health: &Health, ended: Option<&str>) -> String {
     let poll = health.last_poll.map(|at| format!(", last answer {at}")).unwrap_or_default();
     let error = match (&health.last_error, health.state) {
         (None, _) | (Some(_), PollState::Listening) => String::new(),
-        (Some(error), _) => format!(": {error}"),
+        (Some(error), _) => format!(": {}", visible(error)),
     };
     format!("Telegram: {state}, {last}{poll}{error}")
 }
@@ -178,12 +179,13 @@ mod tests {
         assert_eq!(describe(&health, None), format!("Telegram: listening, last update {at}"));
         let health = Health {
             state: PollState::Unreachable,
-            last_error: Some("no route".to_owned()),
+            // Said by whoever answers there.
+            last_error: Some("no route\u{1b}[2J".to_owned()),
             ..Health::default()
         };
         assert_eq!(
             describe(&health, None),
-            "Telegram: cannot be reached, tried again, no update yet: no route"
+            "Telegram: cannot be reached, tried again, no update yet: no route\\u{1b}[2J"
         );
         assert_eq!(
             describe(&health, Some("the token is wrong")),
