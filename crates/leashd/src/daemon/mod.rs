@@ -271,10 +271,13 @@ async fn listen(
     reloader: &Reloader,
     heart: &Heart,
 ) -> &'static str {
+    let pulse = heart.pulse();
     let heartbeat = async {
         match ready::heartbeat() {
             None => std::future::pending().await,
+            // A loop that hangs says nothing, and is started anew.
             Some(every) => loop {
+                pulse.beat().await;
                 ready::alive();
                 tokio::time::sleep(every).await;
             },

@@ -12,3 +12,4 @@ mod api;
 mod faults;
 mod process;
 mod support;
+mod watchdog;
