@@ -179,7 +179,8 @@ where
         connectors: connectors(&face),
     });
     let (orders, mut orders_in) = mpsc::channel(ORDERS_MAX);
-    let api = api(&shared, &heart, orders, door, gate);
+    let past = archive::Past::new(store.clone());
+    let api = api(&shared, &heart, orders, (door, past), gate);
     // Hooks of other sessions are served too. Without it each judges for itself, only slower.
     let hooks = server::serve(home.path()).unwrap_or_else(|failure| {
         tracing::warn!(reason = %failure.message, "hooks_not_served");
@@ -215,7 +216,13 @@ where
     result.map(|()| Exit::Done)
 }
 
-fn api(shared: &Arc<Shared>, heart: &Heart, orders: mpsc::Sender<Order>, door: Door, gate: Arc<Gate>) -> Api {
+fn api(
+    shared: &Arc<Shared>,
+    heart: &Heart,
+    orders: mpsc::Sender<Order>,
+    (door, past): (Door, archive::Past),
+    gate: Arc<Gate>,
+) -> Api {
     let about = Arc::clone(shared);
     let turned_away = move |detail: &str| {
         tracing::warn!(detail, "turned_away");
@@ -229,6 +236,7 @@ fn api(shared: &Arc<Shared>, heart: &Heart, orders: mpsc::Sender<Order>, door: D
         door,
         user: boot::user(),
         observe: shared.observe.clone(),
+        past,
         closing: Arc::clone(&shared.closing),
         about: Arc::new(move || about.about()),
         turned_away: Arc::new(turned_away),

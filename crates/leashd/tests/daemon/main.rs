@@ -9,6 +9,7 @@
 )]
 
 mod api;
+mod events;
 mod faults;
 mod process;
 mod support;
