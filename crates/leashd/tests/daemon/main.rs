@@ -11,6 +11,7 @@
 mod api;
 mod events;
 mod faults;
+mod memory;
 mod process;
 mod support;
 mod watchdog;

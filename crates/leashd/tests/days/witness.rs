@@ -36,11 +36,13 @@ pub(crate) fn line(file: &str) -> String {
 
 /// Of each file the moments at which something was put there, in microseconds; not before these.
 pub(crate) fn moments(project: &Path) -> BTreeMap<String, Vec<i64>> {
-    let mut all = BTreeMap::new();
+    let mut all: BTreeMap<String, Vec<i64>> = BTreeMap::new();
     for entry in fs::read_dir(project).unwrap() {
         let entry = entry.unwrap();
         let name = entry.file_name().into_string().unwrap();
-        let moments = if name.starts_with("free-") || name.starts_with("asked-") {
+        // A file tool that was killed leaves what it would have moved to its place.
+        let name = name.split_once(".tmp.").map_or(name.as_str(), |(file, _)| file);
+        let moments: Vec<i64> = if name.starts_with("free-") || name.starts_with("asked-") {
             let text = fs::read_to_string(entry.path()).unwrap();
             // `tee` makes the file before it has the line.
             text.lines().map(|line| line.parse::<i64>().unwrap() / 1000).collect()
@@ -50,7 +52,7 @@ pub(crate) fn moments(project: &Path) -> BTreeMap<String, Vec<i64>> {
         } else {
             continue;
         };
-        all.insert(name, moments);
+        all.entry(name.to_owned()).or_default().extend(moments);
     }
     all
 }
