@@ -51,7 +51,7 @@ fn killed_at_any_moment_of_a_day_nothing_acknowledged_is_lost_and_nothing_ran_un
     day.end(&mut chance);
     let seen = check::all(&day, &format!("the end, seed {seed}"));
     check::is_settled(&day);
-    println!("{seen} in {:.0} s", begin.elapsed().as_secs_f64());
+    println!("{seen} in {:.0} s; killed {}", begin.elapsed().as_secs_f64(), day.kills());
     // A day on which nothing happens proves nothing.
     assert!(lives < 20 || (seen.answers > 0 && seen.ran > 0 && seen.messages > lives / 2), "{seen}");
 }

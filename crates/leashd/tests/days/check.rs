@@ -21,7 +21,14 @@ const ROWS: usize = 1_000_000;
 /// How much there was to look at.
 #[derive(Debug)]
 pub(crate) struct Seen {
+    /// Messages that people said, whatever became of them.
+    pub(crate) said: usize,
     pub(crate) messages: u64,
+    pub(crate) refused: usize,
+    /// Nobody ever told what became of them.
+    pub(crate) doubtful: usize,
+    /// Rows of people's messages in the store.
+    pub(crate) rows: usize,
     pub(crate) answers: u64,
     pub(crate) asks: usize,
     pub(crate) ran: usize,
@@ -30,10 +37,11 @@ pub(crate) struct Seen {
 
 impl fmt::Display for Seen {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { messages, answers, asks, ran, entries } = self;
+        let Self { said, messages, refused, doubtful, rows, answers, asks, ran, entries } = self;
         write!(
             formatter,
-            "{messages} messages and {answers} answers acknowledged, {asks} asks, {ran} tools ran, {entries} audit entries"
+            "{said} messages said: {messages} acknowledged, {refused} refused, {doubtful} in doubt; {rows} kept. \
+             {asks} asks, {answers} answers acknowledged. {ran} tools ran, {entries} audit entries"
         )
     }
 }
@@ -55,8 +63,13 @@ pub(crate) fn all(day: &Day, when: &str) -> Seen {
     };
     one_answer_each(&entries, when);
     let ran = permits(day, &entries, &kept, when);
+    let known = |known| ledger.said.values().filter(|said| said.known == known).count();
     Seen {
-        messages: ledger.said.values().filter(|said| said.known == Known::Acknowledged).count() as u64,
+        said: ledger.said.len(),
+        messages: known(Known::Acknowledged) as u64,
+        refused: known(Known::Refused),
+        doubtful: known(Known::Doubtful),
+        rows: kept.messages.iter().filter(|row| row.role == Role::User).count(),
         answers: ledger.answers.len() as u64,
         asks: kept.asks.len(),
         ran,

@@ -8,6 +8,7 @@ use crate::support::Bench;
 use crate::witness::POLICY;
 use leashd_types::SessionView;
 use rustix::process::{Pid, Signal, kill_process};
+use std::collections::BTreeMap;
 use std::fs::{self, OpenOptions};
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::fs::OpenOptionsExt;
@@ -38,6 +39,7 @@ pub(crate) struct Day {
     pub(crate) door: Door,
     pub(crate) policy: PathBuf,
     ledger: Mutex<Ledger>,
+    kills: Mutex<BTreeMap<&'static str, u64>>,
 }
 
 /// When the daemon is killed.
@@ -56,6 +58,15 @@ impl Moment {
             1 => Moment::Heels(Deed::Message, 1 + chance.below(6), chance.up_to(HEELS)),
             2..5 => Moment::Heels(Deed::Answer, 1 + chance.below(3), chance.up_to(HEELS)),
             _ => Moment::Serving(chance.up_to(LIFE)),
+        }
+    }
+
+    fn kind(self) -> &'static str {
+        match self {
+            Moment::Starting(_) => "while it started",
+            Moment::Serving(_) => "while it served",
+            Moment::Heels(Deed::Message, ..) => "on the heels of a message",
+            Moment::Heels(Deed::Answer, ..) => "on the heels of an answer",
         }
     }
 
@@ -108,11 +119,18 @@ impl Day {
         let bench = Bench::new();
         let policy = bench.rig.write("day.yaml", POLICY);
         let door = Door { run: bench.rig.home().join(".leashd/run") };
-        Self { bench, door, policy, ledger: Mutex::default() }
+        Self { bench, door, policy, ledger: Mutex::default(), kills: Mutex::default() }
     }
 
     pub(crate) fn ledger(&self) -> MutexGuard<'_, Ledger> {
         self.ledger.lock().unwrap()
+    }
+
+    /// How often at which kind of moment.
+    pub(crate) fn kills(&self) -> String {
+        let kills = self.kills.lock().unwrap();
+        let parts: Vec<String> = kills.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
+        parts.join(", ")
     }
 
     /// The settings for whoever reads them next.
@@ -127,6 +145,7 @@ impl Day {
     pub(crate) fn live(&self, chance: &mut Chance) {
         self.configure(WHOLE);
         let moment = Moment::of(chance);
+        *self.kills.lock().unwrap().entry(moment.kind()).or_default() += 1;
         let people = chance.fork();
         let mut daemon = Daemon::start(self);
         let over = AtomicBool::new(false);
