@@ -184,7 +184,8 @@ where
         telegram,
     });
     let (orders, mut orders_in) = mpsc::channel(ORDERS_MAX);
-    let api = api(&shared, &heart, orders, door, gate);
+    let past = archive::Past::new(store.clone());
+    let api = api(&shared, &heart, orders, (door, past), gate);
     // Hooks of other sessions are served too. Without it each judges for itself, only slower.
     let hooks = server::serve(home.path()).unwrap_or_else(|failure| {
         tracing::warn!(reason = %failure.message, "hooks_not_served");
@@ -221,7 +222,13 @@ where
     result.map(|()| Exit::Done)
 }
 
-fn api(shared: &Arc<Shared>, heart: &Heart, orders: mpsc::Sender<Order>, door: Door, gate: Arc<Gate>) -> Api {
+fn api(
+    shared: &Arc<Shared>,
+    heart: &Heart,
+    orders: mpsc::Sender<Order>,
+    (door, past): (Door, archive::Past),
+    gate: Arc<Gate>,
+) -> Api {
     let about = Arc::clone(shared);
     let turned_away = move |detail: &str| {
         tracing::warn!(detail, "turned_away");
@@ -235,6 +242,7 @@ fn api(shared: &Arc<Shared>, heart: &Heart, orders: mpsc::Sender<Order>, door: D
         door,
         user: boot::user(),
         observe: shared.observe.clone(),
+        past,
         closing: Arc::clone(&shared.closing),
         about: Arc::new(move || about.about()),
         turned_away: Arc::new(turned_away),
@@ -277,10 +285,13 @@ async fn listen(
     shared: &Shared,
     heart: &Heart,
 ) -> &'static str {
+    let pulse = heart.pulse();
     let heartbeat = async {
         match ready::heartbeat() {
             None => std::future::pending().await,
+            // A loop that hangs says nothing, and is started anew.
             Some(every) => loop {
+                pulse.beat().await;
                 ready::alive();
                 tokio::time::sleep(every).await;
             },

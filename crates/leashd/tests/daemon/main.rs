@@ -9,6 +9,9 @@
 )]
 
 mod api;
+mod events;
 mod faults;
+mod memory;
 mod process;
 mod support;
+mod watchdog;

@@ -9,6 +9,7 @@ mod stream;
 pub(crate) use reply::ErrorBody;
 pub(crate) use routes::{EnvelopeBody, StatusBody};
 
+use super::archive::Past;
 use super::peer::Peer;
 use super::token::Door;
 use crate::failure::Failure;
@@ -98,6 +99,8 @@ pub(crate) struct Api {
     /// Who speaks through this door: the user the daemon runs as.
     pub(crate) user: UserId,
     pub(crate) observe: Observe,
+    /// Events that the bus has no more.
+    pub(crate) past: Past,
     /// Set once nothing new is begun.
     pub(crate) closing: Arc<AtomicBool>,
     pub(crate) about: Arc<dyn Fn() -> About + Send + Sync>,
