@@ -22,7 +22,7 @@ pub(crate) fn of_call(
 ) -> Result<Verdict, Failure> {
     let approved = boot::approved(settings, directory)?;
     let rules = policies::load(settings, &[], directory)?;
-    let mut facts = boot::facts(settings, directory, &approved)?;
+    let facts = boot::facts(settings, directory, &approved)?;
     let call = ToolCall {
         agent: AgentKind::Claude,
         session: SessionId::new("looking"),
@@ -32,5 +32,5 @@ pub(crate) fn of_call(
         id: CallId::new("looking"),
         subagent: None,
     };
-    Ok(leashd_gate::judge(&call, &rules, &mut facts))
+    Ok(leashd_gate::judge(&call, &rules, &facts))
 }

@@ -165,93 +165,19 @@ fn question(question: &str, labels: [&str; 2]) -> Value {
 #[test]
 fn an_hour_on_a_phone() {
     let phone = Phone::new();
-    let project = phone.bench.rig.project();
     phone.bench.rig.write(
         "home/.gitconfig",
         "[user]\n\tname = Anna\n\temail = anna@example.org\n[init]\n\tdefaultBranch = main\n",
     );
     phone.git(&["init", "--quiet"]);
-    let hour = async {
-        // An edit is approved, the next one is not.
-        let greeting = project.join("greeting.txt");
-        phone.asks("write a greeting", &[write(&greeting, "hello\n")]);
-        phone.taps("Approve").await;
-        phone.hears("done").await;
-        assert_eq!(fs::read_to_string(&greeting).unwrap(), "hello\n");
-        phone.asks("now in capitals", &[write(&greeting, "HELLO\n")]);
-        phone.hears_times("WRITE", 2).await;
-        phone.anna.sends_text(ANNA, "no, leave it as it is");
-        phone.hears("Rejected").await;
-        phone.hears_times("done", 2).await;
-        assert_eq!(fs::read_to_string(&greeting).unwrap(), "hello\n");
-
-        // A plan is adjusted, then approved.
-        phone.anna.sends_command(ANNA, "/plan");
-        phone.hears("Plan mode").await;
-        let file = r"{{re:(/\S+/plans/[\w-]+\.md)}}";
-        let leave = || call("ExitPlanMode", json!({}));
-        phone.asks(
-            "tidy up",
-            &[
-                call("Write", json!({"file_path": file, "content": "1. Remove what is old"})),
-                leave(),
-                leave(),
-            ],
-        );
-        phone.taps("Adjust…").await;
-        phone.anna.sends_text(ANNA, "smaller steps");
-        phone.hears("Plan to be adjusted").await;
-        phone.taps("Approve").await;
-        phone.hears("Plan approved").await;
-        phone.hears_times("done", 3).await;
-
-        // A question is answered in words.
-        phone.asks("paint it", &[question("Which colour?", ["Red", "Blue"])]);
-        phone.hears("Which colour?").await;
-        phone.anna.sends_text(ANNA, "green, like the door");
-        phone.hears("Answered").await;
-        phone.hears_times("done", 4).await;
-
-        // What was written is committed with two taps.
-        phone.anna.sends_command(ANNA, "/git");
-        phone.taps("Stage all").await;
-        phone.taps("Commit").await;
-        phone.taps("✨ Use: Add greeting.txt").await;
-        phone.hears("Committed").await;
-        assert_eq!(phone.git(&["log", "--format=%s by %an"]), "Add greeting.txt by Anna\n");
-
-        // Two conversations at a time.
-        phone.anna.sends_command(ANNA, "/default");
-        phone.hears("Default mode").await;
-        let (one, two) = (project.join("one.txt"), project.join("two.txt"));
-        phone.asks("write the first", &[write(&one, "1\n")]);
-        phone.hears("one.txt").await;
-        phone.anna.sends_command(ANNA, "/session new");
-        phone.hears("A new session").await;
-        phone.asks("write the second", &[write(&two, "2\n")]);
-        phone.taps_on("two.txt", "Approve").await;
-        phone.hears_times("done", 5).await;
-        phone.taps_on("one.txt", "Approve").await;
-        phone.hears("is done").await;
-        assert_eq!(
-            (fs::read_to_string(one).unwrap(), fs::read_to_string(two).unwrap()),
-            ("1\n".into(), "2\n".into())
-        );
-
-        // A command that does not end is stopped.
-        phone.asks("wait for it", &[shell("echo begun > begun; sleep 600; echo over > over")]);
-        phone.taps_on("sleep 600", "Approve").await;
-        let begun = project.join("begun");
-        phone.chat.until_within(TURN, |_| begun.exists().then_some(())).await;
-        phone.hears(&format!("Approved by 42 · WRITE {}", project.join("over").display())).await;
-        phone.anna.sends_command(ANNA, "/stop");
-        phone.hears("Stopped").await;
-        phone.hears("Done: interrupted").await;
-        phone.anna.sends_command(ANNA, "/status");
-        phone.hears("· idle").await;
-        assert!(!project.join("over").exists());
-    };
-    phone.bench.block_on(hour);
+    phone.bench.block_on(async {
+        edits(&phone).await;
+        plans(&phone).await;
+        questions(&phone).await;
+        commits(&phone).await;
+        in_parallel(&phone).await;
+        stops(&phone).await;
+    });
     let events: Vec<_> =
         phone.bench.audit().into_iter().filter(|entry| entry["event"] == "git_operation").collect();
     assert!(
@@ -259,6 +185,96 @@ fn an_hour_on_a_phone() {
         "{events:?}"
     );
     phone.ends("hour");
+}
+
+/// An edit is approved, the next one is not.
+async fn edits(phone: &Phone) {
+    let project = phone.bench.rig.project();
+    let greeting = project.join("greeting.txt");
+    phone.asks("write a greeting", &[write(&greeting, "hello\n")]);
+    phone.taps("Approve").await;
+    phone.hears("done").await;
+    assert_eq!(fs::read_to_string(&greeting).unwrap(), "hello\n");
+    phone.asks("now in capitals", &[write(&greeting, "HELLO\n")]);
+    phone.hears_times("WRITE", 2).await;
+    phone.anna.sends_text(ANNA, "no, leave it as it is");
+    phone.hears("Rejected").await;
+    phone.hears_times("done", 2).await;
+    assert_eq!(fs::read_to_string(&greeting).unwrap(), "hello\n");
+}
+
+/// A plan is adjusted, then approved.
+async fn plans(phone: &Phone) {
+    phone.anna.sends_command(ANNA, "/plan");
+    phone.hears("Plan mode").await;
+    let file = r"{{re:(/\S+/plans/[\w-]+\.md)}}";
+    let leave = || call("ExitPlanMode", json!({}));
+    phone.asks(
+        "tidy up",
+        &[call("Write", json!({"file_path": file, "content": "1. Remove what is old"})), leave(), leave()],
+    );
+    phone.taps("Adjust…").await;
+    phone.anna.sends_text(ANNA, "smaller steps");
+    phone.hears("Plan to be adjusted").await;
+    phone.taps("Approve").await;
+    phone.hears("Plan approved").await;
+    phone.hears_times("done", 3).await;
+}
+
+/// A question is answered in words.
+async fn questions(phone: &Phone) {
+    phone.asks("paint it", &[question("Which colour?", ["Red", "Blue"])]);
+    phone.hears("Which colour?").await;
+    phone.anna.sends_text(ANNA, "green, like the door");
+    phone.hears("Answered").await;
+    phone.hears_times("done", 4).await;
+}
+
+/// What was written is committed with two taps.
+async fn commits(phone: &Phone) {
+    phone.anna.sends_command(ANNA, "/git");
+    phone.taps("Stage all").await;
+    phone.taps("Commit").await;
+    phone.taps("✨ Use: Add greeting.txt").await;
+    phone.hears("Committed").await;
+    assert_eq!(phone.git(&["log", "--format=%s by %an"]), "Add greeting.txt by Anna\n");
+}
+
+/// Two conversations at a time.
+async fn in_parallel(phone: &Phone) {
+    let project = phone.bench.rig.project();
+    phone.anna.sends_command(ANNA, "/default");
+    phone.hears("Default mode").await;
+    let (one, two) = (project.join("one.txt"), project.join("two.txt"));
+    phone.asks("write the first", &[write(&one, "1\n")]);
+    phone.hears("one.txt").await;
+    phone.anna.sends_command(ANNA, "/session new");
+    phone.hears("A new session").await;
+    phone.asks("write the second", &[write(&two, "2\n")]);
+    phone.taps_on("two.txt", "Approve").await;
+    phone.hears_times("done", 5).await;
+    phone.taps_on("one.txt", "Approve").await;
+    phone.hears("is done").await;
+    assert_eq!(
+        (fs::read_to_string(one).unwrap(), fs::read_to_string(two).unwrap()),
+        ("1\n".into(), "2\n".into())
+    );
+}
+
+/// A command that does not end is stopped.
+async fn stops(phone: &Phone) {
+    let project = phone.bench.rig.project();
+    phone.asks("wait for it", &[shell("echo begun > begun; sleep 600; echo over > over")]);
+    phone.taps_on("sleep 600", "Approve").await;
+    let begun = project.join("begun");
+    phone.chat.until_within(TURN, |_| begun.exists().then_some(())).await;
+    phone.hears(&format!("Approved by 42 · WRITE {}", project.join("over").display())).await;
+    phone.anna.sends_command(ANNA, "/stop");
+    phone.hears("Stopped").await;
+    phone.hears("Done: interrupted").await;
+    phone.anna.sends_command(ANNA, "/status");
+    phone.hears("· idle").await;
+    assert!(!project.join("over").exists());
 }
 
 #[test]
