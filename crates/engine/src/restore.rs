@@ -6,7 +6,7 @@ use crate::out::Out;
 use crate::session::Session;
 use crate::texts::preview_of;
 use crate::{Action, Config, Engine};
-use leashd_types::{Attended, Kept, MessageRow, MessageState, Restored, SessionState, Timestamp};
+use leashd_types::{Kept, MessageRow, MessageState, Restored, SessionState, Timestamp};
 use std::sync::Arc;
 
 impl Engine {
@@ -19,7 +19,7 @@ impl Engine {
             if row.current {
                 engine.chats.insert(row.chat.clone(), row.session.clone());
             }
-            engine.sessions.insert(row.session.clone(), Session::new(row, Attended::Somebody));
+            engine.sessions.insert(row.session.clone(), Session::new(row));
         }
         for row in restored.grants {
             if let Some(session) = engine.sessions.get_mut(&row.session) {

@@ -7,8 +7,8 @@ use crate::out::Out;
 use crate::texts::{messages, preview_of};
 use crate::turn::Turn;
 use leashd_types::{
-    Ask, Attended, CallId, Event, GrantRow, Kept, MessageRow, MessageState, Mode, Role, SessionId,
-    SessionRow, SessionView, Timestamp, TurnId, TurnOutcome, UserId,
+    Ask, CallId, Event, GrantRow, Kept, MessageRow, MessageState, Mode, Role, SessionId, SessionRow,
+    SessionView, Timestamp, TurnId, TurnOutcome, UserId,
 };
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -16,7 +16,6 @@ use std::sync::Arc;
 #[derive(Clone, Debug)]
 pub(crate) struct Session {
     pub(crate) row: SessionRow,
-    pub(crate) attended: Attended,
     pub(crate) agent: AgentState,
     pub(crate) turn: Option<Turn>,
     pub(crate) waiting: VecDeque<Arc<MessageRow>>,
@@ -91,10 +90,9 @@ impl AgentState {
 }
 
 impl Session {
-    pub(crate) fn new(row: SessionRow, attended: Attended) -> Self {
+    pub(crate) fn new(row: SessionRow) -> Self {
         Self {
             row,
-            attended,
             agent: AgentState::Absent,
             turn: None,
             waiting: VecDeque::new(),
@@ -170,7 +168,7 @@ impl Session {
         self.agent = AgentState::Starting { incarnation, attempt };
         out.act(Action::Start {
             row: self.row.clone(),
-            attended: self.attended,
+            attended: self.row.attended,
             incarnation,
             begin,
             grants: self.grants.values().cloned().collect(),

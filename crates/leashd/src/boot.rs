@@ -182,6 +182,7 @@ fn row(order: &OpenSession, id: &SessionId, directory: PathBuf, mode: Mode) -> S
         turns: 0,
         messages: 0,
         total_cost: Money::ZERO,
+        attended: order.attended,
     }
 }
 
@@ -201,11 +202,20 @@ pub(crate) fn engine_config(settings: &Settings, admission: Admission) -> Config
             directory: settings.approved_directories.first().cloned().unwrap_or_default(),
             mode: settings.default_mode,
             model: None,
-            // A link on the way is followed when the agent starts; here the words would have to be the real ones.
-            approved: Vec::new(),
+            approved: in_words(&settings.approved_directories),
         },
         seed: u64::from(std::process::id()),
     }
+}
+
+/// Directories as they are written and as they really are: the engine compares words. What is behind a link is looked at
+/// when an agent starts.
+fn in_words(directories: &[PathBuf]) -> Vec<PathBuf> {
+    let real = directories.iter().filter_map(|directory| directory.canonicalize().ok());
+    let mut words: Vec<PathBuf> = directories.iter().cloned().chain(real).collect();
+    words.sort();
+    words.dedup();
+    words
 }
 
 /// Who may speak to the daemon: this terminal's person through the socket, others as the settings say.

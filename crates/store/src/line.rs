@@ -69,6 +69,7 @@ impl Table {
                 "turns",
                 "messages",
                 "total_cost",
+                "attended",
             ],
             Table::Messages => &[
                 "id",
@@ -245,7 +246,8 @@ fn session(row: SessionRow) -> Result<Line, StoreError> {
         .time(row.last_used)
         .count(row.turns)?
         .count(row.messages)?
-        .money(row.total_cost);
+        .money(row.total_cost)
+        .word(&row.attended)?;
     Ok(cells.done(Table::Sessions))
 }
 

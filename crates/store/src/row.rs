@@ -91,6 +91,7 @@ pub(crate) fn session(row: &SqliteRow) -> Result<SessionRow, StoreError> {
         turns: cells.count()?,
         messages: cells.count()?,
         total_cost: cells.money()?,
+        attended: cells.word()?,
     })
 }
 

@@ -10,7 +10,7 @@ use sqlx::{AssertSqlSafe, raw_sql};
 const APPLICATION: i64 = 0x6c65_6173;
 
 /// The schema's history; the version is how many have been applied. Each is frozen once released.
-const STEPS: [&str; 1] = [include_str!("../schema/0001.sql")];
+const STEPS: [&str; 2] = [include_str!("../schema/0001.sql"), include_str!("../schema/0002.sql")];
 
 /// The version this leashd writes.
 pub(crate) fn latest() -> i64 {

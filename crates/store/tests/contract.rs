@@ -6,7 +6,7 @@ mod sample;
 
 use leashd_store::{AskFilter, Of, Options, Progress, Pruned, SessionFilter, Store, StoreError};
 use leashd_types::{
-    AskId, AskKind, AskRow, AskState, Attachment, EventRow, GrantRow, Kept, MessageId, MessageRow,
+    AskId, AskKind, AskRow, AskState, Attachment, Attended, EventRow, GrantRow, Kept, MessageId, MessageRow,
     MessageState, Restored, Role, RunRow, SessionId, SessionRow, SessionState, UserId,
 };
 use sample::{at, chat, closed, grant, message, one_of_each, run, session, started};
@@ -51,6 +51,7 @@ over_both![
     messages_are_read_in_pages,
     words_are_found_and_nothing_is_syntax,
     sessions_are_filtered,
+    whether_anybody_watches_is_kept,
     asks_are_filtered,
     grants_and_runs_are_listed,
     events_are_followed,
@@ -354,6 +355,13 @@ async fn sessions_are_filtered(store: Store) {
         assert_eq!(found, expected, "{filter:?}");
     }
     assert_eq!(store.sessions(&none, 1).await.unwrap().len(), 1);
+}
+
+async fn whether_anybody_watches_is_kept(store: Store) {
+    let alone = SessionRow { attended: Attended::Nobody, ..session("s1") };
+    keep(&store, [Kept::Session(alone.clone()), Kept::Session(session("s2"))]).await;
+    assert_eq!(store.session(&SessionId::new("s1")).await.unwrap(), Some(alone));
+    assert_eq!(store.session(&SessionId::new("s2")).await.unwrap(), Some(session("s2")));
 }
 
 async fn asks_are_filtered(store: Store) {

@@ -1,8 +1,8 @@
 //! What outlives the process. The engine says it, the store keeps it before anybody is told, and a restart begins with it.
 
 use crate::{
-    AgentKind, Answer, Approver, Ask, Attachment, CallId, Chat, Decision, Event, MessageId, Mode, Money,
-    RunId, SessionId, Timestamp, TurnId, UserId,
+    AgentKind, Answer, Approver, Ask, Attachment, Attended, CallId, Chat, Decision, Event, MessageId, Mode,
+    Money, RunId, SessionId, Timestamp, TurnId, UserId,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -41,6 +41,9 @@ pub struct SessionRow {
     pub turns: u64,
     pub messages: u64,
     pub total_cost: Money,
+    /// Whether what its agent asks can be put to anybody.
+    #[serde(default)]
+    pub attended: Attended,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -127,6 +130,50 @@ impl AskState {
         match self {
             AskState::Landed | AskState::Expired | AskState::Withdrawn => true,
             AskState::Created | AskState::Delivered | AskState::Seen | AskState::Answered => false,
+        }
+    }
+}
+
+impl AskRow {
+    /// How it ended, for people: who said what, or why nobody did. `None` while an answer would still be taken.
+    #[must_use]
+    pub fn ending(&self) -> Option<String> {
+        if self.state.is_open() {
+            return None;
+        }
+        let said = self.steps.iter().rev().find_map(|step| match (&step.by, &step.answer) {
+            (Some(by), Some(answer)) => answer.said().map(|said| (by, said)),
+            _ => None,
+        });
+        let ending = match said {
+            Some((Approver::Human { user }, said)) => format!("already answered by {user}: {said}"),
+            Some((Approver::Ai { model }, said)) => format!("already answered by {model}: {said}"),
+            Some((Approver::Grant { name }, said)) => format!("already covered by the grant {name}: {said}"),
+            Some((Approver::Policy, said)) => format!("the policy decided: {said}"),
+            Some((Approver::Deferred, said)) => format!("the agent's own prompt decided: {said}"),
+            Some((Approver::Nobody, _)) | None => return Some(self.unanswered().to_owned()),
+        };
+        // An answer may be there although the agent never heard it.
+        Some(match self.state {
+            AskState::Withdrawn => format!("{ending}; the agent was gone before it heard it"),
+            _ => ending,
+        })
+    }
+
+    /// Where it was asked, and where it was shown.
+    pub fn chats(&self) -> impl Iterator<Item = &Chat> {
+        std::iter::once(&self.chat).chain(self.steps.iter().filter_map(|step| step.chat.as_ref()))
+    }
+
+    fn unanswered(&self) -> &'static str {
+        match self.state {
+            AskState::Expired => "it expired, nobody answered in time",
+            AskState::Withdrawn => "it is withdrawn, the agent no longer waits",
+            AskState::Created
+            | AskState::Delivered
+            | AskState::Seen
+            | AskState::Answered
+            | AskState::Landed => "it is over",
         }
     }
 }

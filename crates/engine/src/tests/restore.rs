@@ -3,7 +3,8 @@
 use super::{Script, at, chat, open_to_all, pending, session, short};
 use crate::{Action, Engine, Input};
 use leashd_types::{
-    AskState, Decision, Digest, Kept, MessageId, MessageRow, MessageState, Money, Restored, Role, SessionRow,
+    AskState, Attended, Decision, Digest, Kept, MessageId, MessageRow, MessageState, Money, Restored, Role,
+    SessionRow,
 };
 
 fn row(state: MessageState, text: &str) -> MessageRow {
@@ -101,4 +102,22 @@ fn what_is_told_once_is_kept_as_done() {
     let (_, actions) = Engine::restore(restored, open_to_all(), at(10));
     let Some(Action::Keep(facts)) = actions.first() else { panic!("{actions:?}") };
     assert!(matches!(&facts[..], [Kept::Message(row)] if row.state == MessageState::Done));
+}
+
+#[test]
+fn whether_anybody_watches_is_as_it_was() {
+    for attended in [Attended::Somebody, Attended::Nobody] {
+        let restored = Restored {
+            sessions: vec![SessionRow { attended, ..session_row() }],
+            messages: vec![row(MessageState::Waiting, "next")],
+            ..Restored::default()
+        };
+        let (mut engine, _) = Engine::restore(restored, open_to_all(), at(10));
+        let actions = engine.step(Input::Continue, at(10));
+        let started = actions.iter().find_map(|action| match action {
+            Action::Start { attended, .. } => Some(*attended),
+            _ => None,
+        });
+        assert_eq!(started, Some(attended));
+    }
 }

@@ -3,8 +3,8 @@
 use crate::support::{Place, Said, ends, signal};
 use leashd_store::{Options, Store};
 use leashd_types::{
-    AgentKind, Ask, AskId, AskKind, AskRow, AskState, CallId, Chat, ConnectorKind, Digest, Kept, Mode, Money,
-    SessionId, SessionRow, SessionState, Timestamp, UserId,
+    AgentKind, Ask, AskId, AskKind, AskRow, AskState, Attended, CallId, Chat, ConnectorKind, Digest, Kept,
+    Mode, Money, SessionId, SessionRow, SessionState, Timestamp, UserId,
 };
 use rustix::fs::{FlockOperation, fcntl_lock};
 use rustix::process::Signal;
@@ -285,6 +285,7 @@ fn session(directory: &Path) -> SessionRow {
         turns: 0,
         messages: 0,
         total_cost: Money::ZERO,
+        attended: Attended::Somebody,
     }
 }
 

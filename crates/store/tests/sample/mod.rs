@@ -3,7 +3,7 @@
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used, reason = "each test uses some of it")]
 
 use leashd_types::{
-    AgentKind, Ask, AskId, AskKind, AskRow, AskState, AskStep, Band, CallId, Chat, ConnectorKind,
+    AgentKind, Ask, AskId, AskKind, AskRow, AskState, AskStep, Attended, Band, CallId, Chat, ConnectorKind,
     Containment, Decision, Event, EventRow, GrantRow, Kept, MessageId, MessageRow, MessageState, Mode, Money,
     Role, RunId, RunRow, SessionId, SessionRow, SessionState, Timestamp, ToolCall, TurnId, UserId,
 };
@@ -47,6 +47,7 @@ pub fn session(id: &str) -> SessionRow {
         turns: 3,
         messages: 5,
         total_cost: Money::from_nano_usd(1_234_567),
+        attended: Attended::Somebody,
     }
 }
 
