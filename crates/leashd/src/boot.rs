@@ -54,6 +54,7 @@ pub(crate) struct Plan {
     /// Its program, if it has one of its own.
     pub(crate) program: Option<PathBuf>,
     pub(crate) directory: PathBuf,
+    pub(crate) workspace: Option<String>,
     pub(crate) policy: Vec<String>,
     pub(crate) model: Option<String>,
     pub(crate) resume: Option<String>,
@@ -83,7 +84,7 @@ impl Session {
             session: Some(id.clone()),
             agent: plan.agent.kind(),
             directory: Some(directory.clone()),
-            workspace: None,
+            workspace: plan.workspace,
             mode: None,
             model: plan.model.clone(),
             policy: plan.policy,

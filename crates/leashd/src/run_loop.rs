@@ -34,7 +34,7 @@ pub(crate) async fn run(mut engine: Engine, mut world: World, mut inbox: Inbox, 
         };
         let input = tokio::select! {
             mail = inbox.mail.recv() => match mail {
-                Some(mail) => world.receive(mail),
+                Some(mail) => world.receive(mail).await,
                 None => return,
             },
             delivery = inbox.deliveries.recv() => match delivery {

@@ -78,10 +78,13 @@ struct Waiting {
 
 impl World {
     /// Takes one piece of mail; what the engine has to know comes back.
-    pub(crate) fn receive(&mut self, mail: Mail) -> Option<Input> {
+    pub(crate) async fn receive(&mut self, mail: Mail) -> Option<Input> {
         match mail {
             Mail::Input(input) => Some(input),
-            Mail::Outfitted { session, incarnation, begin, link } => {
+            Mail::Outfitted { session, incarnation, begin, mut link } => {
+                for message in std::mem::take(&mut link.warnings) {
+                    self.show(Event::Warning { session: session.clone(), message }).await;
+                }
                 self.outfitted(session, incarnation, begin, link)
             }
             Mail::Started { session, incarnation, orders } => {
@@ -227,7 +230,7 @@ impl World {
                     let link = Box::new(link);
                     return send(&mail, Mail::Outfitted { session, incarnation, begin, link }).await;
                 }
-                Ok((Err(failure), _)) => failure.message,
+                Ok((Err(failure), _)) => failure.in_one(),
                 Err(error) => error.to_string(),
             };
             let fault = AgentEvent::Fault(Fault::Start { reason });

@@ -18,6 +18,8 @@ mod hook;
 mod kill;
 #[path = "end_to_end/network.rs"]
 mod network;
+#[path = "end_to_end/places.rs"]
+mod places;
 #[path = "end_to_end/support.rs"]
 mod support;
 #[path = "end_to_end/turns.rs"]

@@ -8,7 +8,7 @@ use crate::daemon::client::Client;
 use crate::daemon::remote_desk;
 use crate::failure::{Exit, Failure};
 use crate::self_check;
-use crate::settings::Settings;
+use crate::settings;
 use leashd_connectors::Person;
 use leashd_connectors::terminal::{self, Colour, Ending, ExecOptions, How, Keys, Output};
 use leashd_types::{Approver, Attended, Chat, ConnectorKind, SessionId, TurnOutcome};
@@ -74,21 +74,26 @@ async fn through_daemon(
     let session = boot::session_id(args.resume.as_deref())?;
     let person =
         Person { chat: Chat::new(ConnectorKind::Terminal, format!("exec-{session}")), user: boot::user() };
-    let order = opening::order(args, &session, attended)?;
+    let place = opening::place(args)?;
+    let order = opening::order(args, &place, &session, attended)?;
     // From here on nothing of the session is missed.
     let desk = remote_desk::open(&client, &session).await?;
-    opening::open(&desk, &person, order).await?;
+    opening::open(&desk, &person, order, &place).await?;
     Ok(terminal::exec(desk, request.options(session, person)).await?)
 }
 
 fn in_process(args: &SessionArgs, request: Request) -> Result<Ending, Failure> {
-    let settings = Settings::from_environment()?;
+    let place = opening::place(args)?;
+    // What the project wanted in vain is said by the session.
+    let settings = settings::load(Some(&place.directory))?.settings;
     let keys = request.keys;
     boot::with_runtime(async {
-        let (plan, agent) = claude::plan(args, keys).await?;
+        let (plan, agent) = claude::plan(args, &place.directory, keys).await?;
         let session = Session::prepare(&settings, plan).await?;
         eprintln!("{}", session.says());
-        self_check::check(&settings, &agent, &session.checked(), keys).await?;
+        if let Some(warning) = self_check::check(&settings, &agent, &session.checked(), keys).await? {
+            eprintln!("! {warning}");
+        }
         let options = request.options(session.id().clone(), boot::person());
         Ok::<_, Failure>(session.run(|desk| terminal::exec(desk, options)).await?)
     })?

@@ -106,7 +106,7 @@ impl Names {
         let fields = json!({
             "call_id": evaluation.call, "tool": evaluation.tool, "decision": evaluation.decision,
             "rule": rule(&evaluation.rule), "band": evaluation.band.map(|band: Band| band.to_string()),
-            "judge_us": evaluation.judge.map(micros), "total_us": micros(evaluation.total),
+            "judge_us": evaluation.took.judge.map(micros), "total_us": micros(evaluation.took.total),
         });
         self.line(Level::Debug, "policy_evaluated", &evaluation.session, fields)
     }
