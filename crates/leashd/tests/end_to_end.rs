@@ -20,6 +20,8 @@ mod kill;
 mod network;
 #[path = "end_to_end/places.rs"]
 mod places;
+#[path = "end_to_end/settings.rs"]
+mod settings;
 #[path = "end_to_end/support.rs"]
 mod support;
 #[path = "end_to_end/turns.rs"]

@@ -43,7 +43,7 @@ pub(crate) fn run(args: ExecArgs) -> Result<Exit, Failure> {
         }
         None => in_process(&args.session, request),
     }?;
-    exit_of(&ending)
+    exit_of(&ending, attended)
 }
 
 /// What is to be said, and how it is shown.
@@ -106,14 +106,15 @@ fn read_prompt() -> Result<String, Failure> {
 }
 
 /// The exit status a turn deserves.
-pub(crate) fn exit_of(ending: &Ending) -> Result<Exit, Failure> {
+fn exit_of(ending: &Ending, attended: Attended) -> Result<Exit, Failure> {
     match &ending.how {
         How::Interrupted | How::Turn { outcome: TurnOutcome::Interrupted, .. } => Ok(Exit::Interrupted),
         How::Session { reason } => Err(Failure::new(Exit::Agent, format!("the session ended: {reason}"))),
         How::Turn { outcome, last_denial } => Ok(match outcome {
             TurnOutcome::Completed => match last_denial {
                 None => Exit::Done,
-                Some(Approver::Nobody) if ending.somebody_was_there => Exit::AskTimedOut,
+                // Somebody could have answered, at this terminal or another.
+                Some(Approver::Nobody) if attended == Attended::Somebody => Exit::AskTimedOut,
                 Some(_) => Exit::Denied,
             },
             TurnOutcome::ApiError { status: None | Some(429 | 500..=599), .. } => Exit::TryLater,

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 mod documented;
 mod edits;
+mod wired;
 
 const HOME: &str = "/home/you";
 
@@ -208,6 +209,7 @@ fn no_token_policy_path_or_address_is_a_projects() {
                 | Kind::Groups
                 | Kind::Object
                 | Kind::Webhooks
+                | Kind::Variables
         ) || row.secrecy != Secrecy::Open
             || row.reach == Reach::EnvironmentOnly;
         assert!(!(open && closed), "{}", row.name);

@@ -9,6 +9,8 @@
 )]
 
 mod api;
+mod commands;
 mod faults;
 mod process;
+mod settings;
 mod support;
