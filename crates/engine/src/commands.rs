@@ -318,7 +318,10 @@ impl Engine {
         match plain && inside {
             true => Ok(()),
             false => {
-                let reason = format!("{} is in no approved directory", directory.display());
+                let reason = format!(
+                    "{} is in no approved directory; `leashd add-dir` and `leashd reload` approve it",
+                    directory.display()
+                );
                 Err(Refusal::Rejected { reason })
             }
         }

@@ -313,7 +313,11 @@ impl World {
         }
     }
 
-    async fn show(&mut self, event: Event) {
+    async fn show(&mut self, mut event: Event) {
+        if let Event::SessionStarted { session, containment, .. } = &mut event {
+            let link = self.seats.get(session).and_then(|seat| seat.link.as_ref());
+            *containment = link.map(|link| link.held.says.clone()).unwrap_or_default();
+        }
         if let Event::TurnCompleted { session, .. } | Event::SessionEnded { session, .. } = &event
             && let Some(warning) = self.look_at_git_orders(session.clone()).await
         {

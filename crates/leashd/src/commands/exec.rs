@@ -109,7 +109,8 @@ fn read_prompt() -> Result<String, Failure> {
 fn exit_of(ending: &Ending, attended: Attended) -> Result<Exit, Failure> {
     match &ending.how {
         How::Interrupted | How::Turn { outcome: TurnOutcome::Interrupted, .. } => Ok(Exit::Interrupted),
-        How::Session { reason } => Err(Failure::new(Exit::Agent, format!("the session ended: {reason}"))),
+        // Why stands above.
+        How::Session { reason: _ } => Err(Failure::new(Exit::Agent, "the session ended before the turn did")),
         How::Turn { outcome, last_denial } => Ok(match outcome {
             TurnOutcome::Completed => match last_denial {
                 None => Exit::Done,

@@ -121,7 +121,7 @@ impl Names {
                     json!({"user_id": user, "directory": directory, "workspace": workspace, "mode": mode});
                 self.line(Level::Info, name, session, fields)
             }
-            Event::SessionStarted { session, agent, version, model, directory } => {
+            Event::SessionStarted { session, agent, version, model, directory, containment: _ } => {
                 // Where nothing opens sessions, the agent is the first sign of one.
                 let opened = self.sessions.contains_key(session);
                 let name = if opened { "agent_started" } else { "session_created" };

@@ -39,7 +39,10 @@ fn a_project_has_its_say_wherever_a_session_is_started_from() {
     let elsewhere = bench.exec(&["--policy", "permissive"], &[shell("touch made")]);
     assert_eq!(elsewhere.status.code(), Some(0), "{}", shown(&elsewhere));
     assert!(bench.rig.project().join("made").exists());
-    // What is broken starts nothing.
+    // What is written is not taken over by itself.
+    let set = bench.leashd(&["config", "set", "max_turns", "9"]).output().unwrap();
+    assert!(String::from_utf8_lossy(&set.stderr).contains("leashd reload takes it over"), "{}", shown(&set));
+    // What is broken starts nothing, and is told once.
     fs::write(other.join(".env"), "LEASHD_MAX_TURN=1\n").unwrap();
     let broken = bench.exec(&flags, &items);
     assert_eq!(broken.status.code(), Some(8), "{}", shown(&broken));
@@ -232,6 +235,7 @@ fn the_judgement_alone_is_measured() {
     let running = Running::start(&bench);
     let output = bench.exec(&[], &[shell("pwd")]);
     assert_eq!(output.status.code(), Some(0), "{}", shown(&output));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("· contained ("), "{}", shown(&output));
     let Value::String(figures) = running.request("GET", "/metrics", "").1 else { panic!("no figures") };
     let sum = |phase: &str| -> f64 {
         let start = format!("leashd_gate_latency_seconds_sum{{phase=\"{phase}\"}} ");
