@@ -17,7 +17,18 @@ fn the_first_answer_wins_and_is_shown_when_it_landed() {
     script.check_facts(script.settlement(allowed(), Answer::AllowOnce), &["ask landed"]);
     let late = Command::Answer { ask, answer: Answer::Deny, digest: digest() };
     let actions = script.actions(command(late));
-    assert!(format!("{actions:?}").contains("already answered by ann"), "{actions:?}");
+    assert!(format!("{actions:?}").contains("already answered by ann: approved"), "{actions:?}");
+}
+
+#[test]
+fn how_an_ask_ended_is_told_only_where_it_was_shown() {
+    let mut script = Script::asking();
+    script.answer(Answer::AllowOnce, digest(), &["settle allow-once", "show ask.answered", "accepted"]);
+    script.check_facts(script.settlement(allowed(), Answer::AllowOnce), &["ask landed"]);
+    let late = Command::Answer { ask: script.ask(), answer: Answer::Deny, digest: digest() };
+    let elsewhere = Chat::new(ConnectorKind::Telegram, "7");
+    script.check(from(elsewhere, "7", late.clone()), &["refused unknown"]);
+    script.check(command(late), &["refused closed"]);
 }
 
 #[test]
