@@ -120,6 +120,7 @@ impl Outfitter {
             settings: &settings,
             session: &row.session,
             program: program.as_deref(),
+            directory: &directory,
             approved: &approved,
             private: private.path(),
             environment: &environment,

@@ -115,6 +115,7 @@ fn changes(before: &Generation, after: &Generation) -> Vec<String> {
         ("toolchains", before.toolchains == after.toolchains),
         ("log_level", before.log.level == after.log.level),
         ("max_agents", before.daemon.max_agents == after.daemon.max_agents),
+        ("telegram", before.telegram == after.telegram),
         ("rate_limit", before.daemon.requests_per_minute == after.daemon.requests_per_minute),
     ];
     let fixed = [
@@ -122,7 +123,6 @@ fn changes(before: &Generation, after: &Generation) -> Vec<String> {
         ("audit_log", before.audit_log == after.audit_log),
         ("log_dir", before.log.directory == after.log.directory),
         ("webhooks", before.daemon.webhooks == after.daemon.webhooks),
-        ("telegram", before.telegram == after.telegram),
     ];
     changed.extend(texts.into_iter().filter(|(_, same)| !same).map(|(name, _)| name.to_owned()));
     let later = fixed.into_iter().filter(|(_, same)| !same);

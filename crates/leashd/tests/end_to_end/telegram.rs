@@ -6,6 +6,7 @@ use leashd_testkit::telegram::{Chat, Message, Person, TelegramServer};
 use regex::Regex;
 use serde_json::{Value, json};
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -26,15 +27,21 @@ struct Phone {
 
 impl Phone {
     fn new() -> Self {
+        let phone = Self::unknown();
+        phone.says(&["config", "set", "telegram.allowed_user_ids", &ANNA.to_string()]);
+        phone.says(&["config", "set", "telegram.bot_token", phone.server.token()]);
+        phone.says(&["start"]);
+        phone
+    }
+
+    /// Neither knows of the other.
+    fn unknown() -> Self {
         let bench = Bench::new();
         let server = bench.block_on(TelegramServer::start()).unwrap();
         let (anna, chat) = (server.person(ANNA, "Anna"), server.chat(ANNA));
         let phone = Self { bench, server, anna, chat };
         phone.says(&["init", "--yes", "--dir", "."]);
         phone.says(&["config", "set", "telegram.api_url", &phone.server.base_url()]);
-        phone.says(&["config", "set", "telegram.allowed_user_ids", &ANNA.to_string()]);
-        phone.says(&["config", "set", "telegram.bot_token", phone.server.token()]);
-        phone.says(&["start"]);
         phone
     }
 
@@ -275,6 +282,32 @@ async fn stops(phone: &Phone) {
     phone.anna.sends_command(ANNA, "/status");
     phone.hears("· idle").await;
     assert!(!project.join("over").exists());
+}
+
+#[test]
+fn a_bot_is_connected_while_leashd_runs() {
+    let phone = Phone::unknown();
+    phone.says(&["start"]);
+    let mut connecting = phone.bench.leashd(&["telegram", "connect", "--token", phone.server.token()]);
+    let mut connecting = connecting.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(connecting.stdout.take().unwrap()).lines();
+    let is_code = |line: &String| line.len() == 6 && line.chars().all(|c| c.is_ascii_digit());
+    let code = lines.by_ref().map(|line| line.unwrap().trim().to_owned()).find(is_code).unwrap();
+    let eve = phone.server.person(EVE, "Eve");
+    eve.sends_text(EVE, "000000");
+    phone.anna.sends_text(ANNA, &code);
+    assert!(connecting.wait().unwrap().success());
+    let rest: Vec<_> = lines.map(|line| line.unwrap()).collect();
+    assert!(rest.join(" ").contains("listens to Telegram user 42"), "{rest:?}");
+    phone.says(&["reload"]);
+    phone.bench.block_on(async {
+        phone.hears("Connected").await;
+        phone.anna.sends_command(ANNA, "/status");
+        phone.hears("No session yet").await;
+    });
+    assert!(phone.says(&["status"]).contains("Telegram: listening"));
+    let doctor = phone.bench.leashd(&["doctor"]).output().unwrap();
+    assert!(shown(&doctor).contains("ok    telegram     Telegram: listening"), "{}", shown(&doctor));
 }
 
 #[test]
