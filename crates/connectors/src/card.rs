@@ -2,8 +2,8 @@
 //! quoted. One card for all screens; how it is drawn is the screen's business.
 
 use leashd_types::{
-    Ask, AskKind, CodeSource, Containment, Depth, Direction, Effect, Force, GitOperation, Host, NETWORK_TOOL,
-    PathText, Question, ToolCall, Verdict, visible,
+    Ask, AskKind, CodeSource, Containment, Depth, Direction, Effect, Force, GitOperation, Host, PathText,
+    Question, ToolCall, Verdict, visible,
 };
 
 /// Lines of a command, a file or a diff shown on a card; what is cut is counted.
@@ -104,7 +104,7 @@ fn short(id: &str) -> &str {
 
 /// Verb and object of the effect that matters most.
 fn headline(call: &ToolCall, effects: &[&Effect]) -> String {
-    if let (NETWORK_TOOL, Some(target)) = (call.tool.as_str(), call.text("url")) {
+    if let (true, Some(target)) = (call.is_for_host(), call.text("url")) {
         return clip(&format!("CONNECT {}", visible(target)));
     }
     let strongest = effects.iter().max_by_key(|effect| weight(effect));
@@ -212,7 +212,7 @@ fn body(call: &ToolCall) -> Vec<String> {
     let (lines, shown): (Vec<String>, &[&str]) =
         match (call.tool.as_str(), call.text("command"), call.text("new_string"), call.text("content")) {
             ("Bash", Some(command), _, _) => (owned(command, ""), &["command", "description"]),
-            (NETWORK_TOOL, _, _, _) => {
+            (_, _, _, _) if call.is_for_host() => {
                 let command = call.text("asked_by").unwrap_or_default();
                 (owned(command, "for: "), if command.is_empty() { &["url"] } else { &["url", "asked_by"] })
             }
@@ -287,8 +287,13 @@ mod tests {
 
     #[track_caller]
     fn check(tool: &str, input: Value, expected: &[&str]) {
+        check_of(AgentKind::Claude, tool, input, expected);
+    }
+
+    #[track_caller]
+    fn check_of(agent: AgentKind, tool: &str, input: Value, expected: &[&str]) {
         let call = ToolCall {
-            agent: AgentKind::Claude,
+            agent,
             session: SessionId::new("s"),
             tool: tool.to_owned(),
             input,
@@ -330,7 +335,11 @@ mod tests {
     #[test]
     fn a_host_is_shown_with_the_command_that_wants_it() {
         let target = "a.example:443";
-        check("Network", json!({"url": target, "asked_by": "make x\u{1b}[2J"}), &["for: make x\\u{1b}[2J"]);
-        check("Network", json!({ "url": target }), &[]);
+        let asked_by = json!({"url": target, "asked_by": "make x\u{1b}[2J"});
+        check_of(AgentKind::Leashd, "Network", asked_by, &["for: make x\\u{1b}[2J"]);
+        check_of(AgentKind::Leashd, "Network", json!({ "url": target }), &[]);
+        // An agent's own tool of that name is shown as it is.
+        let lines = ["{", "  \"asked_by\": \"make\",", "  \"url\": \"a.example:443\"", "}"];
+        check("Network", json!({"url": target, "asked_by": "make"}), &lines);
     }
 }

@@ -18,6 +18,9 @@ use leashd_types::{
 /// agents of agents ask for some dozens; those that wait for a person are not counted.
 pub(crate) const JUDGED_MAX: usize = 256;
 
+/// Reports of one agent that are looked at a time, for the same reason: each is compared, and most are recorded.
+pub(crate) const OBSERVED_MAX: usize = 256;
+
 impl Engine {
     pub(crate) fn agent(
         &mut self,
@@ -45,17 +48,26 @@ impl Engine {
             }
             AgentEvent::ToolCall(call) => {
                 // What a command wants in the background is no turn of the agent's.
-                if call.tool != NETWORK_TOOL {
+                if !call.is_for_host() {
                     session.implicit_turn(&limits, out);
                 }
                 if session.judging >= JUDGED_MAX {
-                    let reason = format!("the agent asks for more than {JUDGED_MAX} calls at a time");
-                    self.asks.withdraw_session(id, &mut self.timers, out);
-                    return session.fail(reason, out);
+                    return self.fail(
+                        id,
+                        format!("the agent asks for more than {JUDGED_MAX} calls at a time"),
+                        out,
+                    );
                 }
                 tool_call(session, incarnation, call, out);
             }
-            AgentEvent::Ran(ran) => out.act(Action::Observe { session: id.clone(), incarnation, ran }),
+            AgentEvent::Ran(ran) => {
+                if session.observing >= OBSERVED_MAX {
+                    let reason = format!("the agent reports more than {OBSERVED_MAX} calls at a time");
+                    return self.fail(id, reason, out);
+                }
+                session.observing = session.observing.saturating_add(1);
+                out.act(Action::Observe { session: id.clone(), incarnation, ran });
+            }
             AgentEvent::Retry { attempt, max_attempts, delay: _, status, error } => {
                 let error = retry_text(status, error);
                 out.show(Event::Retry { session: id.clone(), attempt, max_attempts, error });
@@ -154,7 +166,13 @@ impl Engine {
         out: &mut Out,
     ) {
         let session = id.clone();
+        if let Some(found) = self.sessions.get_mut(id)
+            && found.agent.incarnation() == Some(incarnation)
+        {
+            found.observing = found.observing.saturating_sub(1);
+        }
         let ends = match observed {
+            Observed::Noted => return,
             Observed::Finished { call, tool, failed } => {
                 out.show(Event::ToolFinished { session, call, tool, failed });
                 return;
@@ -173,14 +191,21 @@ impl Engine {
             }
             Observed::RecordFailed { reason } => format!("the audit log failed: {reason}"),
         };
-        let Some(found) = self.sessions.get_mut(id) else { return };
+        let Some(found) = self.sessions.get(id) else { return };
         if found.agent.incarnation() != Some(incarnation) {
             out.warn(id, format!("of an agent that is gone: {ends}"));
             return;
         }
-        self.asks.withdraw_session(id, &mut self.timers, out);
-        found.fail(ends, out);
+        self.fail(id, ends, out);
         out.touch(id);
+    }
+
+    /// Ends an agent, and what it asked.
+    fn fail(&mut self, id: &SessionId, reason: String, out: &mut Out) {
+        self.asks.withdraw_session(id, &mut self.timers, out);
+        if let Some(session) = self.sessions.get_mut(id) {
+            session.fail(reason, out);
+        }
     }
 
     pub(crate) fn granted(&mut self, row: GrantRow, out: &mut Out) {
@@ -325,16 +350,25 @@ fn tool_call(session: &mut Session, incarnation: Incarnation, call: ToolCall, ou
     if matches!(session.agent, AgentState::Stopping { .. }) {
         return;
     }
-    session.wants(&call.id, &call.tool);
+    let tool = name_of(&call);
+    session.wants(&call.id, &tool);
     session.judging = session.judging.saturating_add(1);
     out.show(Event::ToolGated {
         session: session.id().clone(),
         call: call.id.clone(),
-        tool: call.tool.clone(),
+        tool,
         summary: summary_of(&call),
         subagent: call.subagent.is_some(),
     });
     out.act(Action::Judge { incarnation, call });
+}
+
+/// What is said of leashd's own questions is said of no agent's call, however its tool is called.
+fn name_of(call: &ToolCall) -> String {
+    match call.tool == NETWORK_TOOL && !call.is_for_host() {
+        true => format!("{NETWORK_TOOL} of the agent"),
+        false => call.tool.clone(),
+    }
 }
 
 /// The gate decided, by itself or after an answer.

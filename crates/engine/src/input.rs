@@ -133,6 +133,8 @@ pub enum Gated {
 /// What the gate found out about a call after it ran.
 #[derive(Clone, Debug)]
 pub enum Observed {
+    /// As it was decided; nothing to be told of.
+    Noted,
     Finished {
         call: CallId,
         tool: String,

@@ -30,6 +30,8 @@ pub(crate) struct Session {
     pub(crate) loose: BTreeMap<CallId, String>,
     /// Calls that the gate has not said anything about so far.
     pub(crate) judging: usize,
+    /// Reports of what ran that the gate has not looked at so far.
+    pub(crate) observing: usize,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,6 +106,7 @@ impl Session {
             failures: 0,
             loose: BTreeMap::new(),
             judging: 0,
+            observing: 0,
         }
     }
 
@@ -169,6 +172,7 @@ impl Session {
         self.ending = None;
         self.loose.clear();
         self.judging = 0;
+        self.observing = 0;
         self.agent = AgentState::Starting { incarnation, attempt };
         out.act(Action::Start {
             row: self.row.clone(),

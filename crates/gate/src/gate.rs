@@ -12,7 +12,10 @@ use crate::pending::{self, Generation};
 use crate::record;
 use crate::{Denial, Grant, Outcome, Pending, Permit, Released};
 use leashd_policy::Rules;
-use leashd_types::{Approver, CallId, Decision, Facts, Mode, SessionId, Stage, Timestamp, ToolCall, Verdict};
+use leashd_types::{
+    AgentKind, Approver, CallId, Decision, Facts, Mode, NETWORK_TOOL, SessionId, Stage, Timestamp, ToolCall,
+    Verdict,
+};
 use serde_json::Value;
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -230,6 +233,11 @@ impl Gate {
         }
         if call.tool.is_empty() || call.tool.len() > TOOL_NAME {
             return Err(format!("its tool name is empty or longer than {TOOL_NAME} bytes"));
+        }
+        if (call.agent == AgentKind::Leashd) != (call.tool == NETWORK_TOOL) {
+            return Err(format!(
+                "`{NETWORK_TOOL}` is what leashd itself asks with, and no agent has such a tool"
+            ));
         }
         if !call.cwd.is_absolute() {
             return Err("its directory is not absolute".to_owned());

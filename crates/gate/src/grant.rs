@@ -6,8 +6,8 @@
 
 use crate::decide::{Judged, Line};
 use leashd_types::{
-    Band, CodeSource, CommandReport, Decision, Digest, Effect, Facts, GitOperation, NETWORK_TOOL, PathFact,
-    PathKind, PathText, ResolvedPath, RuleRef, SessionId, ToolCall, digest_of, visible,
+    Band, CodeSource, CommandReport, Decision, Digest, Effect, Facts, GitOperation, PathFact, PathKind,
+    PathText, ResolvedPath, RuleRef, SessionId, ToolCall, digest_of, visible,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -148,7 +148,7 @@ fn exact_digest(call: &ToolCall) -> Digest {
 }
 
 fn target_of(call: &ToolCall) -> Option<&str> {
-    call.text("url").filter(|_| call.tool == NETWORK_TOOL)
+    call.text("url").filter(|_| call.is_for_host())
 }
 
 fn file_scope(judged: &Judged) -> Option<(GrantScope, String)> {

@@ -1,11 +1,12 @@
 //! How far a grant reaches, on verdicts made by hand.
 
 use super::{Grant, GrantScope, Reach};
+use crate::Outcome;
 use crate::decide::{Digests, Judged, Line};
-use crate::fixture::{call, facts};
+use crate::fixture::{Bench, call, facts};
 use leashd_types::{
-    Band, CommandReport, Decision, Depth, Direction, Effect, Force, GitOperation, Host, PathFact, PathKind,
-    PathText, Recovery, ResolvedPath, RuleRef, Stage, Verdict,
+    AgentKind, Band, CommandReport, Decision, Depth, Direction, Effect, Force, GitOperation, Host, PathFact,
+    PathKind, PathText, Recovery, ResolvedPath, RuleRef, Stage, ToolCall, Verdict,
 };
 use serde_json::json;
 
@@ -229,13 +230,39 @@ fn a_tool_without_commands_or_paths_is_granted_as_it_is() {
     assert!(!grant.covers(&fetch("https://b"), &judged(vec![])));
     assert_eq!(grant.id, Grant::derive(&fetch("https://a"), &judged(vec![])).unwrap().id);
     assert_ne!(grant.id, Grant::derive(&fetch("https://b"), &judged(vec![])).unwrap().id);
-    let connect = |target: &str| call("c", "Network", json!({ "url": target }), "/p".as_ref());
+    let own = |input| ToolCall { agent: AgentKind::Leashd, ..call("c", "Network", input, "/p".as_ref()) };
+    let connect = |target: &str| own(json!({ "url": target }));
     let host = Grant::derive(&connect("a.example:443"), &judged(vec![])).unwrap();
     assert_eq!(host.rule, "Network: a.example:443");
     assert!(!host.covers(&connect("a.example:444"), &judged(vec![])));
     // The same host for another command.
     let input = json!({"url": "a.example:443", "asked_by": "make"});
-    assert!(host.covers(&call("d", "Network", input, "/p".as_ref()), &judged(vec![])));
+    assert!(host.covers(&own(input), &judged(vec![])));
     let kept: Grant = serde_json::from_str(&serde_json::to_string(&grant).unwrap()).unwrap();
     assert_eq!(kept, grant);
+}
+
+/// An agent whose own call were taken for leashd's question would be given its host, with a card that says another asked.
+#[test]
+fn no_agent_asks_as_leashd_does() {
+    let bench = Bench::new();
+    let begin = |agent, id: &str, tool: &str| {
+        let input = json!({"url": "a.example:443", "asked_by": "cargo build", "command": "ls"});
+        bench.gate.begin(ToolCall { agent, ..bench.call(id, tool, input) }, &bench.snapshot)
+    };
+    for agent in [AgentKind::Claude, AgentKind::Hook, AgentKind::Scripted] {
+        let outcome = begin(agent, "forged", "Network");
+        assert!(matches!(&outcome, Outcome::Denied(denial) if denial.stage == Stage::Agent), "{outcome:?}");
+        let entry = bench.last();
+        assert_eq!(
+            (&entry["tool_name"], &entry["decision"]),
+            (&json!("Network"), &json!("deny")),
+            "{entry:?}"
+        );
+        assert!(entry["reason"].as_str().unwrap().contains("no agent has such a tool"), "{entry:?}");
+    }
+    // Leashd's own is asked about, and asks for nothing else.
+    assert!(matches!(begin(AgentKind::Leashd, "own", "Network"), Outcome::Pending(_)));
+    assert_eq!(bench.last()["origin"], "leashd");
+    assert!(matches!(begin(AgentKind::Leashd, "other", "Bash"), Outcome::Denied(_)));
 }

@@ -40,7 +40,7 @@ pub(crate) fn attempt(
         paths: judged.real_paths(),
         commands: verdict.commands.iter().map(|command| command.text.clone()).take(COMMANDS).collect(),
         subagent: call.subagent.as_ref().map(ToString::to_string),
-        origin: (call.agent == AgentKind::Hook).then_some(call.agent),
+        origin: matches!(call.agent, AgentKind::Hook | AgentKind::Leashd).then_some(call.agent),
     });
     if decision == Decision::Deny && verdict.stage == Stage::Sandbox {
         Record::SecurityViolation(attempt)

@@ -2,7 +2,7 @@
 //! can be wrong is found here, before anything starts.
 
 use crate::clock;
-use crate::failure::Failure;
+use crate::failure::{Exit, Failure};
 use crate::keeper::Keeper;
 use crate::observe::Observe;
 use crate::outfitter::{Outfitter, Stock, Supply};
@@ -203,7 +203,11 @@ pub(crate) fn engine_config(settings: &Settings, admission: Admission) -> Config
         },
         admission,
         defaults: Defaults {
-            directory: settings.approved_directories.first().cloned().unwrap_or_default(),
+            directory: settings
+                .approved_directories
+                .first()
+                .map(|first| real_directory(first).unwrap_or_else(|_| first.clone()))
+                .unwrap_or_default(),
             mode: settings.default_mode,
             model: None,
             approved: in_words(&settings.approved_directories),
@@ -287,6 +291,18 @@ pub(crate) fn real_directory(path: &Path) -> Result<PathBuf, Failure> {
     } else {
         Err(Failure::usage(format!("--dir {}: not a directory", path.display())))
     }
+}
+
+/// A session's directory, by the real path it had when the session was opened. Whoever may write above it can put a link in
+/// its place, which approves nothing.
+pub(crate) fn same_directory(path: &Path) -> Result<PathBuf, Failure> {
+    let real = real_directory(path)?;
+    if real == path {
+        return Ok(real);
+    }
+    let (path, real) = (path.display(), real.display());
+    Err(Failure::new(Exit::Denied, format!("{path} is not the directory it was: it leads to {real} now"))
+        .hint("find out who put the link there; then open a session in the directory you mean"))
 }
 
 /// The approved directories; the session's own is one of them or the only one.

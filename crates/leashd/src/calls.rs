@@ -110,12 +110,10 @@ impl Way {
         let (gate, id) = (Arc::clone(&self.gate), self.session.clone());
         let observed = match blocking(move || gate.observe(&id, &ran)).await {
             Ok(observation) => observed(call, tool, observation),
-            Err(reason) => Some(Observed::RecordFailed { reason }),
+            Err(reason) => Observed::RecordFailed { reason },
         };
-        if let Some(observed) = observed {
-            let (session, incarnation) = (self.session.clone(), self.incarnation);
-            self.send(Mail::Input(Input::Observed { session, incarnation, observed })).await;
-        }
+        let (session, incarnation) = (self.session.clone(), self.incarnation);
+        self.send(Mail::Input(Input::Observed { session, incarnation, observed })).await;
     }
 
     async fn judged(&self, call: &CallId, gated: Gated) {
@@ -206,14 +204,14 @@ fn crashed(reason: &str) -> Gated {
     }
 }
 
-fn observed(call: CallId, tool: String, observation: Observation) -> Option<Observed> {
-    Some(match observation {
+fn observed(call: CallId, tool: String, observation: Observation) -> Observed {
+    match observation {
         Observation::Finished => Observed::Finished { call, tool, failed: None },
         Observation::Failed { message } => Observed::Finished { call, tool, failed: Some(message) },
-        Observation::Refused => return None,
+        Observation::Refused => Observed::Noted,
         Observation::RefusedByAgent { message } => Observed::RefusedByAgent { call, tool, message },
         Observation::InputChanged => Observed::InputChanged { call, tool },
         Observation::RanUngated => Observed::RanUngated { call, tool },
         Observation::Unrecorded { what: _, error } => Observed::RecordFailed { reason: error.to_string() },
-    })
+    }
 }

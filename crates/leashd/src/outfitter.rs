@@ -105,7 +105,7 @@ impl Outfitter {
         attended: Attended,
         resume: Option<&str>,
     ) -> Result<Link, Failure> {
-        let directory = boot::real_directory(&row.directory)?;
+        let directory = boot::same_directory(&row.directory)?;
         let (settings, mut warnings) = self.settings().for_session(&directory)?;
         let keys = match attended {
             Attended::Somebody => Keys::Terminal,

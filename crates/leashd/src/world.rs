@@ -1,6 +1,7 @@
 //! Performs what the engine decides: keeps facts, starts agents, hands calls to the gate, shows events. It wires; it
 //! decides nothing.
 
+use crate::boot;
 use crate::calls::{Answered, Way};
 use crate::clock;
 use crate::keeper::Keeper;
@@ -47,6 +48,9 @@ pub(crate) enum Mail {
         patience: Option<Duration>,
     },
 }
+
+/// For looking where a directory is; a disk that takes longer is as good as none.
+const LOOK: Duration = Duration::from_secs(2);
 
 /// Changed orders of git that are named at a time.
 const GIT_CHANGES_MAX: usize = 32;
@@ -108,7 +112,8 @@ impl World {
     /// Takes an envelope; the receipt goes back when the engine has one. A session that is to go on and is not open is
     /// looked up where it is kept: only that row knows the agent's conversation.
     pub(crate) async fn accept(&mut self, delivery: Delivery, absent: Option<SessionId>) -> Option<Input> {
-        let Delivery { envelope, receipt } = delivery;
+        let Delivery { mut envelope, receipt } = delivery;
+        pin(&mut envelope.command).await;
         let kept = match absent {
             Some(id) => self.keeper.session(&id).await,
             None => Ok(None),
@@ -378,6 +383,24 @@ impl World {
         self.gate.forget(session);
         self.seats.remove(session);
         drop(self.gate.record(Some(session), record));
+    }
+}
+
+/// A person names a directory once, and it is the one it is now: what a name leads to later, an agent may have changed.
+async fn pin(command: &mut Command) {
+    let directory = if let Command::Open { order } = command {
+        order.directory.as_mut()
+    } else if let Command::SetDirectory { directory, .. } = command {
+        Some(directory)
+    } else {
+        None
+    };
+    let Some(directory) = directory.filter(|directory| directory.is_absolute()) else { return };
+    let named = directory.clone();
+    let looking = tokio::task::spawn_blocking(move || boot::real_directory(&named));
+    // What is not there is said when the agent starts, and what stands there then is not what was named.
+    if let Ok(Ok(Ok(real))) = tokio::time::timeout(LOOK, looking).await {
+        *directory = real;
     }
 }
 

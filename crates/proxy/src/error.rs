@@ -16,6 +16,8 @@ pub enum Error {
     Upstream(&'static str),
     #[error("the credential for the model API {0}; set it again without quotes and line ends")]
     Credential(&'static str),
+    #[error("ANTHROPIC_CUSTOM_HEADERS cannot be sent: {0}; write `Name: value`, one on a line")]
+    Headers(&'static str),
     #[error("there are no certificate roots ({0}); install `ca-certificates` or set SSL_CERT_FILE")]
     Roots(String),
     #[error("cannot prepare TLS: {0}")]

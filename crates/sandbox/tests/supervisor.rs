@@ -27,6 +27,8 @@ const SOON: Duration = Duration::from_secs(2);
 const PATIENCE: Duration = Duration::from_secs(20);
 /// The first argument that makes this binary a leashd that waits to be killed.
 const LEASHD: &str = "__leashd";
+/// The first argument that makes this binary a process whose first thread ends and whose second one stays.
+const HEADLESS: &str = "__headless";
 /// Marks every process of one test's tree in its environment.
 const MARK: &str = "LEASHD_TEST_TREE";
 
@@ -42,6 +44,7 @@ const TESTS: &[(&str, fn())] = &[
     ("the_end_of_the_agent_ends_its_tree", the_end_of_the_agent_ends_its_tree),
     ("stopping_ends_the_tree", stopping_ends_the_tree),
     ("killing_leashd_ends_the_tree", killing_leashd_ends_the_tree),
+    ("a_process_without_its_first_thread_is_ended", a_process_without_its_first_thread_is_ended),
     ("killing_the_supervisor_kills_the_agent", killing_the_supervisor_kills_the_agent),
     ("terminating_the_supervisor_ends_the_tree", terminating_the_supervisor_ends_the_tree),
     ("a_request_to_end_is_heard", a_request_to_end_is_heard),
@@ -62,6 +65,9 @@ fn main() {
     }
     if first == LEASHD {
         return be_leashd(args.next().unwrap().to_str().unwrap());
+    }
+    if first == HEADLESS {
+        return be_headless();
     }
     let filter = first.to_str().filter(|filter| !filter.starts_with('-')).unwrap_or("").to_owned();
     for (name, test) in TESTS.iter().filter(|(name, _)| name.contains(&filter)) {
@@ -285,7 +291,7 @@ fn stopping_ends_the_tree() {
 /// The other side of [`killing_leashd_ends_the_tree`].
 fn be_leashd(mark: &str) {
     let (_supervised, mut child, _output) = family(mark, "sleep 1000");
-    println!("ready");
+    println!("{}", child.id());
     child.wait().unwrap();
 }
 
@@ -299,9 +305,11 @@ fn killing_leashd_ends_the_tree() {
         .unwrap();
     let mut line = String::new();
     BufReader::new(leashd.stdout.take().unwrap()).read_line(&mut line).unwrap();
-    assert_eq!(line, "ready\n");
-    let tree: Vec<_> = marked(mark).iter().map(|process| handle(process)).collect();
+    // An ordinary user does not see its mark. It goes last: whoever was born after this look has to go before it too.
+    let supervisor = handle(line.trim());
+    let mut tree: Vec<_> = marked(mark).iter().map(|process| handle(process)).collect();
     assert!(tree.len() > FAMILY_SIZE);
+    tree.push(supervisor);
     leashd.kill().unwrap();
     let killed = Instant::now();
     leashd.wait().unwrap();
@@ -309,6 +317,29 @@ fn killing_leashd_ends_the_tree() {
         assert!(readable(&process, SOON.saturating_sub(killed.elapsed())), "left: {:?}", marked(mark));
     }
     assert_eq!(marked(mark), [""; 0]);
+}
+
+/// The other side of [`a_process_without_its_first_thread_is_ended`]: a process that looks dead and is not.
+#[expect(unsafe_code, reason = "only the system call ends one thread and no other")]
+fn be_headless() {
+    std::thread::spawn(|| {
+        println!("ready");
+        std::thread::sleep(Duration::from_secs(1000));
+    });
+    // SAFETY: ends this thread without running anything of it; the other one uses nothing that is its own.
+    unsafe { libc::syscall(libc::SYS_exit, 0) };
+}
+
+fn a_process_without_its_first_thread_is_ended() {
+    let program = std::env::current_exe().unwrap();
+    let mut supervised = agent(&format!("setsid {} {HEADLESS} & exec sleep 1000", program.display()));
+    supervised.command.stdin(Stdio::null()).stdout(Stdio::piped());
+    let mut child = supervised.command.spawn().unwrap();
+    let mut output = BufReader::new(child.stdout.take().unwrap());
+    output.read_line(&mut String::new()).unwrap();
+    supervised.lifeline.stop();
+    assert_eq!(end_of(&mut child, SOON).code(), Some(137));
+    end_of_file(output.into_inner(), SOON);
 }
 
 fn handle(process: &str) -> rustix::fd::OwnedFd {

@@ -14,6 +14,8 @@ pub enum AgentKind {
     /// A person's own Claude Code session, which asks through its hooks.
     Hook,
     Scripted,
+    /// No agent: leashd asks for itself. No adapter makes such a call.
+    Leashd,
 }
 
 /// What a session is for. Modes change questions, never denials.
@@ -32,8 +34,8 @@ pub enum Mode {
     Merge,
 }
 
-/// The tool of a call that leashd makes itself: a contained command wants to connect to a host. Its input is
-/// `{"url": "host:port"}` and nothing else, so that the same host is the same input.
+/// The tool of a call that leashd makes itself ([`AgentKind::Leashd`]): a contained command wants to connect to a host. Its
+/// input is `{"url": "host:port"}`, and `asked_by` where the command is known. An agent has no tool of this name.
 pub const NETWORK_TOOL: &str = "Network";
 
 /// One thing an agent wants to do.
@@ -53,6 +55,12 @@ pub struct ToolCall {
 }
 
 impl ToolCall {
+    /// Whether leashd asks for a host, whatever an agent calls a tool of its own.
+    #[must_use]
+    pub fn is_for_host(&self) -> bool {
+        self.agent == AgentKind::Leashd && self.tool == NETWORK_TOOL
+    }
+
     /// Binds tool and input: what was approved is what may run. Key order and spacing of the JSON do not matter.
     #[must_use]
     pub fn digest(&self) -> Digest {

@@ -1,10 +1,11 @@
 //! Turns: messages go in, answers come out, and every way a turn can end.
 
 use super::{Script, allowed, call, command, exited, open_to_all, pending, say, short, turn_end};
-use crate::agents::JUDGED_MAX;
-use crate::{Config, Input, Limits, Observed};
+use crate::agents::{JUDGED_MAX, OBSERVED_MAX};
+use crate::{Action, Config, Input, Limits, Observed};
 use leashd_types::{
-    AgentEvent, CallId, Command, Fault, Mode, Origin, RanCall, RanOutcome, SessionId, TurnOutcome,
+    AgentEvent, AgentKind, CallId, Command, Event, Fault, Mode, NETWORK_TOOL, Origin, RanCall, RanOutcome,
+    SessionId, ToolCall, TurnOutcome,
 };
 use std::time::Duration;
 
@@ -172,6 +173,43 @@ fn an_agent_that_asks_faster_than_it_is_answered_is_stopped() {
     }
     let input = tool(&script, 3 * JUDGED_MAX);
     script.check(input, &["settle withdrawn", "stop"]);
+    script.agent(exited(Some(0)), &["show session.completed failed", "show session.ended failed"]);
+}
+
+/// A denied host is not shown, and ends no turn; an agent's own tool gets nothing of that by its name.
+#[test]
+fn an_agents_tool_is_no_question_of_leashds_by_its_name() {
+    let mut script = Script::running();
+    for (agent, expected) in [(AgentKind::Leashd, "Network"), (AgentKind::Claude, "Network of the agent")] {
+        let call = ToolCall { agent, tool: NETWORK_TOOL.to_owned(), ..call(&script.session, "c1") };
+        let actions = script.actions(script.input(AgentEvent::ToolCall(call)));
+        let gated = actions.iter().find_map(|action| match action {
+            Action::Show(Event::ToolGated { tool, .. }) => Some(tool.as_str()),
+            _ => None,
+        });
+        assert_eq!(gated, Some(expected));
+    }
+}
+
+/// A result for a call that nobody knows is recorded too.
+#[test]
+fn an_agent_that_reports_faster_than_it_is_looked_at_is_stopped() {
+    let mut script = Script::running();
+    let report = |script: &Script, number: usize| {
+        let outcome = RanOutcome::Failed { message: "no".to_owned() };
+        let (id, tool) = (CallId::new(format!("n{number}")), String::new());
+        script.input(AgentEvent::Ran(RanCall { id, tool, input: None, outcome, subagent: None }))
+    };
+    for number in 0..OBSERVED_MAX {
+        script.check(report(&script, number), &["observe"]);
+        let (session, incarnation) = (script.session.clone(), script.incarnation());
+        script.actions(Input::Observed { session, incarnation, observed: Observed::Noted });
+    }
+    for number in OBSERVED_MAX..2 * OBSERVED_MAX {
+        script.check(report(&script, number), &["observe"]);
+    }
+    let input = report(&script, 2 * OBSERVED_MAX);
+    script.check(input, &["stop"]);
     script.agent(exited(Some(0)), &["show session.completed failed", "show session.ended failed"]);
 }
 

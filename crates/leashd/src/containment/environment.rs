@@ -17,6 +17,9 @@ const PROXIES: [&str; 6] =
 /// Ends the name of a variable that is a key for something else: to administer the account, for one.
 const SECRETS: [&str; 4] = ["KEY", "TOKEN", "SECRET", "PASSWORD"];
 
+/// Headers for every request, `Name: value`, one on a line.
+pub(super) const HEADERS: &str = "ANTHROPIC_CUSTOM_HEADERS";
+
 const UNPROXIED: [&str; 2] = ["NO_PROXY", "no_proxy"];
 
 /// What containment has to know of the environment.
@@ -25,6 +28,8 @@ pub(super) struct Variables {
     pub(super) base_url: String,
     pub(super) more_authorities: Option<OsString>,
     pub(super) login: Login,
+    /// Headers for every request to the model, which a gateway may take for a key.
+    pub(super) headers: Option<Secret>,
 }
 
 #[derive(Clone, Debug)]
@@ -61,6 +66,7 @@ impl Variables {
             base_url: text("ANTHROPIC_BASE_URL").unwrap_or_else(|| VENDOR.to_owned()),
             more_authorities: value("NODE_EXTRA_CA_CERTS").cloned(),
             login: login.unwrap_or(Login::File),
+            headers: text(HEADERS).map(Secret::new),
         })
     }
 
@@ -70,6 +76,7 @@ impl Variables {
             || PROXIES.contains(&name)
             || UNPROXIED.contains(&name)
             || name == "ANTHROPIC_BASE_URL"
+            || name == HEADERS
             || name == "TMPDIR"
             || (name.starts_with("ANTHROPIC_") && SECRETS.iter().any(|end| name.ends_with(end)))
     }
@@ -106,7 +113,13 @@ mod tests {
 
     #[test]
     fn no_other_key_of_the_vendors_passes_the_walls() {
-        for name in ["ANTHROPIC_API_KEY", "ANTHROPIC_ADMIN_KEY", "ANTHROPIC_FOUNDRY_API_KEY", "https_proxy"] {
+        for name in [
+            "ANTHROPIC_API_KEY",
+            "ANTHROPIC_ADMIN_KEY",
+            "ANTHROPIC_FOUNDRY_API_KEY",
+            "ANTHROPIC_CUSTOM_HEADERS",
+            "https_proxy",
+        ] {
             assert!(Variables::is_kept_back(name), "{name}");
         }
         for name in ["ANTHROPIC_MODEL", "ANTHROPIC_DEFAULT_OPUS_MODEL", "PATH", "SSL_CERT_FILE"] {

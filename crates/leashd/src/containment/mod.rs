@@ -17,7 +17,7 @@ pub(crate) use network::WayOut;
 
 use crate::failure::{Exit, Failure};
 use crate::settings::{Sandboxing, Settings};
-use environment::{Login, Variables};
+use environment::{HEADERS, Login, Variables};
 use home::AgentHome;
 use leashd_agents::{Launch, Walls};
 use leashd_connectors::terminal::Keys;
@@ -265,6 +265,9 @@ fn says(known: &Known, variables: &Variables) -> String {
         says.push_str(&format!(", which is not proven: {first}"));
     }
     if matches!(variables.login, Login::File) {
+        if variables.headers.is_some() {
+            says.push_str(&format!("; {HEADERS} is not sent: leashd puts it in only where it has the key"));
+        }
         says.push_str("; the agent reads your login itself, an API key would stay with leashd");
     }
     says

@@ -220,9 +220,12 @@ fn api(
     let upstream =
         Upstream::parse(&variables.base_url).map_err(|error| format!("ANTHROPIC_BASE_URL: {error}"))?;
     let more = variables.more_authorities.iter().map(PathBuf::from).collect();
-    ApiProxy::new(upstream, credential, &Roots { more }, ApiLimits::default(), events)
-        .map(Arc::new)
-        .map_err(said)
+    let mut proxy =
+        ApiProxy::new(upstream, credential, &Roots { more }, ApiLimits::default(), events).map_err(said)?;
+    if let Some(headers) = &variables.headers {
+        proxy = proxy.with_headers(headers).map_err(said)?;
+    }
+    Ok(Arc::new(proxy))
 }
 
 pub(super) fn said(error: leashd_proxy::Error) -> String {

@@ -113,7 +113,7 @@ fn wanted(question: &Question, command: Option<String>, directory: PathBuf) -> O
         None => json!({"url": url}),
     };
     Some(ToolCall {
-        agent: AgentKind::Claude,
+        agent: AgentKind::Leashd,
         session: question.session.clone(),
         tool: NETWORK_TOOL.to_owned(),
         input,

@@ -4,6 +4,7 @@
 mod files;
 
 use super::reload::Reloader;
+use crate::boot;
 use crate::commands::audit::entry_line;
 use crate::failure::Failure;
 use crate::git::Git;
@@ -79,7 +80,8 @@ impl Looks {
         // A loop that is gone answers nothing.
         drop(self.engine.send(Query::Session { session: session.clone(), reply }).await);
         let view: Option<SessionView> = answered.await.ok().flatten();
-        view.map(|view| view.directory).ok_or_else(|| Failure::failed("there is no such session"))
+        let view = view.ok_or_else(|| Failure::failed("there is no such session"))?;
+        beside(move || boot::same_directory(&view.directory)).await
     }
 
     async fn git(&self, session: &SessionId, order: &GitOrder, from: &Person) -> Result<GitSaid, Failure> {

@@ -11,7 +11,7 @@ use crate::failure::Failure;
 use crate::policies::{self, Texts};
 use crate::settings::Settings;
 use crate::{boot, clock};
-use leashd_gate::{AuditLog, Denial, Durability, Gate, Interactive, Observation, Outcome, Secrets, Snapshot};
+use leashd_gate::{AuditLog, Denial, Durability, Gate, Interactive, Observation, Outcome, Snapshot};
 use leashd_types::{Facts, RanCall, SessionId, ToolCall};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -33,9 +33,7 @@ pub(super) struct Judge {
 
 impl Judge {
     pub(super) fn new(ground: Ground) -> Result<Self, Failure> {
-        let Ground { settings, claude } = ground;
-        let environment: Vec<_> = std::env::vars_os().collect();
-        let secrets = Secrets::new(boot::secret_values(&environment)).map_err(Failure::failed)?;
+        let Ground { settings, claude, secrets } = ground;
         let audit =
             AuditLog::open(&settings.audit_log, Durability::default(), secrets).map_err(Failure::failed)?;
         Ok(Self { settings, claude, gate: Gate::new(audit, clock::now), loaded: Mutex::default() })

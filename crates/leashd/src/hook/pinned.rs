@@ -1,14 +1,19 @@
 //! The settings hooks judge with: taken from the person's environment and `config.yaml` when the hook was installed and
 //! kept in leashd's home, ready to be read without YAML. A hook's own environment is no source: a repository's settings can
-//! put variables into it.
+//! put variables into it. Which of its values are secrets, to be kept out of the audit log, is known by their digests: a
+//! repository that could name a secret could black out what it likes.
 
+use crate::boot;
 use crate::failure::Failure;
 use crate::settings::layers::Layer;
 use crate::settings::table::Secrecy;
 use crate::settings::{self, Settings};
+use leashd_gate::Secrets;
+use leashd_proxy::Secret;
 use leashd_sandbox::PrivateDir;
+use leashd_types::Digest;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::fs;
 use std::io::{ErrorKind, Read, Write};
@@ -32,23 +37,61 @@ pub(crate) struct Ground {
     pub(crate) settings: Settings,
     /// Claude Code's configuration directory.
     pub(crate) claude: PathBuf,
+    /// What must not reach the audit log.
+    pub(crate) secrets: Secrets,
 }
 
 /// `HOME`, `TMPDIR` and every `LEASHD_…` variable as they were.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Pinned {
     v: u32,
     environment: BTreeMap<String, String>,
+    #[serde(default)]
+    secrets: Marks,
+}
+
+/// By these the person's secrets are known again.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Marks {
+    salt: String,
+    digests: BTreeSet<Digest>,
+}
+
+impl Marks {
+    fn of(environment: &[(OsString, OsString)]) -> Result<Self, Failure> {
+        let salt = Secret::random().map_err(Failure::failed)?.expose().to_owned();
+        let digests = boot::secret_values(environment).iter().map(|value| mark(&salt, value)).collect();
+        Ok(Self { salt, digests })
+    }
+
+    /// Those of the person's that are here still.
+    fn known(&self, environment: &[(OsString, OsString)]) -> Vec<String> {
+        let mut values = boot::secret_values(environment);
+        values.retain(|value| self.digests.contains(&mark(&self.salt, value)));
+        values
+    }
+}
+
+fn mark(salt: &str, value: &str) -> Digest {
+    Digest::of_parts(&[salt.as_bytes(), value.as_bytes()])
 }
 
 impl Pinned {
+    /// Whether hooks judge alike with both.
+    pub(crate) fn is_like(&self, other: &Self) -> bool {
+        (self.v, &self.environment) == (other.v, &other.environment)
+    }
+
     /// What `config.yaml` and the environment of this process say, checked. Secrets stay where they are: no hook needs
     /// one.
     pub(crate) fn from_environment() -> Result<Self, Failure> {
         let loaded = settings::load(None)?;
+        let all: Vec<_> = std::env::vars_os().collect();
+        let secrets = Marks::of(&all)?;
         let mut environment = BTreeMap::new();
-        for (name, value) in std::env::vars_os() {
+        for (name, value) in all {
             let Some(name) = name.to_str() else { continue };
             if !OTHERS.contains(&name) && !name.starts_with("LEASHD_") {
                 continue;
@@ -74,7 +117,7 @@ impl Pinned {
             let approved = serde_json::to_string(&loaded.settings.approved_directories);
             environment.insert(DIRECTORIES.to_owned(), approved.map_err(Failure::failed)?);
         }
-        let pinned = Self { v: 1, environment };
+        let pinned = Self { v: 1, environment, secrets };
         pinned.settings(None)?;
         Ok(pinned)
     }
@@ -87,14 +130,16 @@ impl Pinned {
         })?;
         let settings = pinned.settings(Some(home))?;
         let claude = claude_directory(&settings, pinned.environment.get(CONFIG).map(OsString::from));
-        Ok(Ground { settings, claude })
+        let environment: Vec<_> = std::env::vars_os().collect();
+        let secrets = Secrets::new(pinned.secrets.known(&environment)).map_err(Failure::failed)?;
+        Ok(Ground { settings, claude, secrets })
     }
 
     /// For a hook somebody runs by hand, without saying where leashd's home is.
     pub(super) fn by_hand() -> Result<Ground, Failure> {
         let settings = Settings::from_environment()?;
         let claude = claude_directory(&settings, std::env::var_os(CONFIG));
-        Ok(Ground { settings, claude })
+        Ok(Ground { settings, claude, secrets: own_secrets()? })
     }
 
     /// As installed in `home`, if it was.
@@ -141,6 +186,12 @@ impl Pinned {
             (name, _) => self.environment.get(name).map(OsString::from),
         })
     }
+}
+
+/// Those of the environment a person started this process in.
+pub(super) fn own_secrets() -> Result<Secrets, Failure> {
+    let environment: Vec<_> = std::env::vars_os().collect();
+    Secrets::new(boot::secret_values(&environment)).map_err(Failure::failed)
 }
 
 /// Where Claude Code keeps a person's settings.

@@ -4,8 +4,9 @@
 
 use super::frame::{self, Request};
 use super::judge::Judge;
+use super::pinned::own_secrets;
 use super::reply::Reply;
-use super::{PINNED, Pinned, RUN_DIRECTORY, SOCKET};
+use super::{Ground, PINNED, Pinned, RUN_DIRECTORY, SOCKET};
 use crate::failure::Failure;
 use leashd_sandbox::PrivateDir;
 use rustix::fs::{FlockOperation, flock};
@@ -144,7 +145,8 @@ impl Desk {
         {
             return Ok(Arc::clone(judge));
         }
-        let judge = Arc::new(Judge::new(Pinned::ground(Pinned::read(&self.home)?.as_ref(), &self.home)?)?);
+        let ground = Pinned::ground(Pinned::read(&self.home)?.as_ref(), &self.home)?;
+        let judge = Arc::new(Judge::new(Ground { secrets: own_secrets()?, ..ground })?);
         *kept = stamp.map(|stamp| (stamp, Arc::clone(&judge)));
         Ok(judge)
     }

@@ -1,9 +1,10 @@
 //! The daemon's door: who is let in, what is answered, what is refused.
 
 use crate::support::{Place, Said};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
+use std::os::unix::fs::symlink;
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
@@ -75,6 +76,37 @@ fn every_route_answers_in_json() {
         let (status, answer) = place.request(method, path, body);
         assert_eq!(status, expected, "{method} {path} {body}: {answer}");
         assert!(answer["error"].is_string() || answer["receipt"].is_string(), "{path}: {answer}");
+    }
+}
+
+/// Another session that may write above a session's directory can put a link there.
+#[test]
+fn a_session_stays_in_the_directory_it_was_opened_in() {
+    const SESSION: &str = "0195a0a0-0000-7000-8000-000000000001";
+    let place = Place::new();
+    let (project, elsewhere) = (place.path("project"), place.path("elsewhere"));
+    fs::create_dir(&elsewhere).unwrap();
+    symlink(&project, place.path("named")).unwrap();
+    place.start();
+    let command = |command: Value| {
+        let body = json!({"chat": "t", "command": command}).to_string();
+        let (status, receipt) = place.request("POST", "/v1/envelopes", &body);
+        assert_eq!(status, 200, "{receipt}");
+    };
+    // By a link of the person's own: what counts is where it leads now.
+    let order = json!({"session": SESSION, "directory": place.path("named")});
+    command(json!({"command": "open", "order": order}));
+    let view = place.request("GET", &format!("/v1/sessions/{SESSION}"), "").1;
+    assert_eq!(view["directory"], json!(project), "{view}");
+    fs::rename(&project, place.path("moved")).unwrap();
+    symlink(&elsewhere, &project).unwrap();
+    place.expect(0, &["restart"]);
+    command(json!({"command": "say", "session": SESSION, "text": "go on"}));
+    let said = || place.request("GET", "/v1/events?names=session.*", "").1.to_string();
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while !said().contains("is not the directory it was") {
+        assert!(Instant::now() < deadline, "{}", said());
+        std::thread::yield_now();
     }
 }
 

@@ -101,6 +101,23 @@ fn settings_that_could_switch_it_off_are_not_the_agents_to_change() {
     }
 }
 
+/// A repository's settings put variables into the hook's environment: what they name is no secret of the person's.
+#[test]
+fn only_the_persons_own_secrets_are_blacked_out() {
+    let place = Place::new();
+    let mut install = place.leashd_command(&["hook", "install", "--yes"]);
+    assert!(install.env("MY_API_KEY", "person-hunter2").output().unwrap().status.success());
+    let pinned = fs::read_to_string(place.path("home/.leashd/hook.json")).unwrap();
+    assert!(!pinned.contains("hunter2"), "{pinned}");
+    for (name, value) in [("ITS_KEY", "ls evidence"), ("MY_API_KEY", "ls evidence")] {
+        let mut hook = place.command();
+        hook.env("THE_SAME_TOKEN", "person-hunter2").env(name, value);
+        assert_eq!(decision(&feed(&mut hook, &place.event("ls evidence person-hunter2"))), "allow");
+        let entry = place.audit().pop().unwrap().to_string();
+        assert!(entry.contains("ls evidence [redacted]") && !entry.contains("hunter2"), "{name}: {entry}");
+    }
+}
+
 #[test]
 fn an_event_that_cannot_be_read_is_blocked() {
     let place = Place::new();

@@ -89,15 +89,19 @@ impl Place {
     }
 
     pub(super) fn leashd(&self, args: &[&str]) -> Output {
-        Command::new(env!("CARGO_BIN_EXE_leashd"))
+        self.leashd_command(args).output().unwrap()
+    }
+
+    pub(super) fn leashd_command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_leashd"));
+        command
             .args(args)
             .env_clear()
             .env("HOME", self.path("home"))
             .env("PATH", "/usr/bin:/bin")
             .current_dir(self.path("project"))
-            .stdin(Stdio::null())
-            .output()
-            .unwrap()
+            .stdin(Stdio::null());
+        command
     }
 }
 

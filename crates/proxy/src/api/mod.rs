@@ -2,6 +2,7 @@
 //! in here, so that the agent never has it. Streams both ways; counts, but judges no contents.
 
 mod event;
+mod own;
 mod upstream;
 
 #[cfg(test)]
@@ -78,8 +79,11 @@ type Owner = Arc<SetOnce<Arc<Held<SessionId>>>>;
 #[derive(Debug)]
 pub struct ApiProxy {
     upstream: Upstream,
-    credential: Secret,
+    /// What no answer may repeat.
+    secrets: Vec<Secret>,
     credential_header: (HeaderName, HeaderValue),
+    /// The person's own, put in beside it.
+    headers: Vec<(HeaderName, HeaderValue)>,
     connection: Connection,
     limits: ApiLimits,
     sessions: Tokens<SessionId>,
@@ -101,12 +105,24 @@ impl ApiProxy {
         Ok(Self {
             connection: connection(&upstream, roots, limits.connect_time)?,
             upstream,
-            credential: credential.secret().clone(),
+            secrets: vec![credential.secret().clone()],
             credential_header: credential.header()?,
+            headers: Vec::new(),
             limits,
             sessions: Tokens::default(),
             events,
         })
+    }
+
+    /// Puts these into every request too: `Name: value`, one on a line, as in `ANTHROPIC_CUSTOM_HEADERS`. They replace what
+    /// the agent sends under the same names.
+    ///
+    /// # Errors
+    /// If one of them cannot be sent.
+    pub fn with_headers(mut self, lines: &Secret) -> Result<Self, Error> {
+        self.headers = own::headers(lines)?;
+        self.secrets.extend(own::secrets(&self.headers));
+        Ok(self)
     }
 
     /// The keys of sessions: what the agent gets as `ANTHROPIC_API_KEY`, or as whatever else it would send.
@@ -207,7 +223,9 @@ impl ApiProxy {
         };
         let (mut head, body) = response.into_parts();
         strip_connection(&mut head.headers);
-        strip_containing(&mut head.headers, self.credential.expose());
+        for secret in &self.secrets {
+            strip_containing(&mut head.headers, secret.expose());
+        }
         for name in [header::SET_COOKIE, header::ALT_SVC] {
             head.headers.remove(name);
         }
@@ -234,6 +252,9 @@ impl ApiProxy {
         }
         let (name, value) = self.credential_header.clone();
         head.headers.insert(name, value);
+        for (name, value) in &self.headers {
+            head.headers.insert(name, value.clone());
+        }
         (head.uri, head.version) = (uri, Version::HTTP_11);
         let limits = &self.limits.connection;
         Ok(Request::from_parts(head, Passing::new(body, limits.body_bytes, Some(limits.body_time))))
@@ -254,8 +275,11 @@ impl ApiProxy {
             Ok(Ok(collected)) if !packed => collected.to_bytes(),
             Ok(Ok(_) | Err(_)) | Err(_) => Bytes::new(),
         };
-        let secret = self.credential.expose().as_bytes();
-        if body.windows(secret.len()).any(|part| part == secret) {
+        let repeats = |secret: &Secret| {
+            let secret = secret.expose().as_bytes();
+            body.windows(secret.len()).any(|part| part == secret)
+        };
+        if self.secrets.iter().any(repeats) {
             return Err(Refused::Credential);
         }
         head.headers.remove(header::CONTENT_LENGTH);

@@ -15,6 +15,8 @@ use tokio::time::timeout;
 
 const PATIENCE: Duration = Duration::from_secs(20);
 const REAL: &str = "sk-real-hunter2";
+/// What the person wants on every request.
+const OWN: &str = "X-Gateway: hunter2-of-the-gateway";
 const OK: &str = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\nset-cookie: a=b\r\n\r\nhi";
 
 /// An upstream that answers every request with the same bytes and keeps what it got.
@@ -92,7 +94,11 @@ impl Rig {
         adjust(&mut limits);
         let credential = Credential::ApiKey(Secret::new(REAL));
         let upstream = Upstream::parse(url).unwrap();
-        let proxy = Arc::new(ApiProxy::new(upstream, &credential, roots, limits, sender).unwrap());
+        let proxy = Arc::new(
+            ApiProxy::new(upstream, &credential, roots, limits, sender)
+                .and_then(|proxy| proxy.with_headers(&Secret::new(OWN)))
+                .unwrap(),
+        );
         let key = proxy.sessions().issue(SessionId::new("s1")).unwrap();
         let listener = Listener::loopback(0).await.unwrap();
         let address = listener.address().unwrap();
@@ -137,8 +143,10 @@ fn assert_status(answer: &str, status: u16) {
 async fn the_real_key_takes_the_place_of_the_sessions() {
     let fake = Fake::start(OK).await;
     let mut rig = Rig::new(&fake.url, |_| ()).await;
-    for headers in ["x-api-key: KEY", "Authorization: Bearer KEY\r\nCookie: c=d\r\nX-Forwarded-For: 1.2.3.4"]
-    {
+    for headers in [
+        "x-api-key: KEY",
+        "Authorization: Bearer KEY\r\nCookie: c=d\r\nX-Forwarded-For: 1.2.3.4\r\nx-gateway: forged",
+    ] {
         let answer = rig.raw(&post("/v1/messages?beta=true", headers, "{}")).await;
         assert_status(&answer, 200);
         assert!(answer.ends_with("\r\n\r\nhi") && !answer.contains("set-cookie"), "{answer}");
@@ -152,7 +160,8 @@ async fn the_real_key_takes_the_place_of_the_sessions() {
         let lower = request.to_lowercase();
         assert!(request.starts_with("POST /base/v1/messages?beta=true HTTP/1.1\r\n"), "{request}");
         assert_eq!(lower.matches(REAL).count(), 1, "{request}");
-        for gone in [rig.key.expose(), "authorization", "cookie", "x-forwarded", "evil.example"] {
+        assert!(lower.contains(&OWN.to_lowercase()), "{request}");
+        for gone in ["forged", rig.key.expose(), "authorization", "cookie", "x-forwarded", "evil.example"] {
             assert!(!lower.contains(&gone.to_lowercase()), "{gone} in {request}");
         }
     }
@@ -334,6 +343,7 @@ async fn redirects_and_errors_do_not_carry_anything_out() {
             "\r\n\r\n",
         ),
         ("HTTP/1.1 529 X\r\nx-echo: sk-real-hunter2\r\ncontent-length: 4\r\n\r\nbusy", 529, "busy"),
+        ("HTTP/1.1 400 X\r\ncontent-length: 22\r\n\r\nhunter2-of-the-gateway", 401, "refused the credential"),
     ] {
         let fake = Fake::start(answer).await;
         let rig = Rig::new(&fake.url, |_| ()).await;

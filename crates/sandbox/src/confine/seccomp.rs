@@ -148,7 +148,9 @@ const TIOCLINUX: u64 = 0x541C;
 const TYPE_FLAGS: [u64; 4] = [0, 0o4000, 0o2_000_000, 0o2_004_000];
 /// A memory file that can never be executed.
 const NOEXEC_SEAL: u64 = 0x8;
-const SET_USER_ID: u64 = 0o4000;
+/// Either runs a file as somebody else: its owner, its group. A set-group-id directory is refused with it: the call does not
+/// say what its path is.
+const SET_IDS: [u64; 2] = [0o4000, 0o2000];
 
 /// Builds the program.
 pub(super) fn program(filter: Filter) -> Outcome<BpfProgram> {
@@ -158,7 +160,7 @@ pub(super) fn program(filter: Filter) -> Outcome<BpfProgram> {
     }
     sockets(filter, &mut rules)?;
     arguments(&mut rules)?;
-    set_user_id(&mut rules)?;
+    set_ids(&mut rules)?;
     if filter.namespaces == Allowed::No {
         namespaces(&mut rules)?;
     }
@@ -287,8 +289,8 @@ fn arguments(rules: &mut Rules) -> Outcome<()> {
     Ok(())
 }
 
-/// A program that becomes its owner would leave everything here behind as soon as somebody else starts it.
-fn set_user_id(rules: &mut Rules) -> Outcome<()> {
+/// A program that becomes its owner, or of its group, would leave everything here behind as soon as somebody else starts it.
+fn set_ids(rules: &mut Rules) -> Outcome<()> {
     let mut calls = vec![(libc::SYS_fchmod, 1), (libc::SYS_fchmodat, 2), (FCHMODAT2, 2)];
     calls.extend([(libc::SYS_openat, 3), (libc::SYS_mknodat, 2)]);
     #[cfg(target_arch = "x86_64")]
@@ -296,20 +298,24 @@ fn set_user_id(rules: &mut Rules) -> Outcome<()> {
     // The mode means something only if a file is made; otherwise the argument may hold anything.
     let makes = [number(libc::O_CREAT), number(libc::O_TMPFILE) & !number(libc::O_DIRECTORY)];
     for (call, mode) in calls {
-        let set = || masked(mode, SET_USER_ID, SET_USER_ID);
         let flags = match call {
             libc::SYS_openat => Some(2),
             #[cfg(target_arch = "x86_64")]
             libc::SYS_open => Some(1),
             _ => None,
         };
-        let refused = match flags {
-            None => vec![all([set()])?],
-            Some(flags) => makes
-                .iter()
-                .map(|bit| all([set(), masked(flags, *bit, *bit)]))
-                .collect::<Outcome<Vec<_>>>()?,
-        };
+        let mut refused = Vec::new();
+        for id in SET_IDS {
+            let set = || masked(mode, id, id);
+            match flags {
+                None => refused.push(all([set()])?),
+                Some(flags) => {
+                    for bit in makes {
+                        refused.push(all([set(), masked(flags, bit, bit)])?);
+                    }
+                }
+            }
+        }
         rules.insert(call, refused);
     }
     Ok(())

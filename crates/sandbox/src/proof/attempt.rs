@@ -140,7 +140,7 @@ impl Attempt {
             Attempt::Handle => "opening a file by its handle",
             Attempt::Personality => "changing the personality",
             Attempt::MemoryProgram => "running a program out of memory",
-            Attempt::SetUserId => "a set-user-id file in the project",
+            Attempt::SetUserId => "a set-user-id or set-group-id file in the project",
             Attempt::TypeAhead => "typing into a terminal",
             Attempt::GitConfig => "changing .git/config",
             Attempt::GitHook => "planting a git hook",

@@ -93,7 +93,9 @@ fn perform(attempt: Attempt, script: &Script) -> Tried {
             note(call(libc::SYS_personality, [number(libc::ADDR_NO_RANDOMIZE), 0, 0, 0, 0]))
         }
         Attempt::MemoryProgram => memory_program(&inside("mine"), &script.loot(attempt)),
-        Attempt::SetUserId => set_user_id(&inside("set-id")),
+        Attempt::SetUserId => {
+            set_id(&inside("set-id"), 0o2755).or_else(|_| set_id(&inside("set-id"), 0o4755))
+        }
         Attempt::TypeAhead => note(type_ahead()),
         Attempt::GitConfig => fs::write(git.join("config"), "[core]\n"),
         Attempt::GitHook => fs::write(git.join("hooks/post-commit"), "#!/bin/sh\n"),
@@ -108,14 +110,13 @@ fn perform(attempt: Attempt, script: &Script) -> Tried {
 }
 
 /// By changing a file, else by making one with a call whose mode stands behind a pointer.
-fn set_user_id(path: &Path) -> Tried {
-    const MODE: u32 = 0o4755;
+fn set_id(path: &Path, mode: u32) -> Tried {
     fs::write(path, "")?;
-    if fs::set_permissions(path, fs::Permissions::from_mode(MODE)).is_ok() {
+    if fs::set_permissions(path, fs::Permissions::from_mode(mode)).is_ok() {
         return Ok(());
     }
     fs::remove_file(path)?;
-    let (flags, mode) = (OFlags::CREATE | OFlags::RDWR | OFlags::CLOEXEC, Mode::from_raw_mode(MODE));
+    let (flags, mode) = (OFlags::CREATE | OFlags::RDWR | OFlags::CLOEXEC, Mode::from_raw_mode(mode));
     Ok(rustix::fs::openat2(CWD, path, flags, mode, ResolveFlags::empty()).map(drop)?)
 }
 

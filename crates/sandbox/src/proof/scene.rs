@@ -169,7 +169,7 @@ impl Scene {
             Attempt::Signal => self.victim.try_wait().is_ok_and(|ended| ended.is_some()),
             Attempt::WriteTemporary => self.script.temporary.join("written").exists(),
             Attempt::SetUserId => {
-                mode(&self.script.project.join("set-id")).is_some_and(|mode| mode & 0o4000 != 0)
+                mode(&self.script.project.join("set-id")).is_some_and(|mode| mode & 0o6000 != 0)
             }
             Attempt::GitConfig => fs::metadata(git.join("config")).is_ok_and(|file| file.len() > 0),
             Attempt::GitHook => git.join("hooks/post-commit").exists(),

@@ -79,7 +79,8 @@ struct Stat {
     start: u64,
 }
 
-/// What `/proc/PID/stat` says of a process that still runs.
+/// What `/proc/PID/stat` says of a process that is still there. One that looks like a zombie may run on: only its first
+/// thread is known to be over.
 fn stat_of(pid: Number) -> Option<Stat> {
     let stat = fs::read(format!("/proc/{pid}/stat")).ok()?;
     // The second field is the name in parentheses, and may hold anything, parentheses included.
@@ -89,5 +90,5 @@ fn stat_of(pid: Number) -> Option<Stat> {
     let parent = fields.next()?.parse().ok()?;
     // Field 22; the state is field 3.
     let start = fields.nth(17)?.parse().ok()?;
-    (!matches!(state, "Z" | "X" | "x")).then_some(Stat { parent, start })
+    (!matches!(state, "X" | "x")).then_some(Stat { parent, start })
 }

@@ -25,7 +25,9 @@ pub(super) fn install(args: &HookEdit) -> Result<Exit, Failure> {
     let found = Found::read(&settings_file(&settings, &args.place)?)?;
     let text = edit::install(found.text(), &line).map_err(|why| unchanged(&found, &why))?;
     let known = Pinned::read(home.path())?;
-    if text == found.text() && known.as_ref() == Some(&pinned) {
+    if text == found.text() && known.is_some_and(|known| known.is_like(&pinned)) {
+        // The secrets may be others.
+        pinned.write(&home)?;
         println!("the hook is installed in {} already", found.path.display());
         return Ok(Exit::Done);
     }

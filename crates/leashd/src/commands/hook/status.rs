@@ -135,7 +135,7 @@ pub(crate) fn look(project: &Path) -> Result<Report, Failure> {
     let known = Pinned::read(&settings.home)?;
     let pinned = match &known {
         None => PinnedAs::Missing,
-        Some(pinned) if *pinned == Pinned::from_environment()? => PinnedAs::Here,
+        Some(pinned) if pinned.is_like(&Pinned::from_environment()?) => PinnedAs::Here,
         Some(_) => PinnedAs::Elsewhere,
     };
     let judged_with = match &known {

@@ -60,7 +60,7 @@ impl Desk {
     /// What the gate says to a call of this name, whoever gave it the name.
     fn permit(&self, id: &CallId, tool: &str, input: Value) -> Reply {
         let call = ToolCall {
-            agent: AgentKind::Claude,
+            agent: if tool == NETWORK_TOOL { AgentKind::Leashd } else { AgentKind::Claude },
             session: SessionId::new("s"),
             tool: tool.to_owned(),
             input,
