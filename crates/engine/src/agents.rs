@@ -78,7 +78,9 @@ impl Engine {
                 if fault.is_fatal() && session.ending.is_none() {
                     session.ending = Some((message.clone(), Ended::Badly));
                 }
-                if !is_tried_again(session, &fault) {
+                // One that never started says why as it goes.
+                let never_was = matches!(&fault, Fault::Start { .. });
+                if !never_was {
                     out.warn(id, message);
                 }
             }
@@ -250,6 +252,8 @@ impl Engine {
             version,
             model,
             directory: session.row.directory.clone(),
+            // Known to who performs this.
+            containment: String::new(),
         });
         self.do_next(id);
         self.make_room(out);
@@ -388,11 +392,4 @@ fn decided(session: &mut Session, call: &CallId, gated: Gated, by: Approver, out
         }
         Gated::Pending { .. } => {}
     }
-}
-
-/// A conversation that cannot be gone on with is followed by a new one, and that is told then.
-fn is_tried_again(session: &Session, fault: &Fault) -> bool {
-    matches!(fault, Fault::Start { .. })
-        && matches!(session.agent, AgentState::Starting { attempt: Attempt::Resuming, .. })
-        && session.row.agent_session.is_some()
 }

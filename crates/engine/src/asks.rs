@@ -21,8 +21,16 @@ pub(crate) struct Ledger {
     asks: BTreeMap<AskId, Entry>,
     /// INVARIANT: exactly the asks above.
     by_call: BTreeMap<SessionId, BTreeMap<(Incarnation, CallId), AskId>>,
-    closed: BTreeMap<AskId, String>,
+    closed: BTreeMap<AskId, Closed>,
     closed_in_order: VecDeque<AskId>,
+}
+
+/// What is remembered of an ask that is over.
+#[derive(Debug)]
+struct Closed {
+    how: String,
+    /// Where it was asked and shown.
+    chats: Vec<Chat>,
 }
 
 /// INVARIANT: `row.state` leaves the open states once; only the first answer goes to the gate.
@@ -231,6 +239,14 @@ impl Ledger {
         self.asks.get(id)
     }
 
+    /// Whether it was asked or shown in this chat. `None` if there was no such ask.
+    pub(crate) fn concerns(&self, id: &AskId, chat: &Chat) -> Option<bool> {
+        match self.asks.get(id) {
+            Some(entry) => Some(entry.row.chats().any(|shown| shown == chat)),
+            None => self.closed.get(id).map(|closed| closed.chats.contains(chat)),
+        }
+    }
+
     pub(crate) fn ids_of(&self, session: &SessionId) -> Vec<AskId> {
         self.by_call.get(session).map(|calls| calls.values().cloned().collect()).unwrap_or_default()
     }
@@ -275,13 +291,14 @@ impl Ledger {
             self.closed.remove(&oldest);
         }
         let id = entry.row.ask.id.clone();
-        self.closed.insert(id.clone(), entry.how_closed());
+        let closed = Closed { how: entry.how_closed(), chats: entry.row.chats().cloned().collect() };
+        self.closed.insert(id.clone(), closed);
         self.closed_in_order.push_back(id);
     }
 
     fn unknown(&self, id: &AskId) -> Refusal {
         match self.closed.get(id) {
-            Some(how) => Refusal::Closed { how: how.clone() },
+            Some(closed) => Refusal::Closed { how: closed.how.clone() },
             None => Refusal::Unknown { what: format!("ask {id}") },
         }
     }
@@ -299,10 +316,6 @@ impl Ledger {
 }
 
 impl Entry {
-    pub(crate) fn row(&self) -> &AskRow {
-        &self.row
-    }
-
     fn settle(&mut self, state: AskState, answer: Answer, by: Approver, out: &mut Out) {
         self.row.state = state;
         self.row.steps.push(AskStep {
@@ -322,16 +335,7 @@ impl Entry {
     }
 
     fn how_closed(&self) -> String {
-        match self.row.steps.iter().rev().find_map(|step| step.by.as_ref().map(|by| (by, step.state))) {
-            Some((Approver::Human { user }, _)) => format!("already answered by {user}"),
-            Some((Approver::Ai { model }, _)) => format!("already answered by {model}"),
-            Some((Approver::Grant { name }, _)) => format!("already covered by the grant {name}"),
-            Some((Approver::Policy, _)) => "the policy decided".to_owned(),
-            Some((Approver::Nobody, AskState::Expired)) => "it expired, nobody answered in time".to_owned(),
-            Some((Approver::Nobody, _)) => "it is withdrawn, the agent no longer waits".to_owned(),
-            Some((Approver::Deferred, _)) => "the agent's own prompt decided".to_owned(),
-            None => "it is over".to_owned(),
-        }
+        self.row.ending().unwrap_or_else(|| "it is over".to_owned())
     }
 }
 

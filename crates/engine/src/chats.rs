@@ -1,19 +1,20 @@
 //! Which sessions a chat has, and which of them its messages go to.
 
 use crate::out::Out;
-use crate::session::{Ended, Session};
+use crate::session::{AgentState, Ended, Session, Then};
 use crate::{Engine, names};
 use leashd_types::{
-    Chat, Event, Kept, Money, OpenSession, Refusal, SessionId, SessionRow, SessionState, UserId, visible,
+    Attended, Chat, Event, Kept, Money, OpenSession, Refusal, SessionId, SessionRow, SessionState, Timestamp,
+    UserId, visible,
 };
 
 impl Engine {
-    /// A new session, or an open one that goes on here.
+    /// A new session, one that was closed (`earlier`, as it was kept), or an open one that goes on here.
     pub(crate) fn open(
         &mut self,
         order: OpenSession,
-        chat: &Chat,
-        user: &UserId,
+        earlier: Option<SessionRow>,
+        (chat, user): (&Chat, &UserId),
         out: &mut Out,
     ) -> Result<SessionId, Refusal> {
         if let Some(id) = order.session.iter().chain(&order.resume).find(|id| !names::is_plain(id)) {
@@ -21,13 +22,15 @@ impl Engine {
             return Err(Refusal::Rejected { reason });
         }
         if let Some(id) = order.resume.as_ref().filter(|id| self.sessions.contains_key(id)).cloned() {
-            self.bring(&id, chat, out)?;
+            self.bring(&id, chat, order.attended, out)?;
             return Ok(id);
         }
-        let id = match order.session.clone().or_else(|| order.resume.clone()) {
-            Some(id) => id,
-            None => self.free_session_id(chat, out),
+        let resumed = order.resume.is_some();
+        let row = match earlier {
+            Some(earlier) => self.reopened(order, earlier, chat, out.now),
+            None => self.ordered(order, (chat, user), out.now)?,
         };
+        let id = row.session.clone();
         if self.sessions.contains_key(&id) {
             return Err(Refusal::Rejected { reason: format!("session {id} is open already") });
         }
@@ -36,43 +39,81 @@ impl Engine {
             let reason = format!("{most} sessions are open, which is the limit; close one");
             return Err(Refusal::Rejected { reason });
         }
-        let defaults = &self.config.defaults;
-        let directory = order.directory.clone().unwrap_or_else(|| defaults.directory.clone());
-        self.may_work_in(&directory)?;
-        let row = SessionRow {
-            session: id.clone(),
-            chat: chat.clone(),
-            user: user.clone(),
-            agent: order.agent,
-            directory: directory.clone(),
-            workspace: order.workspace.clone(),
-            mode: order.mode.unwrap_or(defaults.mode),
-            model: order.model.or_else(|| defaults.model.clone()),
-            policy: order.policy,
-            agent_session: order.resume.as_ref().map(|id| id.as_str().to_owned()),
-            state: SessionState::Open,
-            current: true,
-            created: out.now,
-            last_used: out.now,
-            turns: 0,
-            messages: 0,
-            total_cost: Money::ZERO,
-            attended: order.attended,
-        };
+        self.may_work_in(&row.directory)?;
         self.no_longer_current(chat, out);
         out.keep(Kept::Session(row.clone()));
         out.show(Event::SessionOpened {
             session: id.clone(),
             chat: chat.clone(),
             user: user.clone(),
-            directory,
-            workspace: order.workspace,
+            directory: row.directory.clone(),
+            workspace: row.workspace.clone(),
             mode: row.mode,
-            resumed: order.resume.is_some(),
+            resumed,
         });
         self.sessions.insert(id.clone(), Session::new(row));
         self.chats.insert(chat.clone(), id.clone());
         Ok(id)
+    }
+
+    /// A session of which nothing is kept. One to be resumed goes on with the conversation of its own name, in the
+    /// directory that is given: nobody else knows it.
+    fn ordered(
+        &mut self,
+        order: OpenSession,
+        (chat, user): (&Chat, &UserId),
+        now: Timestamp,
+    ) -> Result<SessionRow, Refusal> {
+        if let (Some(id), None) = (&order.resume, &order.directory) {
+            return Err(Refusal::Unknown { what: format!("session {id}") });
+        }
+        let session = match order.session.or_else(|| order.resume.clone()) {
+            Some(id) => id,
+            None => self.free_session_id(chat, now),
+        };
+        let defaults = &self.config.defaults;
+        Ok(SessionRow {
+            session,
+            chat: chat.clone(),
+            user: user.clone(),
+            agent: order.agent,
+            directory: order.directory.unwrap_or_else(|| defaults.directory.clone()),
+            workspace: order.workspace,
+            mode: order.mode.unwrap_or(defaults.mode),
+            model: order.model.or_else(|| defaults.model.clone()),
+            policy: order.policy,
+            agent_session: order.resume.map(|id| id.as_str().to_owned()),
+            state: SessionState::Open,
+            current: true,
+            created: now,
+            last_used: now,
+            turns: 0,
+            messages: 0,
+            total_cost: Money::ZERO,
+            attended: order.attended,
+        })
+    }
+
+    /// A closed session goes on: with the agent's own conversation, whatever that was called last. What was opened in it
+    /// stays closed.
+    fn reopened(&self, order: OpenSession, earlier: SessionRow, chat: &Chat, now: Timestamp) -> SessionRow {
+        let workspace = match &order.directory {
+            Some(directory) if *directory != earlier.directory => order.workspace,
+            Some(_) | None => order.workspace.or(earlier.workspace),
+        };
+        SessionRow {
+            chat: chat.clone(),
+            directory: order.directory.unwrap_or(earlier.directory),
+            workspace,
+            mode: order.mode.unwrap_or(self.config.defaults.mode),
+            model: order.model.or(earlier.model),
+            policy: if order.policy.is_empty() { earlier.policy } else { order.policy },
+            state: SessionState::Open,
+            current: true,
+            last_used: now,
+            attended: order.attended,
+            ..earlier
+        }
     }
 
     /// Makes a session of this chat its current one.
@@ -98,10 +139,22 @@ impl Engine {
     }
 
     /// An open session of another chat, or of this one, goes on here.
-    fn bring(&mut self, id: &SessionId, chat: &Chat, out: &mut Out) -> Result<(), Refusal> {
+    fn bring(
+        &mut self,
+        id: &SessionId,
+        chat: &Chat,
+        attended: Attended,
+        out: &mut Out,
+    ) -> Result<(), Refusal> {
         let Some(session) = self.sessions.get_mut(id).filter(|session| !session.is_closing()) else {
             return Err(Refusal::Rejected { reason: "the session is being closed".to_owned() });
         };
+        // Its agent was started for who was there then; the next one is for who is there now.
+        let free = matches!(session.agent, AgentState::Starting { .. } | AgentState::Idle { .. });
+        if free && session.row.attended != attended {
+            session.stop_agent(Then::Rest, out);
+        }
+        session.row.attended = attended;
         let before = std::mem::replace(&mut session.row.chat, chat.clone());
         if self.chats.get(&before) == Some(id) {
             self.chats.remove(&before);
@@ -128,10 +181,10 @@ impl Engine {
         }
     }
 
-    fn free_session_id(&mut self, chat: &Chat, out: &Out) -> SessionId {
+    fn free_session_id(&mut self, chat: &Chat, now: Timestamp) -> SessionId {
         loop {
             let number = self.number();
-            let id = names::session(chat, out.now, number);
+            let id = names::session(chat, now, number);
             if !self.sessions.contains_key(&id) {
                 return id;
             }

@@ -1,6 +1,5 @@
 //! What people ask for: an envelope is admitted, then its command is carried out or refused. A refusal changes nothing.
 
-use crate::asks::Entry;
 use crate::durable::{Instead, Risk, Undo};
 use crate::input::{Action, RequestId};
 use crate::out::Out;
@@ -9,7 +8,7 @@ use crate::texts::messages;
 use crate::{Engine, names};
 use leashd_types::{
     Approver, AskId, Attachment, Chat, Command, ConnectorKind, Envelope, Event, MessageRow, MessageState,
-    Money, Receipt, Refusal, Role, SessionId, TurnOutcome, UserId,
+    Money, OpenSession, Receipt, Refusal, Role, SessionId, SessionRow, TurnOutcome, UserId,
 };
 use std::path::{Component, Path, PathBuf};
 
@@ -27,7 +26,13 @@ struct Speaker<'a> {
 }
 
 impl Engine {
-    pub(crate) fn envelope(&mut self, request: RequestId, envelope: Envelope, out: &mut Out) -> Risk {
+    pub(crate) fn envelope(
+        &mut self,
+        request: RequestId,
+        envelope: Envelope,
+        earlier: Option<SessionRow>,
+        out: &mut Out,
+    ) -> Risk {
         if let Err(turned) = self.door.admit(&envelope, &self.config.admission, out.now) {
             turned.event.into_iter().for_each(|event| out.show(*event));
             let receipt = Receipt::Refused { refusal: turned.refusal };
@@ -36,7 +41,7 @@ impl Engine {
         }
         let mut undo = Undo::of_command(self, &envelope);
         let opens = matches!(envelope.command, Command::Open { .. });
-        let carried = self.carry_out(envelope, out);
+        let carried = self.carry_out(envelope, earlier, out);
         let receipt = match carried {
             Ok(Carried::Out(session)) => {
                 if let Some(id) = &session {
@@ -57,13 +62,19 @@ impl Engine {
         }
     }
 
-    fn carry_out(&mut self, envelope: Envelope, out: &mut Out) -> Result<Carried, Refusal> {
+    fn carry_out(
+        &mut self,
+        envelope: Envelope,
+        earlier: Option<SessionRow>,
+        out: &mut Out,
+    ) -> Result<Carried, Refusal> {
         let speaker = Speaker { chat: &envelope.chat, user: &envelope.from };
         let session = match envelope.command {
             Command::Knock => return Ok(Carried::Out(self.chats.get(&envelope.chat).cloned())),
             Command::Open { order } => {
-                self.may_bring(order.resume.as_ref(), &speaker)?;
-                self.open(order, &envelope.chat, &envelope.from, out)?
+                let earlier = earlier.filter(|row| order.resume.as_ref() == Some(&row.session));
+                self.may_resume(&order, earlier.as_ref(), &speaker)?;
+                self.open(order, earlier, (speaker.chat, speaker.user), out)?
             }
             Command::Switch { session } => {
                 self.known(&session, &speaker)?;
@@ -261,14 +272,14 @@ impl Engine {
     fn revoke(&mut self, grant: &str, speaker: &Speaker<'_>, out: &mut Out) -> Result<SessionId, Refusal> {
         let unknown = || Refusal::Unknown { what: format!("grant {grant}") };
         let found = self.sessions.values_mut().find(|found| found.grants.contains_key(grant));
-        let session = found.filter(|found| speaker.may_touch(found)).ok_or_else(unknown)?;
+        let session = found.filter(|found| speaker.may_touch(&found.row)).ok_or_else(unknown)?;
         session.revoke(grant, speaker.user, out);
         session.terms(out);
         Ok(session.id().clone())
     }
 
     fn known(&mut self, id: &SessionId, speaker: &Speaker<'_>) -> Result<&mut Session, Refusal> {
-        let found = self.sessions.get_mut(id).filter(|found| speaker.may_touch(found));
+        let found = self.sessions.get_mut(id).filter(|found| speaker.may_touch(&found.row));
         let session = found.ok_or_else(|| Refusal::Unknown { what: format!("session {id}") })?;
         if session.is_closing() {
             return Err(Refusal::Rejected { reason: "the session is being closed".to_owned() });
@@ -276,23 +287,24 @@ impl Engine {
         Ok(session)
     }
 
-    /// Whoever knows the name of somebody else's open session has no right to it: Telegram's people bring their own from one
-    /// chat to another.
-    fn may_bring(&self, id: Option<&SessionId>, speaker: &Speaker<'_>) -> Result<(), Refusal> {
-        let Some(session) = id.and_then(|id| self.sessions.get(id)) else { return Ok(()) };
-        let row = &session.row;
-        let own = row.user == *speaker.user && row.chat.connector == speaker.chat.connector;
-        match own || speaker.may_touch(session) {
+    fn may_resume(
+        &self,
+        order: &OpenSession,
+        earlier: Option<&SessionRow>,
+        speaker: &Speaker<'_>,
+    ) -> Result<(), Refusal> {
+        let Some(id) = &order.resume else { return Ok(()) };
+        let row = self.sessions.get(id).map(|found| &found.row).or(earlier);
+        match row.is_none_or(|row| speaker.may_touch(row)) {
             true => Ok(()),
-            false => Err(Refusal::Unknown { what: format!("session {}", row.session) }),
+            false => Err(Refusal::Unknown { what: format!("session {id}") }),
         }
     }
 
     /// Telegram's people answer what is theirs, and what was shown in their chat.
     fn may_answer(&self, ask: &AskId, speaker: &Speaker<'_>) -> Result<(), Refusal> {
-        let Some(row) = self.asks.entry(ask).map(Entry::row) else { return Ok(()) };
-        let shown_here = row.steps.iter().any(|step| step.chat.as_ref() == Some(speaker.chat));
-        match speaker.reaches_everything() || row.chat == *speaker.chat || shown_here {
+        let concerns = self.asks.concerns(ask, speaker.chat).unwrap_or(true);
+        match speaker.reaches_everything() || concerns {
             true => Ok(()),
             false => Err(Refusal::Unknown { what: format!("ask {ask}") }),
         }
@@ -307,7 +319,10 @@ impl Engine {
         match plain && inside {
             true => Ok(()),
             false => {
-                let reason = format!("{} is in no approved directory", directory.display());
+                let reason = format!(
+                    "{} is in no approved directory; `leashd add-dir` and `leashd reload` approve it",
+                    directory.display()
+                );
                 Err(Refusal::Rejected { reason })
             }
         }
@@ -323,8 +338,8 @@ impl Speaker<'_> {
         }
     }
 
-    fn may_touch(&self, session: &Session) -> bool {
-        self.reaches_everything() || session.row.chat == *self.chat
+    fn may_touch(&self, row: &SessionRow) -> bool {
+        self.reaches_everything() || row.chat == *self.chat
     }
 }
 

@@ -22,7 +22,8 @@ pub struct Defaults {
     pub directory: PathBuf,
     pub mode: Mode,
     pub model: Option<String>,
-    /// Real paths. A session's directory is one of them or below one; empty: wherever the world lets it.
+    /// As they are written and as they really are. A session's directory is one of them or below one, which is said at
+    /// once; empty: wherever the world lets it.
     pub approved: Vec<PathBuf>,
 }
 

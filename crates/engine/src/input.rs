@@ -15,6 +15,12 @@ pub enum Input {
         request: RequestId,
         envelope: Envelope,
     },
+    /// The same of an order to go on with a session that is closed, which is only kept: its row.
+    Reopen {
+        request: RequestId,
+        envelope: Envelope,
+        row: Box<SessionRow>,
+    },
     Agent {
         session: SessionId,
         incarnation: Incarnation,

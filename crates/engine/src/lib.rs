@@ -89,7 +89,10 @@ impl Engine {
         self.durable.settled();
         let mut out = Out::at(now);
         let risk = match input {
-            Input::Command { request, envelope } => self.envelope(request, envelope, &mut out),
+            Input::Command { request, envelope } => self.envelope(request, envelope, None, &mut out),
+            Input::Reopen { request, envelope, row } => {
+                self.envelope(request, envelope, Some(*row), &mut out)
+            }
             Input::Judged { session, incarnation, call, gated } => {
                 self.judged(&session, (incarnation, call), gated, &mut out)
             }

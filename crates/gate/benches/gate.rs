@@ -1,11 +1,11 @@
-//! What the gate costs: one file tool inside the project from call to permit, without and with a durable record, and
-//! the parts. Wall time; the durable figures measure the disk below.
+//! What the gate costs: one file tool inside the project from call to permit, without and with a durable record, a
+//! thousand at once, beside a long log, and the parts. Wall time; the durable figures measure the disk below.
 
-#![allow(clippy::unwrap_used, clippy::panic, missing_docs, reason = "a benchmark")]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, missing_docs, reason = "a benchmark")]
 
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use leashd_gate::audit::{Record, tail, verify};
-use leashd_gate::{AuditLog, Durability, Gate, Interactive, Secrets, Snapshot};
+use leashd_gate::{AuditLog, Durability, Gate, Interactive, Outcome, Secrets, Snapshot};
 use leashd_policy::{Rules, Source};
 use leashd_types::{
     AgentKind, Attendance, CallId, Containment, Facts, GitGrants, Mode, RanCall, RanOutcome, ResolvedPath,
@@ -15,7 +15,8 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::hint::black_box;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Barrier};
+use std::time::{Duration, Instant};
 
 fn now() -> Timestamp {
     Timestamp::from_micros(1_790_000_000_000_000)
@@ -100,15 +101,115 @@ fn decisions(criterion: &mut Criterion) {
     }
 }
 
+/// So many calls wait for the gate at the same moment, each on a thread of its own.
+const AT_ONCE: u64 = 1_000;
+
+/// How long each of the calls was with the gate, sorted, and how long it took until all had been.
+fn at_once(gate: &Gate, snapshot: &Snapshot, calls: Vec<ToolCall>) -> (Vec<Duration>, Duration) {
+    let begun = Barrier::new(calls.len() + 1);
+    std::thread::scope(|scope| {
+        let waiting: Vec<_> = calls
+            .into_iter()
+            .map(|call| {
+                let begun = &begun;
+                let work = move || {
+                    begun.wait();
+                    let begin = Instant::now();
+                    let outcome = gate.begin(call, snapshot);
+                    let took = begin.elapsed();
+                    assert!(matches!(outcome, Outcome::Permit(_)), "{outcome:?}");
+                    took
+                };
+                std::thread::Builder::new().stack_size(512 * 1024).spawn_scoped(scope, work).unwrap()
+            })
+            .collect();
+        begun.wait();
+        let begin = Instant::now();
+        let mut took: Vec<Duration> = waiting.into_iter().map(|thread| thread.join().unwrap()).collect();
+        let all = begin.elapsed();
+        took.sort();
+        (took, all)
+    })
+}
+
+fn a_thousand_at_once(criterion: &mut Criterion) {
+    let directory = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let project = directory.path().canonicalize().unwrap().join("project");
+    std::fs::create_dir(&project).unwrap();
+    std::fs::write(project.join("main.rs"), "fn main() {}").unwrap();
+    let snapshot = snapshot(&project);
+    let mut group = criterion.benchmark_group("1,000 calls at once");
+    group.sample_size(10);
+    for (suffix, durability) in [("", Durability::Never), (", durable", Durability::Group)] {
+        let log = directory.path().join(format!("log{suffix}/audit.jsonl"));
+        let gate = Gate::new(AuditLog::open(&log, durability, Secrets::default()).unwrap(), now);
+        let mut number = 0;
+        let mut batch = || {
+            gate.forget(&session());
+            let calls = (0..AT_ONCE).map(|_| {
+                number += 1;
+                call(number, "Read", json!({"file_path": project.join("main.rs")}), &project)
+            });
+            at_once(&gate, &snapshot, calls.collect())
+        };
+        let middle = usize::try_from(AT_ONCE / 2).unwrap();
+        group.bench_function(format!("one of them{suffix}"), |bencher| {
+            bencher.iter_custom(|times| (0..times).map(|_| batch().0[middle]).sum());
+        });
+        group.bench_function(format!("until all have their answer{suffix}"), |bencher| {
+            bencher.iter_custom(|times| (0..times).map(|_| batch().1).sum());
+        });
+    }
+    group.finish();
+}
+
+/// The same call where the log is short and where it is long.
+fn beside_a_long_log(criterion: &mut Criterion) {
+    let directory = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let project = directory.path().canonicalize().unwrap().join("project");
+    std::fs::create_dir(&project).unwrap();
+    std::fs::write(project.join("main.rs"), "fn main() {}").unwrap();
+    let snapshot = snapshot(&project);
+    for entries in [1_000_u64, 1_000_000] {
+        let path = directory.path().join(format!("{entries}/audit.jsonl"));
+        let log = AuditLog::open(&path, Durability::Never, Secrets::default()).unwrap();
+        for _ in 0..entries {
+            log.append(now(), Some(&session()), None, record()).unwrap();
+        }
+        drop(log);
+        criterion.bench_function(&format!("open a log of {entries}"), |bencher| {
+            bencher.iter(|| AuditLog::open(&path, Durability::Never, Secrets::default()).unwrap());
+        });
+        for (suffix, durability) in [("", Durability::Never), (", durable", Durability::Group)] {
+            let gate = Gate::new(AuditLog::open(&path, durability, Secrets::default()).unwrap(), now);
+            let mut number = 0;
+            criterion.bench_function(&format!("read beside {entries} entries{suffix}"), |bencher| {
+                bencher.iter_batched(
+                    || {
+                        number += 1;
+                        gate.forget(&session());
+                        call(number, "Read", json!({"file_path": project.join("main.rs")}), &project)
+                    },
+                    |call| gate.begin(black_box(call), &snapshot),
+                    BatchSize::PerIteration,
+                );
+            });
+        }
+    }
+}
+
+fn record() -> Record {
+    Record::ToolRanUngated {
+        tool_name: "Bash".to_owned(),
+        tool_input: json!({"command": "cargo test --workspace"}),
+        reason: "a test".to_owned(),
+    }
+}
+
 fn audit(criterion: &mut Criterion) {
     let directory = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     let path = directory.path().join("audit.jsonl");
     let log = AuditLog::open(&path, Durability::Never, Secrets::default()).unwrap();
-    let record = || Record::ToolRanUngated {
-        tool_name: "Bash".to_owned(),
-        tool_input: json!({"command": "cargo test --workspace"}),
-        reason: "a test".to_owned(),
-    };
     criterion.bench_function("append", |bencher| {
         bencher.iter_batched(
             record,
@@ -144,5 +245,5 @@ fn audit(criterion: &mut Criterion) {
     criterion.bench_function("observe", |bencher| bencher.iter(|| gate.observe(&SessionId::new("s"), &ran)));
 }
 
-criterion_group!(benches, decisions, audit);
+criterion_group!(benches, decisions, a_thousand_at_once, beside_a_long_log, audit);
 criterion_main!(benches);

@@ -59,10 +59,17 @@ impl Gate {
 
     /// Judges a call. Never waits for anybody.
     pub fn begin(&self, call: ToolCall, snapshot: &Snapshot) -> Outcome {
+        self.begin_watched(call, snapshot, || ())
+    }
+
+    /// The same; `has_judged` is called between the verdict and its record, for whoever measures. A call that is refused
+    /// unjudged has no such moment.
+    pub fn begin_watched(&self, call: ToolCall, snapshot: &Snapshot, has_judged: impl FnOnce()) -> Outcome {
         if let Err(why) = self.register(&call) {
             return self.refuse_call(&call, snapshot, why);
         }
         let judged = decide::judge(&call, &snapshot.rules, &snapshot.facts);
+        has_judged();
         match judged.verdict.decision {
             Decision::Deny => self.deny(&call, &judged, snapshot),
             Decision::Allow | Decision::Ask if pending::is_for_a_person(&call.tool) => {

@@ -57,6 +57,7 @@ pub(crate) struct Plan {
     /// Its program, if it has one of its own.
     pub(crate) program: Option<PathBuf>,
     pub(crate) directory: PathBuf,
+    pub(crate) workspace: Option<String>,
     pub(crate) policy: Vec<String>,
     pub(crate) model: Option<String>,
     pub(crate) resume: Option<String>,
@@ -86,7 +87,7 @@ impl Session {
             session: Some(id.clone()),
             agent: plan.agent.kind(),
             directory: Some(directory.clone()),
-            workspace: None,
+            workspace: plan.workspace,
             mode: None,
             model: plan.model.clone(),
             policy: plan.policy,
@@ -209,11 +210,20 @@ pub(crate) fn engine_config(settings: &Settings, admission: Admission) -> Config
                 .unwrap_or_default(),
             mode: settings.default_mode,
             model: None,
-            // A link on the way is followed when the agent starts; here the words would have to be the real ones.
-            approved: Vec::new(),
+            approved: in_words(&settings.approved_directories),
         },
         seed: u64::from(std::process::id()),
     }
+}
+
+/// Directories as they are written and as they really are: the engine compares words. What is behind a link is looked at
+/// when an agent starts.
+fn in_words(directories: &[PathBuf]) -> Vec<PathBuf> {
+    let real = directories.iter().filter_map(|directory| directory.canonicalize().ok());
+    let mut words: Vec<PathBuf> = directories.iter().cloned().chain(real).collect();
+    words.sort();
+    words.dedup();
+    words
 }
 
 /// Who may speak to the daemon: this terminal's person through the socket, others as the settings say.

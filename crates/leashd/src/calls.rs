@@ -3,7 +3,7 @@
 
 use crate::clock;
 use crate::containment::Doors;
-use crate::observe::{Evaluation, Observe};
+use crate::observe::{Evaluation, Observe, Took};
 use crate::world::Mail;
 use leashd_agents::{AfterDenial, Order, Reply};
 use leashd_engine::{Gated, Incarnation, Input, Observed};
@@ -38,10 +38,17 @@ impl Way {
     pub(crate) async fn judge(self, call: ToolCall, snapshot: Snapshot) {
         let (id, tool, gate) = (call.id.clone(), call.tool.clone(), Arc::clone(&self.gate));
         let began = Instant::now();
-        let outcome = blocking(move || gate.begin(call, &snapshot)).await;
-        if let Ok(outcome) = &outcome {
-            self.observe.evaluated(&Evaluation::of(&self.session, &id, tool, outcome, began.elapsed()));
-        }
+        let judging = blocking(move || {
+            let began = Instant::now();
+            let mut judge = None;
+            let outcome = gate.begin_watched(call, &snapshot, || judge = Some(began.elapsed()));
+            (outcome, judge)
+        });
+        let outcome = judging.await.map(|(outcome, judge)| {
+            let took = Took { judge, total: began.elapsed() };
+            self.observe.evaluated(&Evaluation::of(&self.session, &id, tool, &outcome, took));
+            outcome
+        });
         let reply = match outcome {
             Ok(Outcome::Pending(pending)) => {
                 let (session, incarnation) = (self.session.clone(), self.incarnation);

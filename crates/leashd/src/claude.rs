@@ -13,14 +13,18 @@ use std::sync::Arc;
 pub(crate) const SUPERVISOR: &str = "/proc/self/exe";
 
 /// A session's plan with the installed Claude Code, and that agent.
-pub(crate) async fn plan(args: &SessionArgs, keys: Keys) -> Result<(Plan, ClaudeCode), Failure> {
+pub(crate) async fn plan(
+    args: &SessionArgs,
+    directory: &Path,
+    keys: Keys,
+) -> Result<(Plan, ClaudeCode), Failure> {
     let environment = allowed_environment(std::env::vars_os(), &[]);
     let agent = find(&environment).await?;
-    let directory = boot::real_directory(&args.dir)?;
     let plan = Plan {
         agent: Arc::new(agent.clone()),
         program: Some(agent.program().to_owned()),
-        directory,
+        directory: boot::real_directory(directory)?,
+        workspace: args.workspace.clone(),
         policy: args.policy.clone(),
         model: args.model.clone(),
         resume: args.resume.clone(),

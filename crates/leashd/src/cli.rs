@@ -126,9 +126,12 @@ pub(crate) enum DemoAgent {
 /// What a session is started with.
 #[derive(Debug, Args)]
 pub(crate) struct SessionArgs {
-    /// Directory the agent works in
-    #[arg(long, value_name = "DIR", default_value = ".")]
-    pub(crate) dir: PathBuf,
+    /// Directory the agent works in [default: the workspace's first, that of the session that is resumed, or this one]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) dir: Option<PathBuf>,
+    /// Workspace the agent works in: all of its directories
+    #[arg(long, value_name = "NAME")]
+    pub(crate) workspace: Option<String>,
     /// Policy file or built-in name; may be given more than once [default: default, dev-tools]
     #[arg(long, value_name = "FILE")]
     pub(crate) policy: Vec<String>,

@@ -79,6 +79,14 @@ impl Failure {
         self.hint = Some(hint.into());
         self
     }
+
+    /// What went wrong and what to do, where both have to stand in one text.
+    pub(crate) fn in_one(self) -> String {
+        match self.hint {
+            Some(hint) => format!("{}\nhint: {hint}", self.message),
+            None => self.message,
+        }
+    }
 }
 
 impl fmt::Display for Failure {

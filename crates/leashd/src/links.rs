@@ -23,6 +23,8 @@ pub(crate) struct Link {
     pub(crate) held: Held,
     /// As they were when the agent started, or were last spoken of.
     pub(crate) git_orders: GitOrders,
+    /// What has to be said as the agent starts.
+    pub(crate) warnings: Vec<String>,
     /// Removed when the agent is gone.
     pub(crate) _private: TempDir,
 }

@@ -10,7 +10,6 @@ use crate::links::Link;
 use crate::policies;
 use crate::self_check::{self, Checked};
 use crate::settings::Settings;
-use crate::settings::workspaces::Workspaces;
 use leashd_agents::claude::ClaudeCode;
 use leashd_agents::{Agent, Conversation, Launch};
 use leashd_connectors::terminal::Keys;
@@ -106,23 +105,25 @@ impl Outfitter {
         attended: Attended,
         resume: Option<&str>,
     ) -> Result<Link, Failure> {
-        let settings = self.settings();
+        let directory = boot::same_directory(&row.directory)?;
+        let (settings, mut warnings) = self.settings().for_session(&directory)?;
         let keys = match attended {
             Attended::Somebody => Keys::Terminal,
             Attended::Nobody => Keys::None,
         };
-        let directory = boot::same_directory(&row.directory)?;
         let approved = boot::approved(&settings, &directory)?;
         let rules = Arc::new(policies::load(&settings, &row.policy, &directory)?);
         let (agent, program) = self.agent().await?;
         let private = private_directory(&self.home)?;
+        let environment = self.environment(&settings);
         let wanted = Wanted {
             settings: &settings,
             session: &row.session,
             program: program.as_deref(),
+            directory: &directory,
             approved: &approved,
             private: private.path(),
-            environment: &self.environment,
+            environment: &environment,
             config_directory: self.config_directory.as_deref(),
             resume,
             keys,
@@ -138,7 +139,7 @@ impl Outfitter {
             }
             facts.approved.push(real);
         }
-        self.check(&settings, &facts, &row.session, keys).await?;
+        warnings.extend(self.check(&settings, &facts, &row.session, keys).await?);
         let of_policy =
             rules.approval_timeout_seconds().map(|seconds| Duration::from_secs(u64::from(seconds)));
         let snapshot = Snapshot {
@@ -152,11 +153,12 @@ impl Outfitter {
             },
         };
         let mut launch = self.launch(&settings, row, directory, private.path())?;
+        launch.environment = environment;
         held.furnish(&mut launch);
         let git_orders = GitOrders::snapshot(&launch.directory);
         // What the person set stands before what a policy says.
         let patience = settings.approval_timeout.or(of_policy);
-        Ok(Link { agent, launch, snapshot, patience, held, git_orders, _private: private })
+        Ok(Link { agent, launch, snapshot, patience, held, git_orders, warnings, _private: private })
     }
 
     async fn agent(&self) -> Result<(Arc<dyn Agent>, Option<PathBuf>), Failure> {
@@ -169,6 +171,16 @@ impl Outfitter {
         }
     }
 
+    /// What every agent gets, and what the person named.
+    fn environment(&self, settings: &Settings) -> Vec<(OsString, OsString)> {
+        let mut environment = self.environment.clone();
+        for name in &settings.agent_environment {
+            let known = environment.iter().any(|(known, _)| known == name.as_str());
+            environment.extend(std::env::var_os(name).filter(|_| !known).map(|value| (name.into(), value)));
+        }
+        environment
+    }
+
     /// An agent that was given was looked at by whoever gave it.
     async fn check(
         &self,
@@ -176,11 +188,11 @@ impl Outfitter {
         facts: &leashd_types::Facts,
         session: &SessionId,
         keys: Keys,
-    ) -> Result<(), Failure> {
+    ) -> Result<Option<String>, Failure> {
         match &self.supply {
-            Supply::Given { .. } => Ok(()),
+            Supply::Given { .. } => Ok(None),
             Supply::Installed(cell) => {
-                let Some(claude) = cell.get() else { return Ok(()) };
+                let Some(claude) = cell.get() else { return Ok(None) };
                 let checked = Checked { facts, gate: &self.gate, session };
                 self_check::check(settings, claude, &checked, keys).await
             }
@@ -208,7 +220,7 @@ impl Outfitter {
             mode: row.mode,
             max_turns: Some(settings.max_turns),
             system_prompt: (!prompts.is_empty()).then(|| prompts.join("\n\n")),
-            environment: self.environment.clone(),
+            environment: Vec::new(),
             private_directory: private.to_owned(),
             config_directory: self.config_directory.clone(),
             personal_directory: None,
@@ -239,7 +251,7 @@ fn workspace(
     directory: &Path,
 ) -> Result<(Vec<PathBuf>, Option<String>), Failure> {
     let Some(name) = &row.workspace else { return Ok((Vec::new(), None)) };
-    let all = Workspaces::load(settings)?;
+    let all = &settings.ground.workspaces;
     let found = all.find(name).ok_or_else(|| all.none_called(name))?;
     let others = found.directories.iter().filter(|other| other.is_dir() && *other != directory).cloned();
     Ok((others.collect(), Some(found.paragraph())))

@@ -4,6 +4,7 @@ use crate::clock;
 use crate::world::{Mail, World, until};
 use leashd_connectors::{Delivery, Query};
 use leashd_engine::{Action, Engine, Input};
+use leashd_types::{Command, SessionId};
 use tokio::sync::mpsc;
 
 /// Mail that may wait for the loop.
@@ -33,11 +34,14 @@ pub(crate) async fn run(mut engine: Engine, mut world: World, mut inbox: Inbox, 
         };
         let input = tokio::select! {
             mail = inbox.mail.recv() => match mail {
-                Some(mail) => world.receive(mail),
+                Some(mail) => world.receive(mail).await,
                 None => return,
             },
             delivery = inbox.deliveries.recv() => match delivery {
-                Some(delivery) => Some(world.accept(delivery).await),
+                Some(delivery) => {
+                    let absent = absent(&engine, &delivery.envelope.command);
+                    world.accept(delivery, absent).await
+                }
                 None => return,
             },
             Some(query) = inbox.queries.recv() => {
@@ -57,6 +61,12 @@ async fn carry_out(engine: &mut Engine, world: &mut World, mut actions: Vec<Acti
     while let Some(next) = world.perform_all(actions).await {
         actions = engine.step(next, clock::now());
     }
+}
+
+/// The session that is to go on and is not open.
+fn absent(engine: &Engine, command: &Command) -> Option<SessionId> {
+    let Command::Open { order } = command else { return None };
+    order.resume.clone().filter(|id| engine.view(id).is_none())
 }
 
 fn answer(engine: &Engine, world: &World, query: Query) {

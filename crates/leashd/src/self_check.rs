@@ -48,38 +48,36 @@ pub(crate) struct Checked<'a> {
 }
 
 /// Makes sure that the facts leashd relies on hold for this agent. If one does not, unattended work is refused and a
-/// person at a terminal is told.
+/// person is told: what comes back is for them.
 pub(crate) async fn check(
     settings: &Settings,
     claude: &ClaudeCode,
     session: &Checked<'_>,
     keys: Keys,
-) -> Result<(), Failure> {
+) -> Result<Option<String>, Failure> {
     let agent = identity(claude)?;
     let path = settings.home.join(FILE);
     let kept = match read(&path) {
         Some(kept) if kept.agent == agent => kept,
         Some(_) | None => {
-            eprintln!(
-                "Claude Code {} is used for the first time: testing what leashd relies on …",
-                agent.version
-            );
+            let version = &agent.version;
+            tracing::info!(%version, "agent_testing");
+            eprintln!("Claude Code {version} is used for the first time: testing what leashd relies on …");
             let kept = Kept { broken: test(claude, session.facts).await?, agent };
             record(session, &kept)?;
             write(&path, &kept)?;
+            tracing::info!(broken = kept.broken.len(), "agent_tested");
             kept
         }
     };
     if kept.broken.is_empty() {
-        return Ok(());
+        return Ok(None);
     }
     let broken = kept.broken.join("; ");
     let message = format!("Claude Code {} does not hold what leashd relies on: {broken}", kept.agent.version);
+    tracing::error!(reason = %message, "agent_unsound");
     match keys {
-        Keys::Terminal => {
-            eprintln!("! {message}");
-            Ok(())
-        }
+        Keys::Terminal => Ok(Some(message)),
         Keys::None => Err(Failure::new(Exit::Agent, message)
             .hint("use another version, or stay at the terminal: unattended work is refused with this one")),
     }

@@ -15,8 +15,8 @@ use leashd_gate::audit::Record;
 use leashd_gate::{Gate, Pending};
 use leashd_sandbox::{GitChange, GitOrders};
 use leashd_types::{
-    AgentEvent, Attended, CallId, Command, Event, Fault, Receipt, SessionId, SessionRow, SessionView,
-    ToolCall, visible,
+    AgentEvent, AskId, Attended, CallId, Chat, Command, Event, Fault, Receipt, Refusal, SessionId,
+    SessionRow, SessionState, SessionView, ToolCall, visible,
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -70,15 +70,25 @@ pub(crate) struct World {
 #[derive(Debug, Default)]
 pub(crate) struct Receipts {
     given: u64,
-    waiting: BTreeMap<RequestId, oneshot::Sender<Receipt>>,
+    waiting: BTreeMap<RequestId, Waiting>,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    receipt: oneshot::Sender<Receipt>,
+    /// What is answered, and where.
+    answers: Option<(AskId, Chat)>,
 }
 
 impl World {
     /// Takes one piece of mail; what the engine has to know comes back.
-    pub(crate) fn receive(&mut self, mail: Mail) -> Option<Input> {
+    pub(crate) async fn receive(&mut self, mail: Mail) -> Option<Input> {
         match mail {
             Mail::Input(input) => Some(input),
-            Mail::Outfitted { session, incarnation, begin, link } => {
+            Mail::Outfitted { session, incarnation, begin, mut link } => {
+                for message in std::mem::take(&mut link.warnings) {
+                    self.show(Event::Warning { session: session.clone(), message }).await;
+                }
                 self.outfitted(session, incarnation, begin, link)
             }
             Mail::Started { session, incarnation, orders } => {
@@ -99,13 +109,34 @@ impl World {
         }
     }
 
-    /// Takes an envelope; the receipt goes back when the engine has one.
-    pub(crate) async fn accept(&mut self, mut delivery: Delivery) -> Input {
-        pin(&mut delivery.envelope.command).await;
+    /// Takes an envelope; the receipt goes back when the engine has one. A session that is to go on and is not open is
+    /// looked up where it is kept: only that row knows the agent's conversation.
+    pub(crate) async fn accept(&mut self, delivery: Delivery, absent: Option<SessionId>) -> Option<Input> {
+        let Delivery { mut envelope, receipt } = delivery;
+        pin(&mut envelope.command).await;
+        let kept = match absent {
+            Some(id) => self.keeper.session(&id).await,
+            None => Ok(None),
+        };
+        let row = match kept {
+            Ok(row) => row.filter(|row| row.state == SessionState::Closed),
+            Err(reason) => {
+                // Whoever sent it need not listen.
+                drop(receipt.send(Receipt::Refused { refusal: Refusal::Rejected { reason } }));
+                return None;
+            }
+        };
         self.receipts.given = self.receipts.given.wrapping_add(1);
         let request = RequestId(self.receipts.given);
-        self.receipts.waiting.insert(request, delivery.receipt);
-        Input::Command { request, envelope: delivery.envelope }
+        let answers = match &envelope.command {
+            Command::Answer { ask, .. } => Some((ask.clone(), envelope.chat.clone())),
+            _ => None,
+        };
+        self.receipts.waiting.insert(request, Waiting { receipt, answers });
+        Some(match row {
+            Some(row) => Input::Reopen { request, envelope, row: Box::new(row) },
+            None => Input::Command { request, envelope },
+        })
     }
 
     /// Performs actions in their order. If there is an input that has to follow before anything else, it comes back.
@@ -169,13 +200,28 @@ impl World {
                 self.ended(&session, Record::SessionEnded { reason, failed: false });
             }
             Action::Show(event) => self.show(event).await,
-            Action::Receipt { request, receipt } => {
-                // Whoever sent it need not listen.
-                drop(self.receipts.waiting.remove(&request).map(|waiting| waiting.send(receipt)));
-            }
+            Action::Receipt { request, receipt } => self.receipt(request, receipt),
             // `perform_all` has them.
             Action::Keep(_) | Action::Continue => {}
         }
+    }
+
+    /// How an ask ended that the engine no longer knows, stands where it is kept.
+    fn receipt(&mut self, request: RequestId, receipt: Receipt) {
+        let Some(Waiting { receipt: sender, answers }) = self.receipts.waiting.remove(&request) else {
+            return;
+        };
+        let unknown = matches!(&receipt, Receipt::Refused { refusal: Refusal::Unknown { .. } });
+        let Some((ask, chat)) = answers.filter(|_| unknown) else {
+            // Whoever sent it need not listen.
+            return drop(sender.send(receipt));
+        };
+        let keeper = self.keeper.clone();
+        tokio::spawn(async move {
+            let how = keeper.ending(&ask, &chat).await;
+            let closed = how.map(|how| Receipt::Refused { refusal: Refusal::Closed { how } });
+            drop(sender.send(closed.unwrap_or(receipt)));
+        });
     }
 
     /// Puts together what the agent is started with, beside the loop. Where that fails the agent is gone already.
@@ -189,7 +235,7 @@ impl World {
                     let link = Box::new(link);
                     return send(&mail, Mail::Outfitted { session, incarnation, begin, link }).await;
                 }
-                Ok((Err(failure), _)) => failure.message,
+                Ok((Err(failure), _)) => failure.in_one(),
                 Err(error) => error.to_string(),
             };
             let fault = AgentEvent::Fault(Fault::Start { reason });
@@ -272,7 +318,11 @@ impl World {
         }
     }
 
-    async fn show(&mut self, event: Event) {
+    async fn show(&mut self, mut event: Event) {
+        if let Event::SessionStarted { session, containment, .. } = &mut event {
+            let link = self.seats.get(session).and_then(|seat| seat.link.as_ref());
+            *containment = link.map(|link| link.held.says.clone()).unwrap_or_default();
+        }
         if let Event::TurnCompleted { session, .. } | Event::SessionEnded { session, .. } = &event
             && let Some(warning) = self.look_at_git_orders(session.clone()).await
         {

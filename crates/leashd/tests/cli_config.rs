@@ -387,9 +387,28 @@ fn cleaning_takes_logs_and_sessions_and_asks_for_the_audit_log() {
     let place = Place::new();
     place.check(&["clean", "--yes"], 0, &["nothing to remove"]);
     place.check(&["config", "set", "max_turns", "5"], 0, &[]);
-    let gone = ["logs/app.log", "logs/app.log.1", "messages.db", "messages.db-wal"];
-    let stays = ["logs/notes.txt", "logs/app.log.bak", "config.yaml", "audit.jsonl"];
-    for name in gone.iter().chain(&stays[..2]) {
+    let gone = [
+        "logs/app.log",
+        "logs/app.log.1",
+        "logs/daemon.log",
+        "messages.db",
+        "messages.db-wal",
+        // What killed processes left.
+        "messages.db.4711.new",
+        "messages.db.4711.new-journal",
+    ];
+    let fragment = "audit.jsonl.torn-12-0";
+    let stays = [
+        "logs/notes.txt",
+        "logs/app.log.bak",
+        "messages.db.bak",
+        "messages.db.old.new",
+        "audit.jsonl.torn-x",
+        fragment,
+        "config.yaml",
+        "audit.jsonl",
+    ];
+    for name in gone.iter().chain(&stays[..6]) {
         place.write(&format!("home/.leashd/{name}"), "x");
     }
     fs::set_permissions(place.path("home/.leashd"), fs::Permissions::from_mode(0o700)).unwrap();
@@ -406,7 +425,7 @@ fn cleaning_takes_logs_and_sessions_and_asks_for_the_audit_log() {
     let there = |name: &str| place.path(&format!("home/.leashd/{name}")).exists();
     assert!(!gone.iter().any(|name| there(name)) && stays.iter().all(|name| there(name)));
     place.check(&["clean", "--yes", "--audit"], 0, &["audit.jsonl"]);
-    assert!(!there("audit.jsonl"));
+    assert!(!there("audit.jsonl") && !there(fragment) && there("audit.jsonl.torn-x"));
 }
 
 #[test]

@@ -18,6 +18,10 @@ mod hook;
 mod kill;
 #[path = "end_to_end/network.rs"]
 mod network;
+#[path = "end_to_end/places.rs"]
+mod places;
+#[path = "end_to_end/settings.rs"]
+mod settings;
 #[path = "end_to_end/support.rs"]
 mod support;
 #[path = "end_to_end/telegram.rs"]

@@ -7,6 +7,7 @@ use sqlx::sqlite::{
     SqliteConnectOptions, SqliteConnection, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
 use sqlx::{ConnectOptions, Connection, raw_sql};
+use std::fs::{File, remove_file};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -18,6 +19,8 @@ const CACHE_KIB: i64 = 512;
 const LOG_BYTES: i64 = 16 * 1024 * 1024;
 /// A connection for reading that nobody needs is closed, and its thread with it.
 const IDLE: Duration = Duration::from_secs(60);
+/// Between two looks whether another process is done making the database.
+const LOOK_AGAIN: Duration = Duration::from_millis(2);
 /// Virtual machine steps of SQLite between two looks at the clock.
 const CHECK_STEPS: i32 = 100_000;
 
@@ -61,9 +64,16 @@ pub(crate) async fn memory(site: &Site, limits: &Limits) -> Result<Opened, Store
 pub(crate) async fn file(site: &Site, durability: Durability, limits: &Limits) -> Result<Opened, StoreError> {
     let mut opening = Opening::default();
     let mut found = place::look(&site.path)?;
-    if found == Found::Nothing {
-        create(site, limits).await?;
-        opening.created = true;
+    if found == Found::Nothing || !place::drafts(&site.path)?.is_empty() {
+        let _alone = alone(site).await?;
+        for draft in place::drafts(&site.path)? {
+            // One that cannot be removed is in nobody's way.
+            remove_file(draft).ok();
+        }
+        if place::look(&site.path)? == Found::Nothing {
+            create(site, limits).await?;
+            opening.created = true;
+        }
         found = place::look(&site.path)?;
     }
     let options = settings(at(&site.path), durability, limits);
@@ -85,6 +95,20 @@ pub(crate) async fn file(site: &Site, durability: Durability, limits: &Limits) -
         .test_before_acquire(false)
         .connect_lazy_with(options.pragma("query_only", "ON"));
     Ok(Opened { writer, readers: Some(readers), opening })
+}
+
+/// Waits until no other process makes a database here.
+async fn alone(site: &Site) -> Result<File, StoreError> {
+    let begin = Instant::now();
+    loop {
+        if let Some(alone) = place::alone(&site.path)? {
+            return Ok(alone);
+        }
+        if begin.elapsed() >= site.lock {
+            return Err(StoreError::Locked { path: site.path.clone(), waited: site.lock });
+        }
+        tokio::time::sleep(LOOK_AGAIN).await;
+    }
 }
 
 async fn create(site: &Site, limits: &Limits) -> Result<(), StoreError> {

@@ -2,12 +2,15 @@
 //! when it is whole, so that what is found there half-made is damage and never a beginning.
 
 use crate::StoreError;
-use rustix::fs::{CWD, RenameFlags, renameat_with};
+use rustix::fs::{CWD, FlockOperation, RenameFlags, flock, renameat_with};
 use rustix::io::Errno;
-use std::fs::{File, Metadata, OpenOptions, remove_file};
+use std::fs::{File, Metadata, OpenOptions, read_dir, remove_file};
 use std::io;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+
+/// What SQLite puts beside a database.
+const BESIDE: [&str; 4] = ["", "-wal", "-shm", "-journal"];
 
 /// What is at the place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,6 +63,33 @@ pub(crate) fn look(path: &Path) -> Result<Found, StoreError> {
     Ok(if waiting.unwrap_or(0) > 0 { Found::InUse } else { Found::Closed })
 }
 
+/// Held by whoever makes drafts at this place or removes them. `None` while another process holds it.
+pub(crate) fn alone(path: &Path) -> Result<Option<File>, StoreError> {
+    let directory = directory(path)?;
+    let failed = |error: &io::Error| failed("lock", directory, error);
+    let held = File::open(directory).map_err(|error| failed(&error))?;
+    match flock(&held, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(Some(held)),
+        Err(Errno::WOULDBLOCK) => Ok(None),
+        Err(error) => Err(failed(&error.into())),
+    }
+}
+
+/// Drafts of this place and what stands beside them. While nobody else is [`alone`], they are of processes that were
+/// killed.
+pub(crate) fn drafts(path: &Path) -> Result<Vec<PathBuf>, StoreError> {
+    let directory = directory(path)?;
+    let name = path.file_name().unwrap_or_default();
+    let entries = read_dir(directory).map_err(|error| failed("list", directory, &error))?;
+    let is_draft = |found: &str| {
+        let rest = name.to_str().and_then(|name| found.strip_prefix(name)?.strip_prefix('.'));
+        let Some((process, end)) = rest.and_then(|rest| rest.split_once(".new")) else { return false };
+        !process.is_empty() && process.bytes().all(|byte| byte.is_ascii_digit()) && BESIDE.contains(&end)
+    };
+    let drafts = entries.flatten().filter(|entry| entry.file_name().to_str().is_some_and(is_draft));
+    Ok(drafts.map(|entry| entry.path()).collect())
+}
+
 /// A new, empty file beside the place, for this process alone.
 pub(crate) fn draft(path: &Path) -> Result<PathBuf, StoreError> {
     directory(path)?;
@@ -76,7 +106,7 @@ pub(crate) fn draft(path: &Path) -> Result<PathBuf, StoreError> {
 
 /// Removes a draft and what stands beside it.
 pub(crate) fn discard(draft: &Path) -> Result<(), StoreError> {
-    for name in [draft.to_owned(), beside(draft, "-wal"), beside(draft, "-shm")] {
+    for name in BESIDE.map(|end| beside(draft, end)) {
         match remove_file(&name) {
             Ok(()) => {}
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}

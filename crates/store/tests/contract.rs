@@ -51,6 +51,7 @@ over_both![
     messages_are_read_in_pages,
     words_are_found_and_nothing_is_syntax,
     sessions_are_filtered,
+    whether_anybody_watches_is_kept,
     asks_are_filtered,
     grants_and_runs_are_listed,
     events_are_followed,
@@ -360,6 +361,13 @@ async fn sessions_are_filtered(store: Store) {
         assert_eq!(found, expected, "{filter:?}");
     }
     assert_eq!(store.sessions(&none, 1).await.unwrap().len(), 1);
+}
+
+async fn whether_anybody_watches_is_kept(store: Store) {
+    let alone = SessionRow { attended: Attended::Nobody, ..session("s1") };
+    keep(&store, [Kept::Session(alone.clone()), Kept::Session(session("s2"))]).await;
+    assert_eq!(store.session(&SessionId::new("s1")).await.unwrap(), Some(alone));
+    assert_eq!(store.session(&SessionId::new("s2")).await.unwrap(), Some(session("s2")));
 }
 
 async fn asks_are_filtered(store: Store) {

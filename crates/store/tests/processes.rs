@@ -262,6 +262,7 @@ fn a_kill_while_it_is_made_leaves_a_whole_one_or_none() {
         made += u64::from(path.exists());
         check_calls(&path, &acknowledged);
         runtime().block_on(async { open(&path).await.close().await.unwrap() });
+        assert_eq!(names(directory.path()), ["store.db"]);
     }
     println!("{made} of {} were there", kills());
 }
@@ -280,8 +281,12 @@ fn two_processes_keep_together() {
     }
     assert_eq!(acknowledged.len(), 600);
     assert_eq!(check_calls(&path, &acknowledged), 10_300);
-    let left: Vec<_> = fs::read_dir(directory.path()).unwrap().map(|it| it.unwrap().file_name()).collect();
-    assert!(!left.iter().any(|name| name.to_string_lossy().contains(".new")), "{left:?}");
+    let left = names(directory.path());
+    assert!(!left.iter().any(|name| name.contains(".new")), "{left:?}");
+}
+
+fn names(directory: &Path) -> Vec<String> {
+    fs::read_dir(directory).unwrap().map(|it| it.unwrap().file_name().into_string().unwrap()).collect()
 }
 
 /// Takes a lock with `sql` and holds it until standard input ends.

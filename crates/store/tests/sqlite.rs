@@ -100,6 +100,36 @@ async fn a_log_without_its_database_is_refused() {
     assert_eq!(names(directory.path()), ["store.db-wal"]);
 }
 
+/// What is left by a process that was killed while it made the database, whoever has its number now.
+#[tokio::test]
+async fn what_a_killed_beginning_left_is_removed() {
+    let directory = private_directory();
+    let path = directory.path().join("store.db");
+    let own = format!("store.db.{}.new", std::process::id());
+    let leave = || {
+        for left in ["store.db.1.new", "store.db.999999.new", &own] {
+            for end in ["", "-wal", "-shm", "-journal"] {
+                fs::write(directory.path().join(format!("{left}{end}")), "half").unwrap();
+            }
+        }
+    };
+    let others =
+        ["other.db.1.new", "store.db.1.new.bak", "store.db.new", "store.db.old.new", "store.db1.new"];
+    for other in others {
+        fs::write(directory.path().join(other), "somebody's").unwrap();
+    }
+    let mut expected: Vec<&str> = others.to_vec();
+    expected.push("store.db");
+    expected.sort_unstable();
+    for created in [true, false] {
+        leave();
+        let store = open(&path).await.unwrap();
+        assert_eq!(store.opening().created, created);
+        store.close().await.unwrap();
+        assert_eq!(names(directory.path()), expected);
+    }
+}
+
 #[tokio::test]
 async fn a_newer_schema_is_refused_and_left_alone() {
     let (_directory, path) = filled().await;

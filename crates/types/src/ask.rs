@@ -1,6 +1,6 @@
 //! A question to a person: an approval, a plan to review, something the agent wants to know, a confirmation.
 
-use crate::{AskId, Containment, Digest, SessionId, Timestamp, ToolCall, UserId, Verdict};
+use crate::{AskId, Containment, Digest, SessionId, Timestamp, ToolCall, UserId, Verdict, visible};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -101,6 +101,37 @@ pub enum PlanAnswer {
         feedback: String,
     },
     Reject,
+}
+
+/// Characters of a text that are repeated when an answer is spoken of.
+const SAID_CHARS_MAX: usize = 200;
+
+impl Answer {
+    /// What a person or a reviewer said, in a few words. `None` where nobody said anything.
+    #[must_use]
+    pub fn said(&self) -> Option<String> {
+        let quoted = |text: &str| {
+            let begin: String = text.chars().take(SAID_CHARS_MAX).collect();
+            let rest = if begin.len() < text.len() { "…" } else { "" };
+            format!("“{}{rest}”", visible(&begin).replace('\n', " "))
+        };
+        Some(match self {
+            Answer::AllowOnce => "approved".to_owned(),
+            Answer::AllowSession => "approved for the session".to_owned(),
+            Answer::Deny => "denied".to_owned(),
+            Answer::DenyWith { instructions } => format!("denied, {}", quoted(instructions)),
+            Answer::Plan { review: PlanAnswer::Approve } => "plan approved".to_owned(),
+            Answer::Plan { review: PlanAnswer::ApproveAndEdit } => "plan approved, edits too".to_owned(),
+            Answer::Plan { review: PlanAnswer::Adjust { feedback } } => {
+                format!("plan to be changed, {}", quoted(feedback))
+            }
+            Answer::Plan { review: PlanAnswer::Reject } => "plan rejected".to_owned(),
+            Answer::Choices { answers } => {
+                answers.values().map(|text| quoted(text)).collect::<Vec<_>>().join(", ")
+            }
+            Answer::Expired | Answer::Withdrawn | Answer::Nobody => return None,
+        })
+    }
 }
 
 /// Who answered.

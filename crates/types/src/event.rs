@@ -58,6 +58,9 @@ pub enum Event {
         version: String,
         model: String,
         directory: PathBuf,
+        /// What holds it, for people: `contained (namespaces)`, `not contained: …`.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        containment: String,
     },
     /// A person's message reached the agent.
     #[serde(rename = "message.in")]

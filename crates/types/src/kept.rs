@@ -134,6 +134,50 @@ impl AskState {
     }
 }
 
+impl AskRow {
+    /// How it ended, for people: who said what, or why nobody did. `None` while an answer would still be taken.
+    #[must_use]
+    pub fn ending(&self) -> Option<String> {
+        if self.state.is_open() {
+            return None;
+        }
+        let said = self.steps.iter().rev().find_map(|step| match (&step.by, &step.answer) {
+            (Some(by), Some(answer)) => answer.said().map(|said| (by, said)),
+            _ => None,
+        });
+        let ending = match said {
+            Some((Approver::Human { user }, said)) => format!("already answered by {user}: {said}"),
+            Some((Approver::Ai { model }, said)) => format!("already answered by {model}: {said}"),
+            Some((Approver::Grant { name }, said)) => format!("already covered by the grant {name}: {said}"),
+            Some((Approver::Policy, said)) => format!("the policy decided: {said}"),
+            Some((Approver::Deferred, said)) => format!("the agent's own prompt decided: {said}"),
+            Some((Approver::Nobody, _)) | None => return Some(self.unanswered().to_owned()),
+        };
+        // An answer may be there although the agent never heard it.
+        Some(match self.state {
+            AskState::Withdrawn => format!("{ending}; the agent was gone before it heard it"),
+            _ => ending,
+        })
+    }
+
+    /// Where it was asked, and where it was shown.
+    pub fn chats(&self) -> impl Iterator<Item = &Chat> {
+        std::iter::once(&self.chat).chain(self.steps.iter().filter_map(|step| step.chat.as_ref()))
+    }
+
+    fn unanswered(&self) -> &'static str {
+        match self.state {
+            AskState::Expired => "it expired, nobody answered in time",
+            AskState::Withdrawn => "it is withdrawn, the agent no longer waits",
+            AskState::Created
+            | AskState::Delivered
+            | AskState::Seen
+            | AskState::Answered
+            | AskState::Landed => "it is over",
+        }
+    }
+}
+
 /// One step of an ask.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct AskStep {

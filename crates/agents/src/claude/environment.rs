@@ -78,14 +78,15 @@ pub fn allowed_environment(
         let cloud = (bedrock && BEDROCK.contains(&name))
             || (vertex && (VERTEX.contains(&name) || name.starts_with(VERTEX_PREFIX)));
         let plain = PLAIN.contains(&name) || PLAIN_PREFIXES.iter().any(|prefix| name.starts_with(prefix));
-        cloud || plain || (more.iter().any(|more| more == name) && !is_forbidden(name))
+        cloud || plain || (more.iter().any(|more| more == name) && !never_passes(name))
     };
     let kept = all.iter().filter(|(name, _)| name.to_str().is_some_and(passes));
     kept.cloned().collect()
 }
 
 /// True for a variable that never passes by request. Those in the built-in lists pass although they look like one.
-fn is_forbidden(name: &str) -> bool {
+#[must_use]
+pub fn never_passes(name: &str) -> bool {
     NEVER.contains(&name) || NEVER_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
 }
 
@@ -97,7 +98,7 @@ pub(crate) fn with_ours(
     let known = |name: &str| [PLAIN, BEDROCK, VERTEX].iter().any(|list| list.contains(&name));
     let mut environment: Vec<(OsString, OsString)> = passed
         .iter()
-        .filter(|(name, _)| name.to_str().is_some_and(|name| known(name) || !is_forbidden(name)))
+        .filter(|(name, _)| name.to_str().is_some_and(|name| known(name) || !never_passes(name)))
         .filter(|(name, _)| !ours.iter().any(|(our, _)| our == name))
         .cloned()
         .collect();

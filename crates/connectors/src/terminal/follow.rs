@@ -33,8 +33,6 @@ pub enum Output {
 pub struct Ending {
     pub how: How,
     pub session_ended: bool,
-    /// Asks could be answered here.
-    pub somebody_was_there: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,7 +55,7 @@ impl Ending {
 
     pub(crate) fn refused(reason: String) -> Self {
         let how = How::Session { reason };
-        Self { how, session_ended: true, somebody_was_there: false }
+        Self { how, session_ended: true }
     }
 }
 
@@ -198,7 +196,7 @@ impl Follower {
     }
 
     fn ending(&self, how: How) -> Ending {
-        Ending { how, session_ended: false, somebody_was_there: self.keys == Keys::Terminal }
+        Ending { how, session_ended: false }
     }
 
     fn show(&mut self, event: &Event) -> io::Result<()> {

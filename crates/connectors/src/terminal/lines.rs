@@ -7,11 +7,12 @@ use leashd_types::{Answer, Approver, AskOutcome, Event, Refusal, Stage, ToolSumm
 #[must_use]
 pub fn describe(event: &Event) -> Option<(Tone, String)> {
     Some(match event {
-        Event::SessionStarted { session, agent: _, version, model, directory } => {
+        Event::SessionStarted { session, agent: _, version, model, directory, containment } => {
             let mut parts = vec![format!("session {session}"), directory.display().to_string()];
             // Which model answers is known only with its first answer, unless the person chose one.
-            parts.extend([model, version].into_iter().filter(|part| !part.is_empty()).cloned());
-            (Tone::Dim, parts.join(" · "))
+            parts.extend([model, version, containment].into_iter().filter(|part| !part.is_empty()).cloned());
+            let tone = if containment.starts_with("not contained") { Tone::Warn } else { Tone::Dim };
+            (tone, parts.join(" · "))
         }
         Event::MessageQueued { waiting, .. } => {
             (Tone::Dim, format!("queued, {waiting} waiting until this turn ends"))

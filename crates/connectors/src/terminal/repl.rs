@@ -91,7 +91,6 @@ pub async fn repl(mut desk: Desk, options: ReplOptions) -> io::Result<Ending> {
     Ok(Ending {
         how: How::Turn { outcome: leashd_types::TurnOutcome::Completed, last_denial: None },
         session_ended: true,
-        somebody_was_there: options.keys == Keys::Terminal,
     })
 }
 

@@ -17,7 +17,18 @@ fn the_first_answer_wins_and_is_shown_when_it_landed() {
     script.check_facts(script.settlement(allowed(), Answer::AllowOnce), &["ask landed"]);
     let late = Command::Answer { ask, answer: Answer::Deny, digest: digest() };
     let actions = script.actions(command(late));
-    assert!(format!("{actions:?}").contains("already answered by ann"), "{actions:?}");
+    assert!(format!("{actions:?}").contains("already answered by ann: approved"), "{actions:?}");
+}
+
+#[test]
+fn how_an_ask_ended_is_told_only_where_it_was_shown() {
+    let mut script = Script::asking();
+    script.answer(Answer::AllowOnce, digest(), &["settle allow-once", "show ask.answered", "accepted"]);
+    script.check_facts(script.settlement(allowed(), Answer::AllowOnce), &["ask landed"]);
+    let late = Command::Answer { ask: script.ask(), answer: Answer::Deny, digest: digest() };
+    let elsewhere = Chat::new(ConnectorKind::Telegram, "7");
+    script.check(from(elsewhere, "7", late.clone()), &["refused unknown"]);
+    script.check(command(late), &["refused closed"]);
 }
 
 #[test]
@@ -111,17 +122,14 @@ fn a_telegram_chat_reaches_its_own_sessions_only() {
 
 /// The name of a session stands on every card: whoever reads it has no right to the conversation.
 #[test]
-fn a_person_of_telegram_brings_only_their_own_session() {
+fn a_session_of_telegram_stays_in_its_chat() {
     let groups = ["-100".to_owned()].into();
     let admission = Admission { groups, ..Admission::open() };
     let mut script = Script::opened_with(Config { admission, ..open_to_all() });
     let telegram = |id: &str| Chat::new(ConnectorKind::Telegram, id);
-    let shown = ["show session.opened", "accepted"];
-    script.check(from(telegram("-100"), "7", super::open("s2")), &shown);
+    script.check(from(telegram("-100"), "7", super::open("s2")), &["show session.opened", "accepted"]);
     script.check(from(telegram("8"), "8", resume("s2")), &["refused unknown"]);
     script.check(from(telegram("-100"), "8", resume("s2")), &["show session.switched", "accepted"]);
-    script.check(from(telegram("7"), "7", resume("s2")), &["show session.switched", "accepted"]);
-    assert_eq!(script.engine.current(&telegram("7")), Some(&SessionId::new("s2")));
 }
 
 fn resume(id: &str) -> Command {

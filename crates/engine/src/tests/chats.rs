@@ -1,8 +1,11 @@
 //! Chats and their sessions.
 
 use super::{Script, chat, command, exited, from, open, open_to_all, say, turn_end};
-use crate::{Config, Defaults, Limits};
-use leashd_types::{Chat, Command, ConnectorKind, OpenSession, Receipt, SessionId, TurnOutcome};
+use crate::{Config, Defaults, Input, Limits, RequestId};
+use leashd_types::{
+    Attended, Chat, Command, ConnectorKind, Envelope, Form, Mode, OpenSession, Receipt, SessionId,
+    SessionRow, SessionState, TurnOutcome, UserId,
+};
 
 #[test]
 fn a_chat_has_one_current_session() {
@@ -99,4 +102,66 @@ fn the_same_message_is_accepted_once() {
     };
     script.check(with_key("two"), &["show message.queued", "accepted"]);
     script.check(with_key("two"), &["duplicate"]);
+}
+
+/// A row as a store has it: closed, with a conversation that is not called like the session.
+fn closed_row(chat: Chat) -> SessionRow {
+    let mut script = Script::running();
+    script.agent(turn_end(TurnOutcome::Completed), &["show session.completed"]);
+    let row = script.engine.sessions.remove(&SessionId::new("s1")).unwrap().row;
+    SessionRow { chat, state: SessionState::Closed, current: false, mode: Mode::Edit, ..row }
+}
+
+fn reopen(chat: Chat, row: SessionRow) -> Input {
+    let order = OpenSession {
+        session: Some(SessionId::new("s1")),
+        resume: Some(SessionId::new("s1")),
+        attended: Attended::Nobody,
+        ..OpenSession::default()
+    };
+    let (from, form) = (UserId::new(chat.id.as_str()), Form::Command);
+    let envelope = Envelope { chat, from, form, command: Command::Open { order } };
+    Input::Reopen { request: RequestId(1), envelope, row: Box::new(row) }
+}
+
+#[test]
+fn a_closed_session_goes_on_with_the_agents_own_conversation() {
+    let mut script = Script::blank(open_to_all());
+    script.check(reopen(chat(), closed_row(chat())), &["show session.opened", "accepted"]);
+    let row = &script.engine.sessions[&SessionId::new("s1")].row;
+    assert_eq!((row.turns, row.directory.to_str(), row.attended), (1, Some("/p"), Attended::Nobody));
+    assert_eq!(row.mode, Mode::Default, "what was opened is not opened again");
+    script.say("more", &["accepted", "start resume a1"]);
+    script.agent(super::ready("a1"), &["show session.started", "show message.in", "prompt more"]);
+}
+
+#[test]
+fn a_chat_of_telegram_goes_on_with_its_own_sessions_only() {
+    let telegram = |id: &str| Chat::new(ConnectorKind::Telegram, id);
+    let mut script = Script::blank(open_to_all());
+    script.check(reopen(telegram("8"), closed_row(telegram("7"))), &["refused unknown"]);
+    script.check(reopen(telegram("7"), closed_row(telegram("7"))), &["show session.opened", "accepted"]);
+    let order = OpenSession { resume: Some(SessionId::new("s1")), ..OpenSession::default() };
+    script.check(from(telegram("8"), "8", Command::Open { order }), &["refused unknown"]);
+}
+
+#[test]
+fn a_session_nobody_knows_is_resumed_only_where_its_directory_is_said() {
+    let mut script = Script::blank(open_to_all());
+    let order = OpenSession { resume: Some(SessionId::new("s5")), ..OpenSession::default() };
+    script.check(command(Command::Open { order: order.clone() }), &["refused unknown"]);
+    let order = OpenSession { directory: Some("/p".into()), ..order };
+    script.check(command(Command::Open { order }), &["show session.opened", "accepted"]);
+    script.check(command(say("s5", "go")), &["accepted", "start resume s5"]);
+}
+
+#[test]
+fn an_agent_is_started_anew_for_who_is_there() {
+    let mut script = Script::running();
+    script.agent(turn_end(TurnOutcome::Completed), &["show session.completed"]);
+    let order =
+        |attended| OpenSession { resume: Some(SessionId::new("s1")), attended, ..OpenSession::default() };
+    let open = |attended| command(Command::Open { order: order(attended) });
+    script.check(open(Attended::Somebody), &["show session.switched", "accepted"]);
+    script.check(open(Attended::Nobody), &["stop", "show session.switched", "accepted"]);
 }

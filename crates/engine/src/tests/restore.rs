@@ -124,3 +124,21 @@ fn what_is_told_once_is_kept_as_done() {
     let Some(Action::Keep(facts)) = actions.first() else { panic!("{actions:?}") };
     assert!(matches!(&facts[..], [Kept::Message(row)] if row.state == MessageState::Done));
 }
+
+#[test]
+fn whether_anybody_watches_is_as_it_was() {
+    for attended in [Attended::Somebody, Attended::Nobody] {
+        let restored = Restored {
+            sessions: vec![SessionRow { attended, ..session_row() }],
+            messages: vec![row(MessageState::Waiting, "next")],
+            ..Restored::default()
+        };
+        let (mut engine, _) = Engine::restore(restored, open_to_all(), at(10));
+        let actions = engine.step(Input::Continue, at(10));
+        let started = actions.iter().find_map(|action| match action {
+            Action::Start { attended, .. } => Some(*attended),
+            _ => None,
+        });
+        assert_eq!(started, Some(attended));
+    }
+}

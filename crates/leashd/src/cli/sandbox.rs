@@ -52,9 +52,9 @@ pub(crate) struct SandboxPlaceArgs {
     /// Exactly these walls, or nothing [default: the best that can be had]
     #[arg(long, value_enum)]
     pub(crate) level: Option<SandboxLevel>,
-    /// Caches of toolchains: kept apart for the directory, your own, or your own unchanged
-    #[arg(long, value_enum, default_value_t = SandboxCaches::Private)]
-    pub(crate) caches: SandboxCaches,
+    /// Caches of toolchains: kept apart for the directory, your own, or your own unchanged [default: as the settings say]
+    #[arg(long, value_enum)]
+    pub(crate) caches: Option<SandboxCaches>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]

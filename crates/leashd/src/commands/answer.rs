@@ -1,6 +1,6 @@
 //! `leashd approve`, `deny`, `answer`: one answer to one ask, with the digest of what was asked.
 
-use super::inbox::{find, said};
+use super::inbox::find;
 use super::talk::{self, print_json};
 use crate::cli::{AnswerArgs, ApproveArgs, DenyArgs};
 use crate::daemon::api::EnvelopeBody;
@@ -42,8 +42,8 @@ fn answer_with(
     talk::with_daemon(|client| async move {
         let row = find(&client, given).await?;
         let ask = &row.ask;
-        if !row.state.is_open() {
-            return Err(Failure::failed(format!("{} is over: {}", ask.id, said(row.state)))
+        if let Some(ending) = row.ending() {
+            return Err(Failure::failed(format!("{} is over: {ending}", ask.id))
                 .hint("leashd inbox lists what is open"));
         }
         let command = Command::Answer { ask: ask.id.clone(), answer: answer(ask)?, digest: ask.digest };

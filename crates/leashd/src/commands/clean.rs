@@ -2,11 +2,13 @@
 
 use super::prompt::{Default, Person};
 use crate::cli::CleanArgs;
+use crate::daemon::process::ERRORS;
 use crate::failure::{Exit, Failure};
 use crate::settings::edit;
 use crate::settings::{Settings, Storage, load};
 use rustix::fs::{FlockOperation, flock};
 use serde_json::json;
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -15,7 +17,7 @@ use std::path::{Path, PathBuf};
 const LOCK: &str = "run/leashd.lock";
 const LOG: &str = "app.log";
 /// What SQLite puts beside a database.
-const BESIDE: [&str; 3] = ["", "-wal", "-shm"];
+const BESIDE: [&str; 4] = ["", "-wal", "-shm", "-journal"];
 
 pub(crate) fn run(args: &CleanArgs) -> Result<Exit, Failure> {
     let settings = load(None)?.settings;
@@ -78,17 +80,12 @@ fn alone(home: &Path) -> Result<Option<File>, Failure> {
 
 /// Ordinary files of ours that are there; nothing is removed by a pattern that could be somebody else's.
 fn files(settings: &Settings, args: &CleanArgs) -> Result<Vec<PathBuf>, Failure> {
-    let mut files = logs(&settings.log.directory)?;
+    let mut files = found(&settings.log.directory, |name| name == ERRORS || is_log(name))?;
     if let Storage::Sqlite(database) = &settings.storage {
-        let beside = |end: &&str| {
-            let mut name = database.clone().into_os_string();
-            name.push(end);
-            PathBuf::from(name)
-        };
-        files.extend(BESIDE.iter().map(beside));
+        files.extend(beside(database, |rest| BESIDE.contains(&rest) || is_draft(rest))?);
     }
     if args.audit {
-        files.push(settings.audit_log.clone());
+        files.extend(beside(&settings.audit_log, |rest| rest.is_empty() || is_fragment(rest))?);
     }
     files.retain(|file| fs::symlink_metadata(file).is_ok_and(|found| found.is_file()));
     files.sort();
@@ -96,7 +93,36 @@ fn files(settings: &Settings, args: &CleanArgs) -> Result<Vec<PathBuf>, Failure>
 }
 
 /// `app.log` and its rotated backups.
-fn logs(directory: &Path) -> Result<Vec<PathBuf>, Failure> {
+fn is_log(name: &str) -> bool {
+    name.strip_prefix(LOG)
+        .is_some_and(|rest| rest.is_empty() || rest.strip_prefix('.').is_some_and(is_number))
+}
+
+/// `.4711.new` and what stands beside it: of a process that was killed while it made the database.
+fn is_draft(rest: &str) -> bool {
+    let parts = rest.strip_prefix('.').and_then(|rest| rest.split_once(".new"));
+    parts.is_some_and(|(process, end)| is_number(process) && BESIDE.contains(&end))
+}
+
+/// `.torn-12-0`: what a process that was killed left of an entry.
+fn is_fragment(rest: &str) -> bool {
+    let parts = rest.strip_prefix(".torn-").and_then(|rest| rest.split_once('-'));
+    parts.is_some_and(|(entry, number)| is_number(entry) && is_number(number))
+}
+
+fn is_number(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// Files whose names begin with that of `file`, by what follows it.
+fn beside(file: &Path, is_wanted: impl Fn(&str) -> bool) -> Result<Vec<PathBuf>, Failure> {
+    let (Some(directory), Some(name)) = (file.parent(), file.file_name().and_then(OsStr::to_str)) else {
+        return Ok(Vec::new());
+    };
+    found(directory, |found| found.strip_prefix(name).is_some_and(&is_wanted))
+}
+
+fn found(directory: &Path, is_wanted: impl Fn(&str) -> bool) -> Result<Vec<PathBuf>, Failure> {
     let entries = match fs::read_dir(directory) {
         Ok(entries) => entries,
         Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
@@ -104,18 +130,12 @@ fn logs(directory: &Path) -> Result<Vec<PathBuf>, Failure> {
         }
         Err(error) => return Err(Failure::failed(format!("cannot read {}: {error}", directory.display()))),
     };
-    let mut logs = Vec::new();
+    let mut found = Vec::new();
     for entry in entries {
         let entry = entry?;
-        let name = entry.file_name();
-        let rest = name.to_str().and_then(|name| name.strip_prefix(LOG));
-        let number = |rest: &str| {
-            rest.strip_prefix('.')
-                .is_some_and(|digits| !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()))
-        };
-        if rest.is_some_and(|rest| rest.is_empty() || number(rest)) {
-            logs.push(entry.path());
+        if entry.file_name().to_str().is_some_and(&is_wanted) {
+            found.push(entry.path());
         }
     }
-    Ok(logs)
+    Ok(found)
 }

@@ -8,7 +8,7 @@ use crate::daemon::client::Client;
 use crate::daemon::remote_desk;
 use crate::failure::{Exit, Failure};
 use crate::self_check;
-use crate::settings::Settings;
+use crate::settings;
 use leashd_connectors::Person;
 use leashd_connectors::terminal::{self, Colour, Ending, ExecOptions, How, Keys, Output};
 use leashd_types::{Approver, Attended, Chat, ConnectorKind, SessionId, TurnOutcome};
@@ -43,7 +43,7 @@ pub(crate) fn run(args: ExecArgs) -> Result<Exit, Failure> {
         }
         None => in_process(&args.session, request),
     }?;
-    exit_of(&ending)
+    exit_of(&ending, attended)
 }
 
 /// What is to be said, and how it is shown.
@@ -74,21 +74,26 @@ async fn through_daemon(
     let session = boot::session_id(args.resume.as_deref())?;
     let person =
         Person { chat: Chat::new(ConnectorKind::Terminal, format!("exec-{session}")), user: boot::user() };
-    let order = opening::order(args, &session, attended)?;
+    let place = opening::place(args)?;
+    let order = opening::order(args, &place, &session, attended)?;
     // From here on nothing of the session is missed.
     let desk = remote_desk::open(&client, &session).await?;
-    opening::open(&desk, &person, order).await?;
+    opening::open(&desk, &person, order, &place).await?;
     Ok(terminal::exec(desk, request.options(session, person)).await?)
 }
 
 fn in_process(args: &SessionArgs, request: Request) -> Result<Ending, Failure> {
-    let settings = Settings::from_environment()?;
+    let place = opening::place(args)?;
+    // What the project wanted in vain is said by the session.
+    let settings = settings::load(Some(&place.directory))?.settings;
     let keys = request.keys;
     boot::with_runtime(async {
-        let (plan, agent) = claude::plan(args, keys).await?;
+        let (plan, agent) = claude::plan(args, &place.directory, keys).await?;
         let session = Session::prepare(&settings, plan).await?;
         eprintln!("{}", session.says());
-        self_check::check(&settings, &agent, &session.checked(), keys).await?;
+        if let Some(warning) = self_check::check(&settings, &agent, &session.checked(), keys).await? {
+            eprintln!("! {warning}");
+        }
         let options = request.options(session.id().clone(), boot::person());
         Ok::<_, Failure>(session.run(|desk| terminal::exec(desk, options)).await?)
     })?
@@ -101,14 +106,16 @@ fn read_prompt() -> Result<String, Failure> {
 }
 
 /// The exit status a turn deserves.
-pub(crate) fn exit_of(ending: &Ending) -> Result<Exit, Failure> {
+fn exit_of(ending: &Ending, attended: Attended) -> Result<Exit, Failure> {
     match &ending.how {
         How::Interrupted | How::Turn { outcome: TurnOutcome::Interrupted, .. } => Ok(Exit::Interrupted),
-        How::Session { reason } => Err(Failure::new(Exit::Agent, format!("the session ended: {reason}"))),
+        // Why stands above.
+        How::Session { reason: _ } => Err(Failure::new(Exit::Agent, "the session ended before the turn did")),
         How::Turn { outcome, last_denial } => Ok(match outcome {
             TurnOutcome::Completed => match last_denial {
                 None => Exit::Done,
-                Some(Approver::Nobody) if ending.somebody_was_there => Exit::AskTimedOut,
+                // Somebody could have answered, at this terminal or another.
+                Some(Approver::Nobody) if attended == Attended::Somebody => Exit::AskTimedOut,
                 Some(_) => Exit::Denied,
             },
             TurnOutcome::ApiError { status: None | Some(429 | 500..=599), .. } => Exit::TryLater,

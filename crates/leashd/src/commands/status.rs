@@ -61,6 +61,14 @@ fn lines(status: &StatusBody, sessions: &[SessionView]) -> Vec<String> {
         0 => lines.push("contained   no agent runs".to_owned()),
         _ => lines.extend(status.containment.iter().map(|says| format!("contained   {}", one_line(says)))),
     }
+    lines.extend(about.agent.iter().map(|agent| match agent.broken.as_slice() {
+        [] => format!("agent       Claude Code {}, tested", one_line(&agent.version)),
+        broken => format!(
+            "agent       Claude Code {} DOES NOT HOLD what leashd relies on, unattended work is refused: {}",
+            one_line(&agent.version),
+            one_line(&broken.join("; "))
+        ),
+    }));
     lines.push(format!("reached by  {}", about.connectors.join(", ")));
     lines.push(format!("store       {}", one_line(&about.store)));
     if let Some(log) = &about.log {

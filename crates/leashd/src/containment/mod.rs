@@ -48,6 +48,8 @@ pub(crate) struct Wanted<'a> {
     pub(crate) session: &'a SessionId,
     /// The agent's program. An agent that is part of leashd has none and is not contained.
     pub(crate) program: Option<&'a Path>,
+    /// Where it works: one of the approved ones, or below one.
+    pub(crate) directory: &'a Path,
     pub(crate) approved: &'a [PathBuf],
     /// Of this session alone; not written by the agent.
     pub(crate) private: &'a Path,
@@ -204,9 +206,8 @@ async fn attempt(wanted: &Wanted<'_>, servers: &[Server], gate: &Arc<Gate>) -> R
     let profile = wanted.private.join(OUTER);
     places::write(&profile, &built.outer).map_err(|error| format!("{}: {error}", profile.display()))?;
     let environment = network.environment(wanted.environment, &variables);
-    let directory = wanted.approved.first().cloned().unwrap_or_default();
     let own = places::real(&home.directory).map_err(|failure| failure.message)?.join(PLANS);
-    let questions = Questions::new(questions, directory);
+    let questions = Questions::new(questions, wanted.directory.to_owned());
     Ok(Held {
         containment: match known.failures.is_empty() {
             true => Containment::Proven,
@@ -314,7 +315,6 @@ fn build(
     let maybe = |path: &Path| places::maybe_missing(path).map_err(|failure| failure.message);
     let user_home = real(&wanted.settings.user_home)?;
     let approved: Vec<PathBuf> = wanted.approved.iter().map(|path| real(path)).collect::<Result<_, _>>()?;
-    let workspace = approved.first().ok_or("no directory is approved")?;
     let session = SessionPlaces {
         temporary: real(temporary)?,
         config: Some(real(&home.directory)?),
@@ -328,7 +328,7 @@ fn build(
     let nothing = Capabilities::default();
     let hidden = [maybe(&wanted.settings.home)?, maybe(&wanted.settings.audit_log)?];
     let cache_directory =
-        places::cache_directory(&user_home, workspace).map_err(|failure| failure.message)?;
+        places::cache_directory(&user_home, &real(wanted.directory)?).map_err(|failure| failure.message)?;
     let profile = |domain, capabilities| {
         let request = Request {
             domain,

@@ -2,18 +2,22 @@
 
 use super::looks::Looks;
 use crate::failure::{Exit, Failure};
-use crate::observe::{Filter, Observe, Received};
+use crate::observe::{Filter, Numbered, Observe, Received};
 use crate::settings::{Settings, Storage};
 use leashd_connectors::Query;
 use leashd_sandbox::PrivateDir;
 use leashd_store::{AskFilter, Of, Options, Progress, Store, StoreError};
 use leashd_types::{Event, EventRow, Kept};
+use std::collections::VecDeque;
 use std::path::Path;
+use std::sync::Arc;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 /// Rows kept at once: a start withdraws every ask that was open when the last daemon ended, all of them or none.
 const AT_ONCE_MAX: usize = 1_000_000;
+/// Events that are read at once.
+const PAGE: usize = 500;
 /// Events that go into one transaction.
 const BATCH: usize = 256;
 /// Numbers left out after a daemon that did not end properly: it may have given out some that were not kept. More than it
@@ -80,6 +84,28 @@ fn row(received: Received) -> Option<Kept> {
             tracing::warn!(missed, "events_not_kept");
             None
         }
+    }
+}
+
+/// Kept events, for those who ask for more than the bus still has.
+#[derive(Clone)]
+pub(crate) struct Past(Store);
+
+impl Past {
+    pub(super) fn new(store: Store) -> Self {
+        Self(store)
+    }
+
+    /// The next ones of these names with numbers after `since`, up to `last`; none are left if there are none.
+    pub(crate) async fn events(
+        &self,
+        since: u64,
+        last: u64,
+        names: &[&str],
+    ) -> Result<VecDeque<Arc<Numbered>>, StoreError> {
+        let rows = self.0.events(since, PAGE, names).await?;
+        let wanted = rows.into_iter().take_while(|row| row.seq <= last);
+        Ok(wanted.map(|row| Arc::new(Numbered::kept(row))).collect())
     }
 }
 

@@ -19,11 +19,11 @@ use leashd_engine::{Drain, Engine, Input};
 use leashd_gate::Gate;
 use leashd_sandbox::PrivateDir;
 use leashd_store::Store;
-use leashd_types::{Event, Restored};
+use leashd_types::{Event, Restored, SessionId};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{OnceCell, mpsc};
+use tokio::sync::{OnceCell, mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 /// For the agents to be gone, after everything they did was told to stop.
@@ -35,6 +35,23 @@ pub(super) struct Heart {
     mail: mpsc::Sender<Mail>,
     outfitter: Arc<Outfitter>,
     running: JoinHandle<()>,
+}
+
+/// Whether the loop turns: who asks it something gets an answer only from a loop that does.
+pub(super) struct Pulse {
+    queries: mpsc::Sender<Query>,
+}
+
+impl Pulse {
+    /// Returns once the loop has turned; never, if it is stuck or gone.
+    pub(super) async fn beat(&self) {
+        let (reply, answer) = oneshot::channel();
+        // There is none of that name, so it costs the loop nothing.
+        let question = Query::Session { session: SessionId::new(""), reply };
+        if self.queries.send(question).await.is_err() || answer.await.is_err() {
+            std::future::pending().await
+        }
+    }
 }
 
 impl Heart {
@@ -93,6 +110,10 @@ impl Heart {
         Desks { deliveries: self.deliveries.clone(), queries: self.queries.clone(), observe: observe.clone() }
     }
 
+    pub(super) fn pulse(&self) -> Pulse {
+        Pulse { queries: self.queries.clone() }
+    }
+
     /// Begins nothing more.
     pub(super) async fn drain(&self, how: Drain) {
         // A loop that is gone has nothing to end.
@@ -137,5 +158,54 @@ impl Desks {
             }
         });
         Desk { deliveries: self.deliveries.clone(), queries: self.queries.clone(), events }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Pulse;
+    use leashd_connectors::Query;
+    use std::time::Duration;
+    use tokio::sync::mpsc;
+
+    /// What a loop does with one question.
+    #[derive(Clone, Copy, Debug)]
+    enum Loop {
+        Answers,
+        Stuck,
+        Gone,
+    }
+
+    /// Whether it is heard of, three times over.
+    async fn beats(what: Loop) -> bool {
+        let (queries, mut asked) = mpsc::channel(1);
+        let running = tokio::spawn(async move {
+            match what {
+                Loop::Answers => {
+                    while let Some(Query::Session { reply, .. }) = asked.recv().await {
+                        reply.send(None).unwrap();
+                    }
+                }
+                Loop::Stuck => {
+                    let _question = asked.recv().await;
+                    std::future::pending().await
+                }
+                Loop::Gone => {}
+            }
+        });
+        let pulse = Pulse { queries };
+        let mut beats = true;
+        for _ in 0..3 {
+            beats &= tokio::time::timeout(Duration::from_millis(200), pulse.beat()).await.is_ok();
+        }
+        running.abort();
+        beats
+    }
+
+    #[tokio::test]
+    async fn only_a_loop_that_turns_beats() {
+        assert!(beats(Loop::Answers).await);
+        assert!(!beats(Loop::Stuck).await);
+        assert!(!beats(Loop::Gone).await);
     }
 }

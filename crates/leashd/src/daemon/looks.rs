@@ -181,8 +181,8 @@ mod tests {
 
     #[test]
     fn directories_are_told_apart_by_as_little_as_possible() {
-        let paths = ["/home/ann/web", "/home/ann/api", "/srv/old/web"].map(PathBuf::from);
+        let paths = ["/home/dev/web", "/home/dev/api", "/srv/old/web"].map(PathBuf::from);
         let names: Vec<_> = places(&paths).into_iter().map(|place| place.name).collect();
-        assert_eq!(names, ["ann/web", "api", "old/web"]);
+        assert_eq!(names, ["dev/web", "api", "old/web"]);
     }
 }

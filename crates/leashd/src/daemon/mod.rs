@@ -28,8 +28,9 @@ use crate::clock;
 use crate::failure::{Exit, Failure};
 use crate::hook::{RUN_DIRECTORY, server};
 use crate::observe::Observe;
+use crate::self_check;
 use crate::settings::Settings;
-use api::{About, Api, Order, Socket};
+use api::{About, AgentTest, Api, Order, Socket};
 use heart::Heart;
 use leashd_connectors::{Desk, EVENTS_MAX};
 use leashd_gate::{AuditLog, Durability, Gate};
@@ -81,7 +82,7 @@ pub(crate) fn main() -> ExitCode {
     let _leads_already = rustix::process::setsid();
     let errors = Errors::take();
     let audience = Audience::Starter;
-    match run(audience, Face::<NoConnector>::Headless) {
+    match run(audience, Face::<NoConnector>::Headless, Path::new(".")) {
         Ok(exit) => exit.into(),
         Err(failure) => {
             errors.say(&failure.to_string());
@@ -118,18 +119,20 @@ impl Errors {
     }
 }
 
-/// Runs the daemon until it is told to stop, or its connector is done.
-pub(crate) fn run<C, F>(audience: Audience, face: Face<C>) -> Result<Exit, Failure>
+/// Runs the daemon until it is told to stop, or its connector is done. What the project at `directory` says holds for the
+/// whole of it; each session has its own project's besides.
+pub(crate) fn run<C, F>(audience: Audience, face: Face<C>, directory: &Path) -> Result<Exit, Failure>
 where
     C: FnOnce(Desk) -> F,
     F: Future<Output = Result<(), Failure>>,
 {
     rustix::process::umask(rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO);
-    let settings = Settings::from_environment()?;
+    let directory = boot::real_directory(directory)?;
+    let settings = Settings::for_project(&directory)?;
     let home = PrivateDir::create(&settings.home).map_err(Failure::failed)?;
     let run = home.subdirectory(RUN_DIRECTORY).map_err(Failure::failed)?;
     let lock = Lock::take(&run)?.map_err(|held| taken(&held, home.path()))?;
-    boot::with_runtime(serve(settings, home, run, lock, audience, face))?
+    boot::with_runtime(serve((settings, directory), home, run, lock, audience, face))?
 }
 
 /// What the two sides of a running daemon share.
@@ -145,7 +148,7 @@ struct Shared {
 }
 
 async fn serve<C, F>(
-    settings: Settings,
+    (settings, project): (Settings, PathBuf),
     home: PrivateDir,
     run: PrivateDir,
     lock: Lock,
@@ -167,7 +170,7 @@ where
     let audit = AuditLog::open(&settings.audit_log, Durability::default(), secrets.clone())
         .map_err(Failure::failed)?;
     let gate = Arc::new(Gate::new(audit, clock::now));
-    let reloader = Arc::new(Reloader::new(settings, observe.clone(), Arc::clone(&gate))?);
+    let reloader = Arc::new(Reloader::new((settings, project), observe.clone(), Arc::clone(&gate))?);
     let socket = Socket::listen(run.path())?;
     let door = Door::make(&run)?;
     let archiving = archive::keep_events(store.clone(), &observe);
@@ -184,7 +187,8 @@ where
         telegram,
     });
     let (orders, mut orders_in) = mpsc::channel(ORDERS_MAX);
-    let api = api(&shared, &heart, orders, door, gate);
+    let past = archive::Past::new(store.clone());
+    let api = api(&shared, &heart, orders, (door, past), gate);
     // Hooks of other sessions are served too. Without it each judges for itself, only slower.
     let hooks = server::serve(home.path()).unwrap_or_else(|failure| {
         tracing::warn!(reason = %failure.message, "hooks_not_served");
@@ -221,7 +225,13 @@ where
     result.map(|()| Exit::Done)
 }
 
-fn api(shared: &Arc<Shared>, heart: &Heart, orders: mpsc::Sender<Order>, door: Door, gate: Arc<Gate>) -> Api {
+fn api(
+    shared: &Arc<Shared>,
+    heart: &Heart,
+    orders: mpsc::Sender<Order>,
+    (door, past): (Door, archive::Past),
+    gate: Arc<Gate>,
+) -> Api {
     let about = Arc::clone(shared);
     let turned_away = move |detail: &str| {
         tracing::warn!(detail, "turned_away");
@@ -235,6 +245,7 @@ fn api(shared: &Arc<Shared>, heart: &Heart, orders: mpsc::Sender<Order>, door: D
         door,
         user: boot::user(),
         observe: shared.observe.clone(),
+        past,
         closing: Arc::clone(&shared.closing),
         about: Arc::new(move || about.about()),
         turned_away: Arc::new(turned_away),
@@ -254,6 +265,7 @@ impl Shared {
             store: self.store.clone(),
             connectors: self.connectors.iter().cloned().chain(self.telegram.says()).collect(),
             last_reload: self.reloader.last(),
+            agent: self_check::kept(&self.home).map(|(version, broken)| AgentTest { version, broken }),
         }
     }
 }
@@ -277,10 +289,13 @@ async fn listen(
     shared: &Shared,
     heart: &Heart,
 ) -> &'static str {
+    let pulse = heart.pulse();
     let heartbeat = async {
         match ready::heartbeat() {
             None => std::future::pending().await,
+            // A loop that hangs says nothing, and is started anew.
             Some(every) => loop {
+                pulse.beat().await;
                 ready::alive();
                 tokio::time::sleep(every).await;
             },

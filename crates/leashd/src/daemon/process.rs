@@ -28,11 +28,13 @@ pub(crate) struct Started {
     pub(crate) says: Vec<String>,
 }
 
-pub(crate) fn start(log_directory: &Path) -> Result<Started, Failure> {
+/// It stands in `directory`, whose project has its say.
+pub(crate) fn start(log_directory: &Path, directory: &Path) -> Result<Started, Failure> {
     let exe = std::env::current_exe()?;
     let errors = errors_file(log_directory);
     let mut child = Command::new(exe)
         .arg(DAEMON)
+        .current_dir(directory)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(errors.map_or_else(|_| Stdio::null(), Stdio::from))

@@ -12,7 +12,7 @@ use leashd_gate::Gate;
 use leashd_gate::audit::Record;
 use leashd_policy::Rules;
 use leashd_types::Event;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// One reading of everything. Sessions that run keep theirs.
@@ -26,14 +26,19 @@ pub(crate) struct Generation {
 pub(super) struct Reloader {
     current: Mutex<Arc<Generation>>,
     last: Mutex<Option<LastReload>>,
+    project: PathBuf,
     observe: Observe,
     gate: Arc<Gate>,
 }
 
 impl Reloader {
-    pub(super) fn new(settings: Settings, observe: Observe, gate: Arc<Gate>) -> Result<Self, Failure> {
+    pub(super) fn new(
+        (settings, project): (Settings, PathBuf),
+        observe: Observe,
+        gate: Arc<Gate>,
+    ) -> Result<Self, Failure> {
         let current = Mutex::new(Arc::new(generation(settings)?));
-        Ok(Self { current, last: Mutex::default(), observe, gate })
+        Ok(Self { current, last: Mutex::default(), project, observe, gate })
     }
 
     /// What sessions begin with now.
@@ -49,7 +54,8 @@ impl Reloader {
     pub(super) async fn reload(&self) -> Result<Reloaded, Failure> {
         ready::reloading();
         // Short file work, but the disk may be slow.
-        let read = tokio::task::spawn_blocking(|| generation(Settings::from_environment()?)).await;
+        let project = self.project.clone();
+        let read = tokio::task::spawn_blocking(move || generation(Settings::for_project(&project)?)).await;
         let result = match read {
             Ok(result) => result,
             Err(error) => Err(Failure::failed(format!("reading the settings failed: {error}"))),
@@ -109,6 +115,7 @@ fn changes(before: &Generation, after: &Generation) -> Vec<String> {
         ("toolchains", before.toolchains == after.toolchains),
         ("log_level", before.log.level == after.log.level),
         ("max_agents", before.daemon.max_agents == after.daemon.max_agents),
+        ("telegram", before.telegram == after.telegram),
         ("rate_limit", before.daemon.requests_per_minute == after.daemon.requests_per_minute),
     ];
     let fixed = [
@@ -116,7 +123,6 @@ fn changes(before: &Generation, after: &Generation) -> Vec<String> {
         ("audit_log", before.audit_log == after.audit_log),
         ("log_dir", before.log.directory == after.log.directory),
         ("webhooks", before.daemon.webhooks == after.daemon.webhooks),
-        ("telegram", before.telegram == after.telegram),
     ];
     changed.extend(texts.into_iter().filter(|(_, same)| !same).map(|(name, _)| name.to_owned()));
     let later = fixed.into_iter().filter(|(_, same)| !same);

@@ -2,7 +2,7 @@
 //! ones are kept for those who come later. Knows no connector.
 
 use super::filter::Filter;
-use leashd_types::{Answer, Ask, EVENT_VERSION, Event, Timestamp};
+use leashd_types::{Answer, Ask, EVENT_VERSION, Event, EventRow, Timestamp};
 use serde::Serialize;
 use serde_json::{Value, json};
 use std::collections::VecDeque;
@@ -34,6 +34,12 @@ pub(crate) struct Numbered {
 }
 
 impl Numbered {
+    /// As it was kept.
+    pub(crate) fn kept(row: EventRow) -> Self {
+        let EventRow { seq, at, event } = row;
+        Self { v: EVENT_VERSION, seq, at, event, weight: 0 }
+    }
+
     pub(crate) fn name(&self) -> &'static str {
         super::events::name(&self.event)
     }
@@ -137,9 +143,14 @@ impl Received {
 }
 
 impl Subscription {
+    /// How many events before the first are not here any more. Asked once: whoever asks sees to them.
+    pub(crate) fn take_missed(&mut self) -> u64 {
+        std::mem::take(&mut self.backlog.missed)
+    }
+
     /// The next event that passes. `None` at the end of the daemon. Dropped before it is done, nothing is lost.
     pub(crate) async fn next(&mut self) -> Option<Received> {
-        let missed = std::mem::take(&mut self.backlog.missed);
+        let missed = self.take_missed();
         if missed > 0 {
             return Some(Received::Lagged(missed));
         }

@@ -38,6 +38,15 @@ impl Filter {
         Ok(Self(patterns.iter().map(known).collect::<Result<_, _>>()?))
     }
 
+    /// The names that pass; none, if all do.
+    pub(crate) fn names(&self) -> Vec<&'static str> {
+        if self.0.is_empty() {
+            Vec::new()
+        } else {
+            NAMES.iter().copied().filter(|name| self.passes(name)).collect()
+        }
+    }
+
     pub(crate) fn passes(&self, name: &str) -> bool {
         self.0.is_empty() || self.0.iter().any(|pattern| matches(pattern, name))
     }

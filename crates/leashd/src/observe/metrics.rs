@@ -245,10 +245,10 @@ impl Metrics {
         let observe = |phase, took: Duration| {
             self.gate.get_or_create(&Phase { phase }).observe(took.as_secs_f64());
         };
-        if let Some(judge) = evaluation.judge {
+        if let Some(judge) = evaluation.took.judge {
             observe("judge", judge);
         }
-        observe("durable", evaluation.total);
+        observe("durable", evaluation.took.total);
     }
 
     /// Asks that were open before this process started.

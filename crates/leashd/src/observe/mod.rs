@@ -88,9 +88,15 @@ pub(crate) struct Evaluation {
     pub(crate) decision: Decision,
     pub(crate) rule: RuleRef,
     pub(crate) band: Option<Band>,
-    /// Until the verdict, where the gate says so.
+    pub(crate) took: Took,
+}
+
+/// How long the gate took.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Took {
+    /// Until the verdict. Nothing where a call was refused before that.
     pub(crate) judge: Option<Duration>,
-    /// Until the decision was on disk.
+    /// Until the decision was on disk, waiting for a thread included.
     pub(crate) total: Duration,
 }
 
@@ -100,7 +106,7 @@ impl Evaluation {
         call: &CallId,
         tool: String,
         outcome: &Outcome,
-        total: Duration,
+        took: Took,
     ) -> Self {
         let (decision, rule, band) = match outcome {
             Outcome::Permit(permit) => (Decision::Allow, permit.rule(), None),
@@ -111,7 +117,7 @@ impl Evaluation {
             }
         };
         let (session, call, rule) = (session.clone(), call.clone(), rule.clone());
-        Self { session, call, tool, decision, rule, band, judge: None, total }
+        Self { session, call, tool, decision, rule, band, took }
     }
 }
 

@@ -106,7 +106,7 @@ impl Names {
         let fields = json!({
             "call_id": evaluation.call, "tool": evaluation.tool, "decision": evaluation.decision,
             "rule": rule(&evaluation.rule), "band": evaluation.band.map(|band: Band| band.to_string()),
-            "judge_us": evaluation.judge.map(micros), "total_us": micros(evaluation.total),
+            "judge_us": evaluation.took.judge.map(micros), "total_us": micros(evaluation.took.total),
         });
         self.line(Level::Debug, "policy_evaluated", &evaluation.session, fields)
     }
@@ -121,7 +121,7 @@ impl Names {
                     json!({"user_id": user, "directory": directory, "workspace": workspace, "mode": mode});
                 self.line(Level::Info, name, session, fields)
             }
-            Event::SessionStarted { session, agent, version, model, directory } => {
+            Event::SessionStarted { session, agent, version, model, directory, containment: _ } => {
                 // Where nothing opens sessions, the agent is the first sign of one.
                 let opened = self.sessions.contains_key(session);
                 let name = if opened { "agent_started" } else { "session_created" };

@@ -8,7 +8,7 @@ pub(super) use sample::{said, started};
 use super::log::Log;
 use super::names::Names;
 use super::{
-    CONTENT_TYPE, Evaluation, Filter, Hook, Level, Observe, ObserveOptions, Received, bus::Bus, events,
+    CONTENT_TYPE, Evaluation, Filter, Hook, Level, Observe, ObserveOptions, Received, Took, bus::Bus, events,
     metrics::Levels, metrics::Metrics,
 };
 use leashd_gate::Secrets;
@@ -224,8 +224,7 @@ fn evaluation(rule: &str) -> Evaluation {
         decision: Decision::Ask,
         rule: RuleRef::floor(rule),
         band: Some(Band::High),
-        judge: Some(Duration::from_micros(80)),
-        total: Duration::from_millis(2),
+        took: Took { judge: Some(Duration::from_micros(80)), total: Duration::from_millis(2) },
     }
 }
 

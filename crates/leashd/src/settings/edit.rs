@@ -10,6 +10,7 @@ use super::workspaces::Workspaces;
 use super::{CONFIG, Loaded, Settings, config_file, config_text, home, layers, load, load_as_if};
 use crate::boot;
 use crate::clock;
+use crate::daemon::lock::Held;
 use crate::failure::{Exit, Failure};
 use leashd_gate::audit::Record;
 use leashd_gate::{AuditLog, Durability, Secrets};
@@ -107,6 +108,7 @@ impl Edit {
         }
         record(&after.settings, &format!("{} in {}", self.done.join(", "), self.file))?;
         replace(&self.home, CONFIG, &self.text)?;
+        remind(&self.home);
         Ok(after)
     }
 
@@ -173,6 +175,7 @@ pub(crate) fn workspaces(
         };
     record(&settings, &format!("{what} in {}", workspaces.file.display()))?;
     replace(&directory, name, &workspaces.text())?;
+    remind(&home);
     load(None)
 }
 
@@ -200,6 +203,13 @@ pub(crate) fn known(key: &str) -> Result<&'static Row, Failure> {
 /// How a setting that is not in the file yet is spelled there.
 fn spelling(row: &Row, key: &str) -> String {
     if row.aliases.contains(&key) { key.to_owned() } else { row.key() }
+}
+
+/// A daemon that runs has read its settings.
+fn remind(home: &PrivateDir) {
+    if let Ok(Held::By(_)) = Held::look(home.path()) {
+        eprintln!("leashd runs under the settings before this change; leashd reload takes it over");
+    }
 }
 
 fn lock(home: &PrivateDir) -> Result<File, Failure> {

@@ -22,9 +22,11 @@ use crate::failure::Failure;
 use layers::{Layers, Sources, Text};
 use leashd_sandbox::PrivateDir;
 use std::ffi::OsString;
+use std::fmt;
 use std::fs::{self, File};
 use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use value::Value;
 use workspaces::Workspaces;
 
@@ -54,6 +56,21 @@ impl Loaded {
     }
 }
 
+/// What settings were read from that belongs to no project, as it was at that moment: whoever starts later starts under the
+/// same.
+#[derive(Clone, Default)]
+pub(crate) struct Ground {
+    config: Option<Text>,
+    pub(crate) workspaces: Workspaces,
+}
+
+impl fmt::Debug for Ground {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The file holds secrets.
+        formatter.debug_struct("Ground").finish_non_exhaustive()
+    }
+}
+
 impl Settings {
     /// What a lookup of variables alone says. Reads no file: hooks judge with it.
     pub(crate) fn read(lookup: Lookup<'_>) -> Result<Self, Failure> {
@@ -68,8 +85,16 @@ impl Settings {
         Self::with_warnings(directory.as_deref())
     }
 
+    /// The same for a session in `directory`, whose project has its say. What it wanted in vain comes along.
+    pub(crate) fn for_session(&self, directory: &Path) -> Result<(Self, Vec<String>), Failure> {
+        let lookup = |name: &str| std::env::var_os(name);
+        let Ground { config, workspaces } = self.ground.as_ref().clone();
+        let home = user_home(&lookup)?;
+        let loaded = put_together(&lookup, &home, Some(directory), config, |_| Ok(workspaces))?;
+        Ok((loaded.settings, loaded.layers.warnings))
+    }
+
     /// All layers; what the project at `directory` wanted in vain is said on standard error.
-    #[expect(dead_code, reason = "for whoever starts a session elsewhere than here")]
     pub(crate) fn for_project(directory: &Path) -> Result<Self, Failure> {
         Self::with_warnings(Some(directory))
     }
@@ -104,17 +129,28 @@ fn load_with(
     let user_home = user_home(lookup)?;
     // It says where the file is, so no file can say it.
     let home = typed::home(lookup, &user_home)?;
+    put_together(lookup, &user_home, project, config(&home)?, Workspaces::load)
+}
+
+fn put_together(
+    lookup: Lookup<'_>,
+    user_home: &Path,
+    project: Option<&Path>,
+    config: Option<Text>,
+    workspaces: impl FnOnce(&Settings) -> Result<Workspaces, Failure>,
+) -> Result<Loaded, Failure> {
     let project = project.map(|directory| directory.join(project_env::NAME));
     let sources = Sources {
-        config: config(&home)?,
+        config,
         project: project.map(|file| read_file(&file, project_env::BYTES_MAX)).transpose()?.flatten(),
         environment: lookup,
     };
     let layers = Layers::read(&sources)?;
-    let mut settings = typed::settings(&layers, &user_home, lookup)?;
-    let workspaces = Workspaces::load(&settings)?;
+    let mut settings = typed::settings(&layers, user_home, lookup)?;
+    let workspaces = workspaces(&settings)?;
     settings.add_directories(&workspaces);
     settings.check_places()?;
+    settings.ground = Arc::new(Ground { config: sources.config, workspaces: workspaces.clone() });
     Ok(Loaded { settings, layers, workspaces })
 }
 

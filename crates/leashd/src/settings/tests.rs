@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 mod documented;
 mod edits;
+mod wired;
 
 const HOME: &str = "/home/you";
 
@@ -104,6 +105,7 @@ fn kind_name(kind: Kind) -> &'static str {
         Kind::Names(_) => "names",
         Kind::Object => "object",
         Kind::Webhooks => "webhooks",
+        Kind::Variables => "variables",
     }
 }
 
@@ -124,7 +126,10 @@ fn other(row: &Row) -> &'static str {
         Kind::Tools => "Read, mcp__*",
         Kind::Names(_) => "git",
         Kind::Object => r#"{"one": {"command": "x"}}"#,
-        Kind::Webhooks => r#"[{"url": "https://example.com/h", "secret": "s", "events": ["approval.*"]}]"#,
+        Kind::Webhooks => {
+            r#"[{"url": "https://example.com/h", "secret": "0123456789abcdef", "events": ["approval.*"]}]"#
+        }
+        Kind::Variables => "SSH_AUTH_SOCK",
     }
 }
 
@@ -204,6 +209,7 @@ fn no_token_policy_path_or_address_is_a_projects() {
                 | Kind::Groups
                 | Kind::Object
                 | Kind::Webhooks
+                | Kind::Variables
         ) || row.secrecy != Secrecy::Open
             || row.reach == Reach::EnvironmentOnly;
         assert!(!(open && closed), "{}", row.name);
@@ -274,6 +280,24 @@ fn a_wrong_value_names_its_variable() {
         ("LEASHD_ALLOWED_TOOLS", "Bash(git *)", "no tool's name"),
         ("LEASHD_TOOLCHAINS", "rust, cobol", "\"cobol\", expected some of git, rust"),
         ("LEASHD_WEBHOOKS", r#"[{"url": "https://a.example"}]"#, "entry 1: `secret` is missing"),
+        (
+            "LEASHD_WEBHOOKS",
+            r#"[{"url": "https://a.example", "secret": "short"}]"#,
+            "fewer than 16 characters",
+        ),
+        (
+            "LEASHD_WEBHOOKS",
+            r#"[{"url": "http://a.example", "secret": "0123456789abcdef"}]"#,
+            "not encrypted and not on this machine",
+        ),
+        (
+            "LEASHD_WEBHOOKS",
+            r#"[{"url": "https://a.example", "secret": "0123456789abcdef", "events": ["aproval.*"]}]"#,
+            "aproval",
+        ),
+        ("LEASHD_AGENT_ENVIRONMENT", "LD_PRELOAD", "never passed on"),
+        ("LEASHD_AGENT_ENVIRONMENT", "LEASHD_HOME", "never passed on"),
+        ("LEASHD_AGENT_ENVIRONMENT", "A=b", "no name of a variable"),
         ("LEASHD_TELEGRAM_API_URL", "ftp://x", "https://"),
         ("LEASHD_HOME", "here", "not an absolute path"),
     ] {

@@ -4,7 +4,7 @@
 use super::layers::Layers;
 use super::value::{Raw, Value};
 use super::workspaces::{DIRECTORY as WORKSPACES, Workspaces};
-use super::{Lookup, expand_tilde, table};
+use super::{Ground, Lookup, expand_tilde, table};
 use crate::failure::Failure;
 use leashd_policy::ToolLists;
 use leashd_sandbox::confine::SHARED_MEMORY;
@@ -13,10 +13,13 @@ use leashd_types::Mode;
 use serde_json::{Map, Value as Json};
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
+    /// What is left where the project is another one.
+    pub(crate) ground: Arc<Ground>,
     /// The person's home directory.
     pub(crate) user_home: PathBuf,
     /// leashd's own state (`LEASHD_HOME`, default `~/.leashd`).
@@ -34,6 +37,8 @@ pub(crate) struct Settings {
     pub(crate) max_turns: u32,
     pub(crate) system_prompt: Option<String>,
     pub(crate) mcp_servers: Map<String, Json>,
+    /// Variables the agent gets besides those every agent gets.
+    pub(crate) agent_environment: Vec<String>,
     /// Set only where somebody sets it: it then beats the policy's own.
     pub(crate) approval_timeout: Option<Duration>,
     pub(crate) interaction_timeout: Duration,
@@ -273,6 +278,7 @@ pub(super) fn settings(layers: &Layers, user_home: &Path, lookup: Lookup<'_>) ->
     let below = |name: &str| Ok::<_, Failure>(home.join(expand_tilde(&read.text(name)?, user_home)));
     Ok(Settings {
         temporary: temporary(lookup),
+        ground: Arc::default(),
         approved_directories: read.directories("LEASHD_APPROVED_DIRECTORIES")?,
         workspace_root: read
             .maybe_text("LEASHD_WORKSPACE_CONFIG_ROOT")?
@@ -282,6 +288,7 @@ pub(super) fn settings(layers: &Layers, user_home: &Path, lookup: Lookup<'_>) ->
         max_turns: read.number("LEASHD_MAX_TURNS")?,
         system_prompt: read.maybe_text("LEASHD_SYSTEM_PROMPT")?,
         mcp_servers: read.object("LEASHD_MCP_SERVERS")?,
+        agent_environment: read.list("LEASHD_AGENT_ENVIRONMENT")?,
         approval_timeout: read.maybe_number("LEASHD_APPROVAL_TIMEOUT_SECONDS")?.map(Duration::from_secs),
         interaction_timeout: read.seconds("LEASHD_INTERACTION_TIMEOUT_SECONDS")?,
         agent_timeout: read.seconds("LEASHD_AGENT_TIMEOUT_SECONDS")?,

@@ -1,5 +1,7 @@
 //! What a setting may hold, and reading that out of the text of a variable or a piece of YAML. Knows no setting by name.
 
+use crate::observe::{HOOKS_MAX, Hook};
+use leashd_agents::claude::never_passes;
 use serde_json::Value as Json;
 use std::fmt;
 
@@ -51,6 +53,8 @@ pub(crate) enum Kind {
     Object,
     /// `{url, secret, events}` each.
     Webhooks,
+    /// Names of environment variables that may pass to an agent.
+    Variables,
 }
 
 /// A closed set of words.
@@ -165,9 +169,13 @@ impl Kind {
                 let text = scalar(raw).ok_or_else(wrong)?;
                 absolute(text).map(|()| Value::Text(text.to_owned()))
             }
-            Kind::Texts | Kind::Directories | Kind::Users | Kind::Groups | Kind::Tools | Kind::Names(_) => {
-                self.list(raw, quoting)
-            }
+            Kind::Texts
+            | Kind::Directories
+            | Kind::Users
+            | Kind::Groups
+            | Kind::Tools
+            | Kind::Names(_)
+            | Kind::Variables => self.list(raw, quoting),
             Kind::Object => object(raw, quoting).map(Value::Json),
             Kind::Webhooks => webhooks(raw).map(Value::Json),
         }
@@ -190,6 +198,7 @@ impl Kind {
                 Kind::Groups => number(item, |id| id < 0, "a Telegram group's number, which is negative"),
                 Kind::Tools => tool(item),
                 Kind::Names(known) => named(item, &known()),
+                Kind::Variables => variable(item),
                 _ => Ok(()),
             };
             good?;
@@ -210,7 +219,7 @@ impl Kind {
             Kind::Choice(choices) => any_of(choices.names),
             Kind::File => "a path".to_owned(),
             Kind::Directory => "an absolute path".to_owned(),
-            Kind::Texts | Kind::Names(_) => "a list of names".to_owned(),
+            Kind::Texts | Kind::Names(_) | Kind::Variables => "a list of names".to_owned(),
             Kind::Directories => "a list of absolute paths".to_owned(),
             Kind::Users | Kind::Groups => "a list of numbers".to_owned(),
             Kind::Tools => "a list of tools".to_owned(),
@@ -385,6 +394,19 @@ fn object(raw: &Raw, quoting: Quoting) -> Result<Json, String> {
 }
 
 /// Checked to the last key here; what reads it later finds nothing wrong.
+fn variable(name: &str) -> Result<(), String> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    if name.is_empty() || !name.chars().all(plain) || name.starts_with(|first: char| first.is_ascii_digit()) {
+        return Err(format!("names {name:?}, which is no name of a variable"));
+    }
+    match never_passes(name) {
+        true => {
+            Err(format!("names {name}, which is never passed on: it changes what runs, or is leashd's own"))
+        }
+        false => Ok(()),
+    }
+}
+
 fn webhooks(raw: &Raw) -> Result<Json, String> {
     let json = match raw {
         Raw::List(_) => raw.json(),
@@ -394,6 +416,9 @@ fn webhooks(raw: &Raw) -> Result<Json, String> {
     let Json::Array(hooks) = &json else {
         return Err("is not a list of {url, secret, events}".to_owned());
     };
+    if hooks.len() > HOOKS_MAX {
+        return Err(format!("has {} entries, {HOOKS_MAX} are the limit", hooks.len()));
+    }
     for (index, hook) in hooks.iter().enumerate() {
         webhook(hook).map_err(|why| format!("is wrong in its entry {}: {why}", index + 1))?;
     }
@@ -405,20 +430,17 @@ fn webhook(hook: &Json) -> Result<(), String> {
     if let Some(key) = hook.keys().find(|key| !matches!(key.as_str(), "url" | "secret" | "events")) {
         return Err(format!("unknown key {key:?}; the keys are url, secret, events"));
     }
-    match hook.get("url").and_then(Json::as_str) {
-        Some(url) if is_address(url) => {}
-        Some(_) => return Err("`url` does not start with https:// or http://".to_owned()),
-        None => return Err("`url` is missing".to_owned()),
-    }
-    if hook.get("secret").and_then(Json::as_str).is_none_or(str::is_empty) {
-        return Err("`secret` is missing; whoever receives it checks the signature with it".to_owned());
-    }
-    let text = |event: &Json| event.as_str().is_some_and(|name| !name.is_empty());
-    match hook.get("events") {
-        None => Ok(()),
-        Some(Json::Array(events)) if events.iter().all(text) => Ok(()),
-        Some(_) => Err("`events` is not a list of event names".to_owned()),
-    }
+    let url = hook.get("url").and_then(Json::as_str).ok_or("`url` is missing")?;
+    let secret = hook.get("secret").and_then(Json::as_str).filter(|secret| !secret.is_empty());
+    let secret = secret.ok_or("`secret` is missing; whoever receives it checks the signature with it")?;
+    let events = match hook.get("events") {
+        None => Some(Vec::new()),
+        Some(Json::Array(events)) => events.iter().map(Json::as_str).collect(),
+        Some(_) => None,
+    };
+    let events = events.ok_or("`events` is not a list of event names")?;
+    // What a webhook needs is known where they are sent; none of its errors shows the address or the secret.
+    Hook::parse(url, secret, &events).map(drop).map_err(|error| error.to_string())
 }
 
 fn is_address(text: &str) -> bool {

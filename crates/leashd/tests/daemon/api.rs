@@ -3,7 +3,7 @@
 use crate::support::{Place, Said};
 use serde_json::{Value, json};
 use std::fs;
-use std::io::Write;
+use std::io::{BufRead, BufReader, Write};
 use std::os::unix::fs::symlink;
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
@@ -159,4 +159,35 @@ fn a_contained_command_cannot_steer_the_daemon() {
         assert!(!said.out.contains("runs as pid"), "{command}: {said:?}");
     }
     assert_eq!(place.status()["running"], true);
+}
+
+#[test]
+fn who_says_nothing_keeps_nobody_out() {
+    let place = Place::new();
+    place.start();
+    let mut listener = place
+        .command(&["events", "-f", "--json"])
+        .stdin(std::process::Stdio::null())
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut heard = BufReader::new(listener.stdout.take().unwrap());
+    // Somebody who has shown the token is there, and stays.
+    while !place.request("GET", "/metrics", "").1.as_str().unwrap().contains("leashd_event_listeners 3") {}
+    let connect = || UnixStream::connect(place.home().join("run/leashd.sock")).unwrap();
+    let mut silent: Vec<UnixStream> = (0..200).map(|_| connect()).collect();
+    silent.iter_mut().step_by(2).for_each(|stream| drop(stream.write_all(b"GET /v1/status HTTP/1.1\r\n")));
+    let began = Instant::now();
+    for _ in 0..5 {
+        assert_eq!(place.request("GET", "/v1/status", "").0, 200);
+    }
+    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+    place.expect(0, &["reload"]);
+    let mut line = String::new();
+    heard.read_line(&mut line).unwrap();
+    assert!(line.contains("config.reloaded"), "{line}");
+    drop(silent);
+    place.expect(0, &["stop"]);
+    listener.wait().unwrap();
 }

@@ -9,6 +9,11 @@
 )]
 
 mod api;
+mod commands;
+mod events;
 mod faults;
+mod memory;
 mod process;
+mod settings;
 mod support;
+mod watchdog;

@@ -10,6 +10,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use tempfile::TempDir;
 
+/// The leashd that is tried: the one that was built with the tests, or the one `LEASHD_TEST_PROGRAM` names.
+pub(crate) fn program() -> PathBuf {
+    std::env::var_os("LEASHD_TEST_PROGRAM").map_or_else(|| env!("CARGO_BIN_EXE_leashd").into(), PathBuf::from)
+}
+
 /// A daemon that is left when it is dropped is killed.
 pub(crate) struct Place {
     root: TempDir,
@@ -67,7 +72,7 @@ impl Place {
     }
 
     pub(crate) fn command(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_leashd"));
+        let mut command = Command::new(program());
         self.environment(command.args(args));
         command
     }

@@ -5,24 +5,31 @@ use crate::support::{Bench, call, script, shell, shown};
 use leashd_testkit::Terminal;
 use serde_json::{Value, json};
 use std::fs;
+use std::io::{Read, Write};
+use std::os::unix::net::UnixStream;
 use std::process::{Child, Output, Stdio};
 use std::time::{Duration, Instant};
 
 /// Ends the daemon with the test, however it ends.
-struct Running<'a>(&'a Bench);
+pub(crate) struct Running<'a>(&'a Bench);
 
 impl<'a> Running<'a> {
-    fn start(bench: &'a Bench) -> Self {
+    pub(crate) fn start(bench: &'a Bench) -> Self {
         let started = bench.leashd(&["start"]).output().unwrap();
         assert_eq!(started.status.code(), Some(0), "{}", shown(&started));
         Self(bench)
     }
 
-    fn status(&self) -> Value {
+    /// One that was started otherwise.
+    pub(crate) fn found(bench: &'a Bench) -> Self {
+        Self(bench)
+    }
+
+    pub(crate) fn status(&self) -> Value {
         serde_json::from_slice(&self.0.leashd(&["status", "--json"]).output().unwrap().stdout).unwrap()
     }
 
-    fn asks(&self) -> Vec<Value> {
+    pub(crate) fn asks(&self) -> Vec<Value> {
         let output = self.0.leashd(&["inbox", "--json"]).output().unwrap();
         String::from_utf8_lossy(&output.stdout)
             .lines()
@@ -31,7 +38,7 @@ impl<'a> Running<'a> {
     }
 
     /// The one ask that is open, as soon as there is one.
-    fn ask(&self) -> String {
+    pub(crate) fn ask(&self) -> String {
         let deadline = Instant::now() + Duration::from_secs(60);
         loop {
             if let [ask] = self.asks().as_slice() {
@@ -42,13 +49,13 @@ impl<'a> Running<'a> {
         }
     }
 
-    fn say(&self, args: &[&str], status: i32) -> Output {
+    pub(crate) fn say(&self, args: &[&str], status: i32) -> Output {
         let output = self.0.leashd(args).output().unwrap();
         assert_eq!(output.status.code(), Some(status), "{args:?}: {}", shown(&output));
         output
     }
 
-    fn exec(&self, flags: &[&str], items: &[Value]) -> Child {
+    pub(crate) fn exec(&self, flags: &[&str], items: &[Value]) -> Child {
         let prompt = script(items);
         let args: Vec<&str> = ["exec"].iter().chain(flags).copied().chain([prompt.as_str()]).collect();
         self.0
@@ -58,6 +65,51 @@ impl<'a> Running<'a> {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap()
+    }
+}
+
+impl Running<'_> {
+    /// A command over the socket: the status and the receipt.
+    pub(crate) fn tell(&self, command: &Value) -> (u16, Value) {
+        let body = json!({"chat": "test", "command": command}).to_string();
+        self.request("POST", "/v1/envelopes", &body)
+    }
+
+    pub(crate) fn request(&self, method: &str, path: &str, body: &str) -> (u16, Value) {
+        let home = self.0.rig.home().join(".leashd/run");
+        let token = fs::read_to_string(home.join("token-terminal")).unwrap();
+        let mut stream = UnixStream::connect(home.join("leashd.sock")).unwrap();
+        let head = format!(
+            "{method} {path} HTTP/1.1\r\nHost: leashd\r\nConnection: close\r\nAuthorization: Bearer {token}\r\n\
+             Content-Length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        stream.write_all(head.as_bytes()).unwrap();
+        let mut text = String::new();
+        stream.read_to_string(&mut text).unwrap();
+        let body = text.split_once("\r\n\r\n").unwrap().1;
+        let body = serde_json::from_str(body).unwrap_or_else(|_| Value::String(body.to_owned()));
+        (text.split(' ').nth(1).unwrap().parse().unwrap(), body)
+    }
+
+    /// Says something in a session and waits until the turn is over.
+    pub(crate) fn turn(&self, session: &str, text: &str) {
+        let before = self.session(session)["turns"].as_u64().unwrap();
+        let said = self.tell(&json!({"command": "say", "session": session, "text": text}));
+        assert_eq!(said.0, 200, "{}", said.1);
+        let deadline = Instant::now() + Duration::from_secs(60);
+        loop {
+            let view = self.session(session);
+            if view["turns"].as_u64().unwrap() > before && view["running_since"].is_null() {
+                return;
+            }
+            assert!(Instant::now() < deadline, "the turn does not end: {view}");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    fn session(&self, session: &str) -> Value {
+        self.request("GET", &format!("/v1/sessions/{session}"), "").1
     }
 }
 
@@ -110,7 +162,15 @@ fn an_ask_is_answered_from_another_terminal() {
     assert_eq!(output.status.code(), Some(0), "{}", shown(&output));
     assert_eq!(fs::read_to_string(&file).unwrap(), "hello");
     let again = running.say(&["approve", &ask], 1);
-    assert!(String::from_utf8_lossy(&again.stderr).contains("is over"), "{}", shown(&again));
+    let said = String::from_utf8_lossy(&again.stderr).into_owned();
+    assert!(said.contains("is over: already answered by terminal: approved"), "{said}");
+    // A daemon that was started anew knows it from the store.
+    let row: Value = serde_json::from_slice(&running.say(&["inbox", &ask, "--json"], 0).stdout).unwrap();
+    running.say(&["restart"], 0);
+    let command = json!({"command": "answer", "ask": ask, "answer": {"answer": "deny"}, "digest": row["ask"]["digest"]});
+    let (status, receipt) = running.tell(&command);
+    let how = receipt["refusal"]["how"].as_str().unwrap_or_default();
+    assert_eq!((status, how), (409, "already answered by terminal: approved"), "{receipt}");
     assert!(bench.verify().status.success());
 }
 

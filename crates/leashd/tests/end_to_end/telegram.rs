@@ -6,6 +6,7 @@ use leashd_testkit::telegram::{Chat, Message, Person, TelegramServer};
 use regex::Regex;
 use serde_json::{Value, json};
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -26,15 +27,21 @@ struct Phone {
 
 impl Phone {
     fn new() -> Self {
+        let phone = Self::unknown();
+        phone.says(&["config", "set", "telegram.allowed_user_ids", &ANNA.to_string()]);
+        phone.says(&["config", "set", "telegram.bot_token", phone.server.token()]);
+        phone.says(&["start"]);
+        phone
+    }
+
+    /// Neither knows of the other.
+    fn unknown() -> Self {
         let bench = Bench::new();
         let server = bench.block_on(TelegramServer::start()).unwrap();
         let (anna, chat) = (server.person(ANNA, "Anna"), server.chat(ANNA));
         let phone = Self { bench, server, anna, chat };
         phone.says(&["init", "--yes", "--dir", "."]);
         phone.says(&["config", "set", "telegram.api_url", &phone.server.base_url()]);
-        phone.says(&["config", "set", "telegram.allowed_user_ids", &ANNA.to_string()]);
-        phone.says(&["config", "set", "telegram.bot_token", phone.server.token()]);
-        phone.says(&["start"]);
         phone
     }
 
@@ -42,6 +49,14 @@ impl Phone {
         let output = self.bench.leashd(args).stdin(Stdio::null()).output().unwrap();
         assert_eq!(output.status.code(), Some(0), "{args:?}: {}", shown(&output));
         String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// Everything at once, as if the power went.
+    fn kills(&self) {
+        let status: Value = serde_json::from_str(&self.says(&["status", "--json"])).unwrap();
+        let pid = i32::try_from(status["pid"].as_i64().unwrap()).unwrap();
+        let pid = rustix::process::Pid::from_raw(pid).unwrap();
+        rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
     }
 
     /// What Anna writes, and what the model will answer to it.
@@ -157,93 +172,19 @@ fn question(question: &str, labels: [&str; 2]) -> Value {
 #[test]
 fn an_hour_on_a_phone() {
     let phone = Phone::new();
-    let project = phone.bench.rig.project();
     phone.bench.rig.write(
         "home/.gitconfig",
         "[user]\n\tname = Anna\n\temail = anna@example.org\n[init]\n\tdefaultBranch = main\n",
     );
     phone.git(&["init", "--quiet"]);
-    let hour = async {
-        // An edit is approved, the next one is not.
-        let greeting = project.join("greeting.txt");
-        phone.asks("write a greeting", &[write(&greeting, "hello\n")]);
-        phone.taps("Approve").await;
-        phone.hears("done").await;
-        assert_eq!(fs::read_to_string(&greeting).unwrap(), "hello\n");
-        phone.asks("now in capitals", &[write(&greeting, "HELLO\n")]);
-        phone.hears_times("WRITE", 2).await;
-        phone.anna.sends_text(ANNA, "no, leave it as it is");
-        phone.hears("Rejected").await;
-        phone.hears_times("done", 2).await;
-        assert_eq!(fs::read_to_string(&greeting).unwrap(), "hello\n");
-
-        // A plan is adjusted, then approved.
-        phone.anna.sends_command(ANNA, "/plan");
-        phone.hears("Plan mode").await;
-        let file = r"{{re:(/\S+/plans/[\w-]+\.md)}}";
-        let leave = || call("ExitPlanMode", json!({}));
-        phone.asks(
-            "tidy up",
-            &[
-                call("Write", json!({"file_path": file, "content": "1. Remove what is old"})),
-                leave(),
-                leave(),
-            ],
-        );
-        phone.taps("Adjust…").await;
-        phone.anna.sends_text(ANNA, "smaller steps");
-        phone.hears("Plan to be adjusted").await;
-        phone.taps("Approve").await;
-        phone.hears("Plan approved").await;
-        phone.hears_times("done", 3).await;
-
-        // A question is answered in words.
-        phone.asks("paint it", &[question("Which colour?", ["Red", "Blue"])]);
-        phone.hears("Which colour?").await;
-        phone.anna.sends_text(ANNA, "green, like the door");
-        phone.hears("Answered").await;
-        phone.hears_times("done", 4).await;
-
-        // What was written is committed with two taps.
-        phone.anna.sends_command(ANNA, "/git");
-        phone.taps("Stage all").await;
-        phone.taps("Commit").await;
-        phone.taps("✨ Use: Add greeting.txt").await;
-        phone.hears("Committed").await;
-        assert_eq!(phone.git(&["log", "--format=%s by %an"]), "Add greeting.txt by Anna\n");
-
-        // Two conversations at a time.
-        phone.anna.sends_command(ANNA, "/default");
-        phone.hears("Default mode").await;
-        let (one, two) = (project.join("one.txt"), project.join("two.txt"));
-        phone.asks("write the first", &[write(&one, "1\n")]);
-        phone.hears("one.txt").await;
-        phone.anna.sends_command(ANNA, "/session new");
-        phone.hears("A new session").await;
-        phone.asks("write the second", &[write(&two, "2\n")]);
-        phone.taps_on("two.txt", "Approve").await;
-        phone.hears_times("done", 5).await;
-        phone.taps_on("one.txt", "Approve").await;
-        phone.hears("is done").await;
-        assert_eq!(
-            (fs::read_to_string(one).unwrap(), fs::read_to_string(two).unwrap()),
-            ("1\n".into(), "2\n".into())
-        );
-
-        // A command that does not end is stopped.
-        phone.asks("wait for it", &[shell("echo begun > begun; sleep 600; echo over > over")]);
-        phone.taps_on("sleep 600", "Approve").await;
-        let begun = project.join("begun");
-        phone.chat.until_within(TURN, |_| begun.exists().then_some(())).await;
-        phone.hears(&format!("Approved by 42 · WRITE {}", project.join("over").display())).await;
-        phone.anna.sends_command(ANNA, "/stop");
-        phone.hears("Stopped").await;
-        phone.hears("Done: interrupted").await;
-        phone.anna.sends_command(ANNA, "/status");
-        phone.hears("· idle").await;
-        assert!(!project.join("over").exists());
-    };
-    phone.bench.block_on(hour);
+    phone.bench.block_on(async {
+        edits(&phone).await;
+        plans(&phone).await;
+        questions(&phone).await;
+        commits(&phone).await;
+        in_parallel(&phone).await;
+        stops(&phone).await;
+    });
     let events: Vec<_> =
         phone.bench.audit().into_iter().filter(|entry| entry["event"] == "git_operation").collect();
     assert!(
@@ -251,6 +192,122 @@ fn an_hour_on_a_phone() {
         "{events:?}"
     );
     phone.ends("hour");
+}
+
+/// An edit is approved, the next one is not.
+async fn edits(phone: &Phone) {
+    let project = phone.bench.rig.project();
+    let greeting = project.join("greeting.txt");
+    phone.asks("write a greeting", &[write(&greeting, "hello\n")]);
+    phone.taps("Approve").await;
+    phone.hears("done").await;
+    assert_eq!(fs::read_to_string(&greeting).unwrap(), "hello\n");
+    phone.asks("now in capitals", &[write(&greeting, "HELLO\n")]);
+    phone.hears_times("WRITE", 2).await;
+    phone.anna.sends_text(ANNA, "no, leave it as it is");
+    phone.hears("Rejected").await;
+    phone.hears_times("done", 2).await;
+    assert_eq!(fs::read_to_string(&greeting).unwrap(), "hello\n");
+}
+
+/// A plan is adjusted, then approved.
+async fn plans(phone: &Phone) {
+    phone.anna.sends_command(ANNA, "/plan");
+    phone.hears("Plan mode").await;
+    let file = r"{{re:(/\S+/plans/[\w-]+\.md)}}";
+    let leave = || call("ExitPlanMode", json!({}));
+    phone.asks(
+        "tidy up",
+        &[call("Write", json!({"file_path": file, "content": "1. Remove what is old"})), leave(), leave()],
+    );
+    phone.taps("Adjust…").await;
+    phone.anna.sends_text(ANNA, "smaller steps");
+    phone.hears("Plan to be adjusted").await;
+    phone.taps("Approve").await;
+    phone.hears("Plan approved").await;
+    phone.hears_times("done", 3).await;
+}
+
+/// A question is answered in words.
+async fn questions(phone: &Phone) {
+    phone.asks("paint it", &[question("Which colour?", ["Red", "Blue"])]);
+    phone.hears("Which colour?").await;
+    phone.anna.sends_text(ANNA, "green, like the door");
+    phone.hears("Answered").await;
+    phone.hears_times("done", 4).await;
+}
+
+/// What was written is committed with two taps.
+async fn commits(phone: &Phone) {
+    phone.anna.sends_command(ANNA, "/git");
+    phone.taps("Stage all").await;
+    phone.taps("Commit").await;
+    phone.taps("✨ Use: Add greeting.txt").await;
+    phone.hears("Committed").await;
+    assert_eq!(phone.git(&["log", "--format=%s by %an"]), "Add greeting.txt by Anna\n");
+}
+
+/// Two conversations at a time.
+async fn in_parallel(phone: &Phone) {
+    let project = phone.bench.rig.project();
+    phone.anna.sends_command(ANNA, "/default");
+    phone.hears("Default mode").await;
+    let (one, two) = (project.join("one.txt"), project.join("two.txt"));
+    phone.asks("write the first", &[write(&one, "1\n")]);
+    phone.hears("one.txt").await;
+    phone.anna.sends_command(ANNA, "/session new");
+    phone.hears("A new session").await;
+    phone.asks("write the second", &[write(&two, "2\n")]);
+    phone.taps_on("two.txt", "Approve").await;
+    phone.hears_times("done", 5).await;
+    phone.taps_on("one.txt", "Approve").await;
+    phone.hears("is done").await;
+    assert_eq!(
+        (fs::read_to_string(one).unwrap(), fs::read_to_string(two).unwrap()),
+        ("1\n".into(), "2\n".into())
+    );
+}
+
+/// A command that does not end is stopped.
+async fn stops(phone: &Phone) {
+    let project = phone.bench.rig.project();
+    phone.asks("wait for it", &[shell("echo begun > begun; sleep 600; echo over > over")]);
+    phone.taps_on("sleep 600", "Approve").await;
+    let begun = project.join("begun");
+    phone.chat.until_within(TURN, |_| begun.exists().then_some(())).await;
+    phone.hears(&format!("Approved by 42 · WRITE {}", project.join("over").display())).await;
+    phone.anna.sends_command(ANNA, "/stop");
+    phone.hears("Stopped").await;
+    phone.hears("Done: interrupted").await;
+    phone.anna.sends_command(ANNA, "/status");
+    phone.hears("· idle").await;
+    assert!(!project.join("over").exists());
+}
+
+#[test]
+fn a_bot_is_connected_while_leashd_runs() {
+    let phone = Phone::unknown();
+    phone.says(&["start"]);
+    let mut connecting = phone.bench.leashd(&["telegram", "connect", "--token", phone.server.token()]);
+    let mut connecting = connecting.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(connecting.stdout.take().unwrap()).lines();
+    let is_code = |line: &String| line.len() == 6 && line.chars().all(|c| c.is_ascii_digit());
+    let code = lines.by_ref().map(|line| line.unwrap().trim().to_owned()).find(is_code).unwrap();
+    let eve = phone.server.person(EVE, "Eve");
+    eve.sends_text(EVE, "000000");
+    phone.anna.sends_text(ANNA, &code);
+    assert!(connecting.wait().unwrap().success());
+    let rest: Vec<_> = lines.map(|line| line.unwrap()).collect();
+    assert!(rest.join(" ").contains("listens to Telegram user 42"), "{rest:?}");
+    phone.says(&["reload"]);
+    phone.bench.block_on(async {
+        phone.hears("Connected").await;
+        phone.anna.sends_command(ANNA, "/status");
+        phone.hears("No session yet").await;
+    });
+    assert!(phone.says(&["status"]).contains("Telegram: listening"));
+    let doctor = phone.bench.leashd(&["doctor"]).output().unwrap();
+    assert!(shown(&doctor).contains("ok    telegram     Telegram: listening"), "{}", shown(&doctor));
 }
 
 #[test]
@@ -272,4 +329,34 @@ fn a_stranger_meets_the_same_wall_whatever_they_send() {
     assert!(!phone.bench.rig.project().join("a").exists());
     let said: Vec<_> = chat.from_bot().iter().map(|message| message.text().to_owned()).collect();
     assert_eq!(said.len(), 1, "{said:?}");
+}
+
+/// The tap is on its way when everything is killed: whatever became of it, the card says so, and the talk goes on.
+#[test]
+fn a_daemon_killed_between_tap_and_landing_loses_nothing() {
+    let phone = Phone::new();
+    let (first, second) = (phone.bench.rig.project().join("first"), phone.bench.rig.project().join("second"));
+    phone.bench.block_on(async {
+        phone.asks("write the first", &[write(&first, "1")]);
+        let card = phone.chat.until_button("Approve").await;
+        phone.anna.taps(&card, "Approve");
+        phone.kills();
+        phone.says(&["start"]);
+        let settled =
+            |chat: &Chat| chat.message(card.id).filter(|it| it.button("Approve").is_none()).map(drop);
+        phone.chat.until_within(TURN, settled).await;
+        phone.asks("write the second", &[write(&second, "2")]);
+        phone.taps_on("second", "Approve").await;
+        phone.hears("done").await;
+    });
+    assert_eq!(fs::read_to_string(second).unwrap(), "2");
+    let audit = phone.bench.audit();
+    let approvals: Vec<_> = audit.iter().filter(|entry| entry["event"] == "approval").collect();
+    let of_first =
+        approvals.iter().filter(|it| it["call_id"] != approvals.last().unwrap()["call_id"]).count();
+    assert!(of_first <= 1, "{approvals:?}");
+    let was_allowed = approvals.len() == 2 && approvals[0]["approved"] == true;
+    assert!(was_allowed || !first.exists(), "it was written without an approval: {approvals:?}");
+    assert_eq!(phone.server.unanswered_taps(), Vec::<String>::new());
+    assert!(phone.bench.verify().status.success());
 }

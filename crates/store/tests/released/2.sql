@@ -23,7 +23,7 @@ CREATE TABLE sessions (
     turns         INTEGER NOT NULL,
     messages      INTEGER NOT NULL,
     total_cost    INTEGER NOT NULL
-) WITHOUT ROWID;
+, attended TEXT NOT NULL DEFAULT 'somebody') WITHOUT ROWID;
 CREATE INDEX sessions_open ON sessions (last_used) WHERE state = 'open';
 CREATE INDEX sessions_used ON sessions (last_used);
 
@@ -110,10 +110,9 @@ CREATE TABLE events (
 );
 PRAGMA user_version = 2;
 
-INSERT INTO sessions VALUES('s1','telegram','42','dev','claude','/home/dev/proj','näher','edit',NULL,'["default","dev-tools"]','0c1f','open',1,1790000000000007,1790000001000007,3,5,1234567);
+INSERT INTO sessions VALUES('s1','telegram','42','dev','claude','/home/dev/proj','näher','edit',NULL,'["default","dev-tools"]','0c1f','open',1,1790000000000007,1790000001000007,3,5,1234567,'somebody');
 INSERT INTO messages VALUES(1,'m1','s1','telegram','42','t1','user','dev','key of m1','the text of m1','[]','waiting',0,0,1790000002000007);
 INSERT INTO asks VALUES(1,'a1','s1','telegram','42','toolu_a1','plan-review','created',1790000003000007,1790000300000007,'{"id":"a1","session":"s1","kind":{"kind":"plan-review","call":{"agent":"claude","session":"s1","tool":"Edit","input":{"file_path":"a.rs","n":18446744073709551615,"new_string":"x\u0000y","ratio":0.30000000000000004,"small":2e-73},"cwd":"/home/dev/proj","id":"toolu_a1","subagent":null},"plan":"1. look\n2. leap"},"digest":"640c9ead17ff65da9d275c60f4d04c5ce839802db4d61dcc0e7fc864543d9a7d","created":"2026-09-21T14:13:23.000007Z","expires":"2026-09-21T14:18:20.000007Z"}','[{"state":"created","at":"2026-09-21T14:13:23.000007Z","decision":"ask"}]');
 INSERT INTO grants VALUES('g1','s1','git push in /home/dev/proj','dev',1790000004000007,NULL,'{"band":"medium","held":"not-proven","prefix":["git","push"]}');
 INSERT INTO runs VALUES('r1','s1','running',1790000005000007,1790000006000007,'{"phases":[1,2,3],"task":"mend it"}');
 INSERT INTO events VALUES(1,1790000007000007,'message.out','s1','{"event":"message.out","session":"s1","text":"piece 1"}');
-ALTER TABLE sessions ADD COLUMN attended TEXT NOT NULL DEFAULT 'somebody';

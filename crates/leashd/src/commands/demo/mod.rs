@@ -101,6 +101,7 @@ impl Stage {
             DemoAgent::Claude => Arc::new(claude::find(&environment).await?),
         };
         Ok(Plan {
+            workspace: None,
             agent,
             // What the demo shows is the gate.
             program: None,

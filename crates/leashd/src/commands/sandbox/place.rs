@@ -22,7 +22,7 @@ pub(super) fn place(
     temporary: &Path,
     programs: &[PathBuf],
 ) -> Result<Place, Failure> {
-    let settings = Settings::from_environment()?;
+    let settings = Settings::for_project(&args.dir)?;
     let directory = real(&args.dir)?;
     let home = real(&settings.user_home)?;
     let session =
@@ -34,9 +34,10 @@ pub(super) fn place(
         ..Capabilities::default()
     };
     let caches = match args.caches {
-        SandboxCaches::Private => Caches::Private,
-        SandboxCaches::Shared => Caches::Shared,
-        SandboxCaches::ReadOnly => Caches::ReadOnly,
+        None => settings.toolchain_caches,
+        Some(SandboxCaches::Private) => Caches::Private,
+        Some(SandboxCaches::Shared) => Caches::Shared,
+        Some(SandboxCaches::ReadOnly) => Caches::ReadOnly,
     };
     let approved = [directory.clone()];
     let hidden = [maybe_missing(&settings.home)?, maybe_missing(&settings.audit_log)?];

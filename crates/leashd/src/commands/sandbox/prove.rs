@@ -25,7 +25,7 @@ pub(super) fn run(args: &SandboxProveArgs) -> Result<Exit, Failure> {
         read: Vec::new(),
         write: Vec::new(),
         level: args.level,
-        caches: SandboxCaches::ReadOnly,
+        caches: Some(SandboxCaches::ReadOnly),
     };
     let place = place::place(&place_args, &temporary, std::slice::from_ref(&program))?;
     let question = Question {

@@ -1,5 +1,6 @@
 //! Nobody is served without the token, and nobody who is, or descends from, an agent of ours is served with it.
 
+use super::guests::Known;
 use super::{Api, reply};
 use crate::daemon::peer::Peer;
 use axum::Extension;
@@ -11,6 +12,7 @@ use axum::response::Response;
 pub(super) async fn admit(
     State(api): State<Api>,
     Extension(peer): Extension<Peer>,
+    Extension(known): Extension<Known>,
     request: Request,
     next: Next,
 ) -> Response {
@@ -24,7 +26,10 @@ pub(super) async fn admit(
         );
     }
     match token(request.headers()) {
-        Some(token) if api.door.opens(token) => next.run(request).await,
+        Some(token) if api.door.opens(token) => {
+            known.is_now();
+            next.run(request).await
+        }
         Some(_) => {
             (api.turned_away)(&format!("{} {} with a wrong token", request.method(), request.uri().path()));
             refused("this token is not the daemon's")

@@ -2,6 +2,7 @@
 //! only through a desk. `curl --unix-socket ~/.leashd/run/leashd.sock` works too.
 
 mod auth;
+mod guests;
 mod reply;
 mod routes;
 mod stream;
@@ -9,12 +10,14 @@ mod stream;
 pub(crate) use reply::ErrorBody;
 pub(crate) use routes::{EnvelopeBody, StatusBody};
 
+use super::archive::Past;
 use super::peer::Peer;
 use super::token::Door;
 use crate::failure::Failure;
 use crate::observe::Observe;
 use axum::Router;
 use axum::extract::Request;
+use guests::{Guests, Known};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use leashd_connectors::{Delivery, Query};
@@ -27,12 +30,11 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
-use tokio::task::JoinSet;
+use tokio::sync::{mpsc, oneshot};
 
 /// Below `run/` in leashd's home.
 pub(crate) const SOCKET: &str = "leashd.sock";
-/// Connections at a time. One more waits to be accepted.
+/// Connections at a time. For one more the oldest goes that has not shown the token; if all have, it waits.
 const CONNECTIONS_MAX: usize = 64;
 /// Bytes of one request: messages carry pictures.
 const BODY_BYTES_MAX: usize = 32 * 1024 * 1024;
@@ -79,6 +81,17 @@ pub(crate) struct About {
     /// Through what people reach it.
     pub(crate) connectors: Vec<String>,
     pub(crate) last_reload: Option<LastReload>,
+    /// The agent that was tested last, if one was.
+    #[serde(default)]
+    pub(crate) agent: Option<AgentTest>,
+}
+
+/// Whether what leashd relies on holds for an agent.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub(crate) struct AgentTest {
+    pub(crate) version: String,
+    /// What does not hold. Unattended work is refused then.
+    pub(crate) broken: Vec<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
@@ -98,6 +111,8 @@ pub(crate) struct Api {
     /// Who speaks through this door: the user the daemon runs as.
     pub(crate) user: UserId,
     pub(crate) observe: Observe,
+    /// Events that the bus has no more.
+    pub(crate) past: Past,
     /// Set once nothing new is begun.
     pub(crate) closing: Arc<AtomicBool>,
     pub(crate) about: Arc<dyn Fn() -> About + Send + Sync>,
@@ -157,11 +172,8 @@ impl Socket {
     pub(crate) async fn serve(&self, api: Api) {
         let daemon = super::life::Life::own().pid;
         let routes = routes::all(api);
-        let room = Arc::new(Semaphore::new(CONNECTIONS_MAX));
-        let mut connections = JoinSet::new();
+        let mut guests = Guests::default();
         loop {
-            // Only closing the semaphore fails, and nobody does.
-            let Ok(place) = Arc::clone(&room).acquire_owned().await else { return };
             let stream = tokio::select! {
                 accepted = self.listener.accept() => match accepted {
                     Ok((stream, _)) => stream,
@@ -170,22 +182,23 @@ impl Socket {
                         continue;
                     }
                 },
-                Some(_ended) = connections.join_next() => continue,
+                () = guests.leave() => continue,
             };
-            connections.spawn(connection(stream, routes.clone(), daemon, place));
+            guests.make_room(CONNECTIONS_MAX).await;
+            guests.welcome(|known| connection(stream, routes.clone(), daemon, known));
         }
     }
 }
 
-async fn connection(stream: UnixStream, routes: Router, daemon: i32, _place: OwnedSemaphorePermit) {
+async fn connection(stream: UnixStream, routes: Router, daemon: i32, known: Known) {
     let peer = Peer::of(&stream, daemon);
-    let handled = TowerToHyperService::new(routes.layer(axum::Extension(peer)));
+    let routes = routes.layer(axum::Extension(peer)).layer(axum::Extension(known));
     let served = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIME)
         .max_buf_size(HEAD_BYTES_MAX)
         .half_close(false)
-        .serve_connection(TokioIo::new(stream), handled)
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(routes))
         .await;
     // Whoever speaks no HTTP is cut off; there is nobody to tell.
     drop(served);

@@ -1,15 +1,18 @@
 //! `GET /v1/events`: one JSON object a line, ended by the client or with the daemon. Whoever is too slow is told how many
-//! events were left out; the daemon waits for nobody.
+//! events were left out; the daemon waits for nobody. What the bus has no more is read from the store, where the pieces of
+//! answers are not: they stand in the messages.
 
-use super::{Api, reply};
-use crate::observe::{Filter, Received, Subscription};
+use super::{Api, Past, reply};
+use crate::observe::{Filter, Numbered, Received, Subscription};
 use axum::body::{Body, Bytes};
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
+use std::collections::VecDeque;
 use std::convert::Infallible;
+use std::sync::Arc;
 
 pub(super) const NDJSON: &str = "application/x-ndjson";
 
@@ -50,23 +53,87 @@ pub(super) async fn events(
             );
         }
     };
-    if !wanted.follow {
-        let recent = api.observe.recent(wanted.since.unwrap_or(0), &filter);
-        let missed = (recent.missed > 0 && wanted.since.is_some()).then_some(Received::Lagged(recent.missed));
-        let lines = missed.into_iter().chain(recent.events.into_iter().map(Received::Event));
-        return lines_of(Body::from(lines.map(|received| line(&received)).collect::<String>()));
-    }
-    let subscription = match wanted.since {
-        Some(since) => api.observe.subscribe_since(since, filter),
-        None => api.observe.subscribe(filter),
+    let Wanted { since, follow, .. } = wanted;
+    let (then, missed) = if follow {
+        let mut subscription = match since {
+            Some(since) => api.observe.subscribe_since(since, filter.clone()),
+            None => api.observe.subscribe(filter.clone()),
+        };
+        let missed = subscription.take_missed();
+        (Then::Live(subscription), missed)
+    } else {
+        let recent = api.observe.recent(since.unwrap_or(0), &filter);
+        (Then::Recent(recent.events), recent.missed)
     };
-    lines_of(Body::from_stream(futures_util::stream::unfold(subscription, next)))
+    // Whoever names no number wants what is at hand.
+    let since = since.filter(|_| missed > 0);
+    let earlier =
+        since.map(|since| Earlier { since, last: since.saturating_add(missed), page: VecDeque::new() });
+    let reading = Reading { past: api.past, names: filter.names(), earlier, then };
+    lines_of(Body::from_stream(futures_util::stream::unfold(reading, next)))
+}
+
+/// One listener's way through the events: first those that are only kept, then those the bus has.
+struct Reading {
+    past: Past,
+    names: Vec<&'static str>,
+    earlier: Option<Earlier>,
+    then: Then,
+}
+
+/// Events with numbers after `since`, up to `last`.
+struct Earlier {
+    since: u64,
+    last: u64,
+    page: VecDeque<Arc<Numbered>>,
+}
+
+enum Then {
+    Recent(VecDeque<Arc<Numbered>>),
+    Live(Subscription),
+}
+
+impl Reading {
+    async fn next(&mut self) -> Option<Received> {
+        if let Some(earlier) = self.earlier().await {
+            return Some(earlier);
+        }
+        match &mut self.then {
+            Then::Recent(events) => events.pop_front().map(Received::Event),
+            Then::Live(subscription) => subscription.next().await,
+        }
+    }
+
+    async fn earlier(&mut self) -> Option<Received> {
+        let earlier = self.earlier.as_mut()?;
+        if earlier.page.is_empty() {
+            match self.past.events(earlier.since, earlier.last, &self.names).await {
+                Ok(page) => earlier.page = page,
+                Err(error) => {
+                    tracing::error!(reason = %error, "events_not_read");
+                    let missed = earlier.last.saturating_sub(earlier.since);
+                    self.earlier = None;
+                    return Some(Received::Lagged(missed));
+                }
+            }
+        }
+        match earlier.page.pop_front() {
+            Some(event) => {
+                earlier.since = event.seq;
+                Some(Received::Event(event))
+            }
+            None => {
+                self.earlier = None;
+                None
+            }
+        }
+    }
 }
 
 /// A client that is gone drops the stream.
-async fn next(mut subscription: Subscription) -> Option<(Result<Bytes, Infallible>, Subscription)> {
-    let received = subscription.next().await?;
-    Some((Ok(Bytes::from(line(&received))), subscription))
+async fn next(mut reading: Reading) -> Option<(Result<Bytes, Infallible>, Reading)> {
+    let received = reading.next().await?;
+    Some((Ok(Bytes::from(line(&received))), reading))
 }
 
 fn line(received: &Received) -> String {

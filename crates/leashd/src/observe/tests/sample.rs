@@ -51,6 +51,7 @@ pub(in crate::observe) fn started() -> Event {
         version: "2".to_owned(),
         model: "m".to_owned(),
         directory: "/p".into(),
+        containment: "contained (namespaces)".to_owned(),
     }
 }
 

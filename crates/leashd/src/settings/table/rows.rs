@@ -260,6 +260,14 @@ pub(crate) static ROWS: &[Row] = &[
     )
     .project(Tighter::Towards(&["shared", "private", "read-only"])),
     Row::new(
+        "LEASHD_AGENT_ENVIRONMENT",
+        Kind::Variables,
+        "",
+        "Variables that agents and their commands get besides the usual ones ([containment.md](containment.md)).",
+    )
+    .unset("none")
+    .person(),
+    Row::new(
         "LEASHD_MAX_AGENTS",
         Kind::Number { least: 1, most: 1000 },
         "5",
