@@ -54,6 +54,12 @@ impl Secrets {
         super::line::clean(value, self);
     }
 
+    /// `text` without secrets, however long it is.
+    #[must_use]
+    pub fn text(&self, text: &str) -> String {
+        self.redact(text).into_owned()
+    }
+
     /// Bytes of the longest form: a cut through a text must keep that far from its end.
     pub(super) fn longest(&self) -> usize {
         self.longest
