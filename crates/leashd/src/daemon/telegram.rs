@@ -9,7 +9,6 @@ use leashd_connectors::EVENTS_MAX;
 use leashd_connectors::telegram::{self, Health, Options, PollState, Redact, Streaming, Token};
 use leashd_gate::Secrets;
 use leashd_sandbox::PrivateDir;
-use serde_json::Value;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -151,14 +150,7 @@ fn options(terms: &Terms, token: Token, state: PathBuf) -> Options {
         Privacy::Private => telegram::Privacy::Private,
     };
     let secrets = terms.secrets.clone();
-    options.redact = Redact::with(move |text| {
-        let mut value = Value::String(text.to_owned());
-        secrets.clean(&mut value);
-        match value {
-            Value::String(text) => text,
-            _ => String::new(),
-        }
-    });
+    options.redact = Redact::with(move |text| secrets.text(text));
     options
 }
 

@@ -44,6 +44,14 @@ impl Phone {
         String::from_utf8(output.stdout).unwrap()
     }
 
+    /// Everything at once, as if the power went.
+    fn kills(&self) {
+        let status: Value = serde_json::from_str(&self.says(&["status", "--json"])).unwrap();
+        let pid = i32::try_from(status["pid"].as_i64().unwrap()).unwrap();
+        let pid = rustix::process::Pid::from_raw(pid).unwrap();
+        rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
+    }
+
     /// What Anna writes, and what the model will answer to it.
     fn asks(&self, words: &str, items: &[Value]) {
         self.anna.sends_text(ANNA, &format!("{words} {}", script(items)));
@@ -235,7 +243,7 @@ fn an_hour_on_a_phone() {
         phone.taps_on("sleep 600", "Approve").await;
         let begun = project.join("begun");
         phone.chat.until_within(TURN, |_| begun.exists().then_some(())).await;
-        phone.hears(&format!("Approved by 42 · WRITE {}", project.join("over").display())).await;
+        phone.hears(&format!("Approved by Anna · WRITE {}", project.join("over").display())).await;
         phone.anna.sends_command(ANNA, "/stop");
         phone.hears("Stopped").await;
         phone.hears("Done: interrupted").await;
@@ -272,4 +280,34 @@ fn a_stranger_meets_the_same_wall_whatever_they_send() {
     assert!(!phone.bench.rig.project().join("a").exists());
     let said: Vec<_> = chat.from_bot().iter().map(|message| message.text().to_owned()).collect();
     assert_eq!(said.len(), 1, "{said:?}");
+}
+
+/// The tap is on its way when everything is killed: whatever became of it, the card says so, and the talk goes on.
+#[test]
+fn a_daemon_killed_between_tap_and_landing_loses_nothing() {
+    let phone = Phone::new();
+    let (first, second) = (phone.bench.rig.project().join("first"), phone.bench.rig.project().join("second"));
+    phone.bench.block_on(async {
+        phone.asks("write the first", &[write(&first, "1")]);
+        let card = phone.chat.until_button("Approve").await;
+        phone.anna.taps(&card, "Approve");
+        phone.kills();
+        phone.says(&["start"]);
+        let settled =
+            |chat: &Chat| chat.message(card.id).filter(|it| it.button("Approve").is_none()).map(drop);
+        phone.chat.until_within(TURN, settled).await;
+        phone.asks("write the second", &[write(&second, "2")]);
+        phone.taps_on("second", "Approve").await;
+        phone.hears("done").await;
+    });
+    assert_eq!(fs::read_to_string(second).unwrap(), "2");
+    let audit = phone.bench.audit();
+    let approvals: Vec<_> = audit.iter().filter(|entry| entry["event"] == "approval").collect();
+    let of_first =
+        approvals.iter().filter(|it| it["call_id"] != approvals.last().unwrap()["call_id"]).count();
+    assert!(of_first <= 1, "{approvals:?}");
+    let was_allowed = approvals.len() == 2 && approvals[0]["approved"] == true;
+    assert!(was_allowed || !first.exists(), "it was written without an approval: {approvals:?}");
+    assert_eq!(phone.server.unanswered_taps(), Vec::<String>::new());
+    assert!(phone.bench.verify().status.success());
 }
