@@ -313,14 +313,10 @@ pub(crate) fn on_its_way(headline: &str, answer: &Answer) -> String {
 pub(crate) fn receipt(
     headline: &str,
     outcome: &AskOutcome,
-    (expired, chat): (Option<Timestamp>, Option<i64>),
+    (expired, name): (Option<Timestamp>, Option<&str>),
 ) -> String {
     let by = match &outcome.by {
-        // A private chat has the number of its person.
-        Approver::Human { user } if chat.is_some_and(|chat| user.as_str() == chat.to_string()) => {
-            " by you".to_owned()
-        }
-        Approver::Human { user } => format!(" by {}", visible(user.as_str())),
+        Approver::Human { user } => format!(" by {}", visible(name.unwrap_or(user.as_str()))),
         Approver::Ai { model } => format!(" by {}", visible(model)),
         Approver::Grant { name } => format!(" by the grant {}", visible(name)),
         Approver::Policy => " by the policy".to_owned(),

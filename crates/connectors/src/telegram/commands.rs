@@ -419,8 +419,10 @@ impl Talk {
         let Some(pending) = memory.ask(ask).cloned() else { return };
         drop(memory);
         if let Some(place) = self.book.drop_card(ask) {
-            self.book.retire_message(place.chat, place.message, "It is shown again further down.");
-            self.become_line(place.chat, place.message, "⤵️ Shown again further down");
+            for message in place.messages() {
+                self.book.retire_message(place.chat, message, "It is shown again further down.");
+                self.become_line(place.chat, message, "⤵️ Shown again further down");
+            }
         }
         self.card_again(pending);
     }

@@ -12,6 +12,10 @@ use std::sync::Arc;
 const FORWARDED: &str = "A forwarded command is not carried out; write it yourself if you mean it.";
 const NO_VOICE: &str = "leashd cannot listen. Write it, or use the dictation key of your keyboard.";
 
+/// What may have been done already is not done again.
+pub(crate) const CUT_OFF: &str = "leashd was stopped while it carried this out, and does not do it a second time. Look how far it came \
+                                  (/status), and ask again for what is missing.";
+
 /// Where a message came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Origin {
@@ -24,20 +28,31 @@ impl Talk {
     /// Does what an update asks for. Once this is over the update need not come again.
     pub(crate) async fn hear(self: &Arc<Self>, update: Update) -> Result<(), Stopped> {
         match update.content {
-            Content::Message(message) => self.message(*message).await,
-            Content::Tap(tap) => self.tap(*tap).await,
+            Content::Message(message) => self.message(*message, update.id).await,
+            Content::Tap(tap) => self.tap(*tap, update.id).await,
             // What was said was said; who is thrown out hears nothing.
             Content::Edited(_) | Content::Membership(_) => Ok(()),
         }
     }
 
-    async fn message(self: &Arc<Self>, message: Message) -> Result<(), Stopped> {
+    async fn message(self: &Arc<Self>, message: Message, update: i64) -> Result<(), Stopped> {
         let Some(author) = message.from.as_ref().filter(|author| !author.is_bot) else { return Ok(()) };
         match message.chat.kind {
             ChatKind::Private | ChatKind::Group | ChatKind::Supergroup => {}
             ChatKind::Channel | ChatKind::Unknown => return Ok(()),
         }
-        let from = From { chat: message.chat.id, person: author.id.0, message: Some(message.id) };
+        self.memory().is_called(author.id.0, &author.first_name);
+        let from = From {
+            chat: message.chat.id,
+            person: author.id.0,
+            message: Some(message.id),
+            update: Some(update),
+        };
+        if self.book.is_unfinished(update) {
+            self.knock(from, Form::Command).await?;
+            self.say(from, &format!("⚠️ {CUT_OFF}"));
+            return Ok(());
+        }
         if let Some(what) = message.unsupported.what() {
             self.knock(from, Form::File).await?;
             let hint = if what.contains("voice") || what.contains("audio") {

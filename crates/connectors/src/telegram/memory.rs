@@ -1,15 +1,22 @@
 //! What is known of chats, sessions and asks while the connector runs. All of it comes back from the desk after a restart.
 
 use super::cards::Chosen;
+use super::markup::clip;
 use super::wire::{MessageId, Stream};
-use leashd_types::{Ask, AskId, AskKind, Mode, SessionId, SessionView};
-use std::collections::BTreeMap;
+use leashd_types::{Ask, AskId, AskKind, Mode, SessionId, SessionView, visible};
+use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
 use std::time::Duration;
 use tokio::time::Instant;
 
 /// Strangers who were told, remembered.
 const TOLD_MAX: usize = 1000;
+/// People whose names are known.
+const NAMES_MAX: usize = 1000;
+/// UTF-16 units of a name.
+const NAME_MAX: usize = 32;
+/// Asks that are known to be over: more than can be told of in the wrong order.
+const OVER_MAX: usize = 256;
 /// One is told again after this long.
 const TELL_AGAIN: Duration = Duration::from_secs(60);
 /// A message for a commit is waited for this long.
@@ -23,6 +30,10 @@ pub(crate) struct Memory {
     /// Counts asks, so that the oldest is known.
     asked: u64,
     told: BTreeMap<i64, Instant>,
+    /// What people call themselves, strangers too.
+    names: BTreeMap<i64, String>,
+    /// Asks that are over, the latest last.
+    over: VecDeque<AskId>,
 }
 
 /// A chat.
@@ -66,7 +77,7 @@ pub(crate) enum Waiting {
     },
 }
 
-/// An ask that is not over, or whose card is still on its way.
+/// An ask that is not over.
 #[derive(Clone, Debug)]
 pub(crate) struct Pending {
     pub(crate) ask: Ask,
@@ -78,15 +89,11 @@ pub(crate) struct Pending {
     pub(crate) stage: Stage,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stage {
     Open,
     /// The agent does not have the answer yet.
     Answered,
-    /// It is over, and this is to be said once the card is there.
-    Over {
-        receipt: String,
-    },
 }
 
 impl Memory {
@@ -162,9 +169,9 @@ impl Memory {
         }
     }
 
-    /// A new ask. False if it is known.
+    /// A new ask, unless it is known, or known to be over.
     pub(crate) fn asks(&mut self, ask: &Ask, chat: i64) -> Known {
-        if self.asks.contains_key(&ask.id) {
+        if self.asks.contains_key(&ask.id) || self.over.contains(&ask.id) {
             return Known::Before;
         }
         self.asked = self.asked.saturating_add(1);
@@ -184,8 +191,28 @@ impl Memory {
         self.asks.get_mut(ask)
     }
 
-    pub(crate) fn drop_ask(&mut self, ask: &AskId) -> Option<Pending> {
+    /// An ask is over; whoever tells later that it is open is late.
+    pub(crate) fn is_over(&mut self, ask: &AskId) -> Option<Pending> {
+        if self.over.len() >= OVER_MAX {
+            self.over.pop_front();
+        }
+        self.over.push_back(ask.clone());
         self.asks.remove(ask)
+    }
+
+    pub(crate) fn is_called(&mut self, person: i64, name: &str) {
+        let name = clip(&visible(name.trim()), NAME_MAX);
+        if name.is_empty() {
+            return;
+        }
+        if self.names.len() >= NAMES_MAX && !self.names.contains_key(&person) {
+            self.names.pop_first();
+        }
+        self.names.insert(person, name);
+    }
+
+    pub(crate) fn name(&self, person: i64) -> Option<String> {
+        self.names.get(&person).cloned()
     }
 
     /// The oldest ask that plain text in this chat answers.

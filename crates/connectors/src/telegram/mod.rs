@@ -95,9 +95,10 @@ async fn converse(
     shutdown: impl Future<Output = ()> + Send,
 ) -> Result<(), Error> {
     let mut lines = Lines::default();
+    let cards = talk.book.cards();
     // Events are taken also while Telegram cannot be reached: the daemon never waits for it.
     let beginning = async {
-        talk.begin().await;
+        talk.begin(cards).await;
         introduce(&talk.client).await
     };
     let (stop, stopped) = watch::channel(());

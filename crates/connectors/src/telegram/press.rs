@@ -62,6 +62,9 @@ pub(crate) enum Press {
     /// What it was for is over.
     Over {
         why: String,
+        /// What it was about, if that was an ask.
+        #[serde(default)]
+        ask: Option<AskId>,
     },
 }
 
@@ -96,6 +99,22 @@ pub(crate) enum GitPress {
     Cancel,
 }
 
+impl GitPress {
+    /// Whether something is otherwise afterwards.
+    pub(crate) fn changes(&self) -> bool {
+        match self {
+            GitPress::Status | GitPress::Diff { .. } | GitPress::Commit | GitPress::Cancel => false,
+            GitPress::AddAll
+            | GitPress::Add { .. }
+            | GitPress::Checkout { .. }
+            | GitPress::CommitAs { .. }
+            | GitPress::Push { .. }
+            | GitPress::MergeAbort
+            | GitPress::Resolve { .. } => true,
+        }
+    }
+}
+
 impl Press {
     /// The ask it belongs to.
     pub(crate) fn ask(&self) -> Option<&AskId> {
@@ -103,7 +122,8 @@ impl Press {
             Press::Answer { ask, .. }
             | Press::Instruct { ask }
             | Press::Choose { ask, .. }
-            | Press::Chosen { ask, .. } => Some(ask),
+            | Press::Chosen { ask, .. }
+            | Press::Over { ask: Some(ask), .. } => Some(ask),
             Press::ShowAsk { .. }
             | Press::SendNow { .. }
             | Press::Wait { .. }
@@ -114,7 +134,7 @@ impl Press {
             | Press::Close { .. }
             | Press::Revoke { .. }
             | Press::Git { .. }
-            | Press::Over { .. } => None,
+            | Press::Over { ask: None, .. } => None,
         }
     }
 }

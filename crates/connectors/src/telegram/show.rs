@@ -5,9 +5,12 @@ use super::markup::{clip, escape};
 use super::memory::{Known, Pending, Stage, Waiting};
 use super::options::{Privacy, Streaming};
 use super::press::{Press, choice};
+use super::state::CardPlace;
 use super::talk::{From, Talk, number};
 use super::tap::short;
-use super::wire::{ChatId, Closing, Growth, MessageId, Post, Priority, Sound, Stream, StreamOptions};
+use super::wire::{
+    ChatId, Closing, Failure, Growth, MessageId, Post, Priority, Sound, Stream, StreamOptions,
+};
 use leashd_types::{
     Answer, Approver, Ask, AskId, AskOutcome, Command, Event, Form, Mode, NETWORK_TOOL, Seen, SessionId,
     Timestamp, ToolSummary, TurnOutcome, visible,
@@ -65,7 +68,7 @@ impl Talk {
     fn turn_event(self: &Arc<Self>, event: Event) {
         match event {
             Event::MessageOut { session, text } if self.options.privacy != Privacy::Private => {
-                self.stream(&session, |stream| stream.push(&self.options.redact.text(&text)));
+                self.stream(&session, |stream| stream.push(&text));
             }
             Event::ToolGated { session, tool, summary, .. } => self.indicates(&session, &tool, &summary),
             // What a person rejected has its card; a host that was refused is told by the command that wanted it.
@@ -143,6 +146,8 @@ impl Talk {
     }
 
     pub(crate) fn card_again(self: &Arc<Self>, pending: Pending) {
+        // Whatever comes before the card is there has a place where it is written down.
+        self.book.begin_card(&pending.ask.id, pending.chat, &headline(&pending.ask, &self.options));
         let talk = Arc::clone(self);
         tokio::spawn(async move { talk.card(pending).await });
     }
@@ -151,22 +156,26 @@ impl Talk {
         let ask = &pending.ask;
         let sheet = sheet(ask, &pending.chosen, self.hears(&pending), &self.options);
         let person = self.owner_of(&ask.session, pending.chat);
-        let from = From { chat: ChatId(pending.chat), person, message: None };
+        let from = From { chat: ChatId(pending.chat), person, message: None, update: None };
         self.attach(from.chat, &sheet, Priority::Card);
         let (keyboard, names) = self.keyboard(from, &sheet.choices).await;
+        if names.is_empty() {
+            self.save().await;
+        }
         let post = Post { keyboard, priority: Priority::Card, ..self.post(from.chat, &sheet.html) };
         let message = match self.outbox.send(post).await {
             Ok(message) => message,
             Err(failure) => {
                 tracing::warn!(ask = %ask.id, reason = %failure, "telegram_card_not_sent");
+                if !matches!(failure, Failure::Closed) {
+                    drop(self.book.drop_card(&ask.id));
+                }
                 return;
             }
         };
         self.book.place(&names, message.0);
-        self.book.put_card(&ask.id, pending.chat, message.0, &headline(ask, &self.options));
-        let stage = self.memory().ask(&ask.id).map(|pending| pending.stage.clone());
-        if let Some(Stage::Over { receipt }) = stage {
-            self.card_is_over(&ask.id, &receipt);
+        if let Some(place) = self.book.card_at(&ask.id, message.0) {
+            self.show_receipt(&ask.id, &place);
         }
         self.save().await;
         let shown = Command::Shown { ask: ask.id.clone(), seen: Seen::Delivered };
@@ -181,54 +190,56 @@ impl Talk {
         );
     }
 
-    fn on_its_way(&self, ask: &AskId, answer: &Answer) {
+    pub(crate) fn on_its_way(&self, ask: &AskId, answer: &Answer) {
         if let Some(pending) = self.memory().ask(ask) {
             pending.stage = Stage::Answered;
         }
         if let Some(place) = self.book.card(ask) {
             self.book.retire_ask(ask, "It has its answer already.");
-            self.become_line(place.chat, place.message, &on_its_way(&place.headline, answer));
+            for message in place.messages() {
+                self.become_line(place.chat, message, &on_its_way(&place.headline, answer));
+            }
         }
     }
 
     pub(crate) fn resolved(self: &Arc<Self>, ask: &AskId, outcome: &AskOutcome) {
-        let mut memory = self.memory();
-        let pending = memory.ask(ask).cloned();
+        let pending = self.memory().is_over(ask);
+        let Some(place) = self.book.card(ask) else { return };
         let expires: Option<Timestamp> = match outcome.answer {
-            Answer::Expired => pending.as_ref().map(|pending| pending.ask.expires),
+            Answer::Expired => pending.map(|pending| pending.ask.expires),
             _ => None,
         };
-        let place = self.book.card(ask);
-        let heading = match (&place, &pending) {
-            (Some(place), _) => place.headline.clone(),
-            (None, Some(pending)) => headline(&pending.ask, &self.options),
-            (None, None) => return,
+        let name = match &outcome.by {
+            Approver::Human { user } => self.name(user),
+            _ => None,
         };
-        let here = place.as_ref().map(|place| place.chat).or(pending.as_ref().map(|pending| pending.chat));
-        let receipt = receipt(&heading, outcome, (expires, here));
-        match place {
-            Some(_) => {
-                drop(memory.drop_ask(ask));
-                drop(memory);
-                self.card_is_over(ask, &receipt);
-                let talk = Arc::clone(self);
-                tokio::spawn(async move { talk.save().await });
-            }
-            None => {
-                if let Some(pending) = memory.ask(ask) {
-                    pending.stage = Stage::Over { receipt };
-                }
-            }
+        let receipt = receipt(&place.headline, outcome, (expires, name.as_deref()));
+        // Only a line is left of a card; its buttons say why.
+        self.book.retire_ask(ask, &clip(&super::markup::without_markup(&receipt), 180));
+        if let Some(place) = self.book.end_card(ask, &receipt) {
+            self.show_receipt(ask, &place);
         }
     }
 
-    /// Only a line is left of a card; its buttons say why.
-    pub(crate) fn card_is_over(&self, ask: &AskId, receipt: &str) {
-        drop(self.memory().drop_ask(ask));
-        self.book.retire_ask(ask, &clip(&super::markup::without_markup(receipt), 180));
-        if let Some(place) = self.book.drop_card(ask) {
-            self.become_line(place.chat, place.message, receipt);
-        }
+    /// Until Telegram says that only the receipt is left of a card, it is remembered. Of one that nobody knows the place of,
+    /// a tap may tell it.
+    pub(crate) fn show_receipt(self: &Arc<Self>, ask: &AskId, place: &CardPlace) {
+        let Some(receipt) = &place.receipt else { return };
+        let turn = |message| self.turn_into_line(place.chat, message, receipt);
+        let edits: Vec<_> = place.messages().into_iter().map(turn).collect();
+        let (talk, ask) = (Arc::clone(self), ask.clone());
+        tokio::spawn(async move {
+            let any = !edits.is_empty();
+            for edit in edits {
+                if let Err(Failure::Closed | Failure::Full { .. }) = edit.await {
+                    return;
+                }
+            }
+            if any {
+                drop(talk.book.drop_card(&ask));
+            }
+            talk.save().await;
+        });
     }
 
     /// A message waits behind the running turn: should it?
@@ -263,7 +274,8 @@ impl Talk {
         ]];
         let sheet = super::cards::Sheet::new(html, choices);
         tokio::spawn(async move {
-            let from = From { chat: ChatId(chat), person: talk.owner_of(&session, chat), message: None };
+            let person = talk.owner_of(&session, chat);
+            let from = From { chat: ChatId(chat), person, message: None, update: None };
             if let Some(message) = known {
                 return talk.become_sheet(from, message, sheet, Priority::Card).await;
             }
@@ -330,6 +342,7 @@ impl Talk {
                 growth,
                 long: self.options.document_over,
                 sound: Sound::Rings,
+                redact: self.options.redact.clone(),
             };
             let (stream, showing) = Stream::open(&self.outbox, options);
             tokio::spawn(async move {

@@ -4,11 +4,12 @@
 use super::press::{Binding, Choice, Press};
 use leashd_types::{AskId, SessionId, UserId};
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use uuid::Uuid;
 
@@ -20,6 +21,8 @@ const CARDS_MAX: usize = 1000;
 const OWNERS_MAX: usize = 1000;
 /// Updates that are remembered as done: more than can be handed out again after a crash.
 const SEEN_MAX: usize = 256;
+/// People whose names are remembered.
+const NAMES_MAX: usize = 1000;
 /// Bytes of the file that are read.
 const FILE_MAX: u64 = 16 * 1024 * 1024;
 const VERSION: u32 = 1;
@@ -35,15 +38,43 @@ struct Kept {
     /// Updates that were carried out, the latest last.
     #[serde(default)]
     seen: VecDeque<i64>,
+    /// Updates whose commands may have been carried out; what became of them was not written down yet.
+    #[serde(default)]
+    begun: VecDeque<i64>,
+    #[serde(default)]
+    names: BTreeMap<i64, Name>,
 }
 
 /// Where an ask is shown.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct CardPlace {
     pub(crate) chat: i64,
-    pub(crate) message: i64,
+    /// Unknown until Telegram says so, or somebody presses a button of it.
+    pub(crate) message: Option<i64>,
+    /// Where it stands besides: it is sent again when nobody knows whether it was sent.
+    #[serde(default)]
+    others: Vec<i64>,
     /// What is said of it when it is over.
     pub(crate) headline: String,
+    /// What is left of it: the ask is over, and Telegram does not say so yet.
+    #[serde(default)]
+    pub(crate) receipt: Option<String>,
+    number: u64,
+}
+
+impl CardPlace {
+    pub(crate) fn messages(&self) -> Vec<i64> {
+        self.message.iter().chain(&self.others).copied().collect()
+    }
+
+    fn is_at(&self, message: i64) -> bool {
+        self.message == Some(message) || self.others.contains(&message)
+    }
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Name {
+    name: String,
     number: u64,
 }
 
@@ -58,8 +89,13 @@ struct Owner {
 pub(crate) struct Book {
     path: PathBuf,
     kept: Mutex<Kept>,
-    /// Held while the file is written: a later state is never overwritten by an earlier one.
-    writing: Mutex<u64>,
+    /// Updates that were begun before this start and perhaps not ended.
+    unfinished: BTreeSet<i64>,
+    /// Counts wishes to write.
+    wanted: AtomicU64,
+    /// The last wish that is fulfilled. Held while the file is written: a later state is never overwritten by an earlier
+    /// one.
+    written: Mutex<u64>,
 }
 
 impl Book {
@@ -78,7 +114,9 @@ impl Book {
             },
             None => Kept::default(),
         };
-        Ok(Self { path, kept: Mutex::new(Kept { v: VERSION, ..kept }), writing: Mutex::new(0) })
+        let unfinished = kept.begun.iter().copied().collect();
+        let kept = Mutex::new(Kept { v: VERSION, ..kept });
+        Ok(Self { path, kept, unfinished, wanted: AtomicU64::new(0), written: Mutex::new(0) })
     }
 
     /// Gives each button a name. Nobody can guess one.
@@ -110,14 +148,22 @@ impl Book {
         self.lock().buttons.get(name).cloned()
     }
 
-    /// Buttons of this ask do nothing from now on but say why.
+    /// Buttons of this ask do nothing from now on but say why; later words take the place of earlier ones.
     pub(crate) fn retire_ask(&self, ask: &AskId, why: &str) {
-        self.retire(|binding| binding.press.ask() == Some(ask), why);
+        for binding in self.lock().buttons.values_mut().filter(|it| it.press.ask() == Some(ask)) {
+            binding.press = Press::Over { why: why.to_owned(), ask: Some(ask.clone()) };
+        }
     }
 
     /// The same for all buttons below a message.
     pub(crate) fn retire_message(&self, chat: i64, message: i64, why: &str) {
-        self.retire(|binding| binding.chat == chat && binding.message == Some(message), why);
+        let mut kept = self.lock();
+        let below = |it: &&mut Binding| it.chat == chat && it.message == Some(message);
+        for binding in kept.buttons.values_mut().filter(below) {
+            if !matches!(binding.press, Press::Over { .. }) {
+                binding.press = Press::Over { why: why.to_owned(), ask: None };
+            }
+        }
     }
 
     /// How many buttons below a message still do something.
@@ -128,20 +174,33 @@ impl Book {
         self.lock().buttons.values().filter(live).count()
     }
 
-    fn retire(&self, these: impl Fn(&Binding) -> bool, why: &str) {
-        for binding in self.lock().buttons.values_mut().filter(|binding| these(binding)) {
-            if !matches!(binding.press, Press::Over { .. }) {
-                binding.press = Press::Over { why: why.to_owned() };
-            }
-        }
-    }
-
-    pub(crate) fn put_card(&self, ask: &AskId, chat: i64, message: i64, headline: &str) {
+    /// A card is about to be sent; where to, Telegram will say.
+    pub(crate) fn begin_card(&self, ask: &AskId, chat: i64, headline: &str) {
         let mut kept = self.lock();
         let number = kept.next();
-        let place = CardPlace { chat, message, headline: headline.to_owned(), number };
-        kept.cards.insert(ask.clone(), place);
+        let headline = headline.to_owned();
+        let place = CardPlace { chat, message: None, others: Vec::new(), headline, receipt: None, number };
+        kept.cards.entry(ask.clone()).or_insert(place);
         kept.forget();
+    }
+
+    /// The card stands in this message. Nothing, if that is known or the card is not.
+    pub(crate) fn card_at(&self, ask: &AskId, message: i64) -> Option<CardPlace> {
+        let mut kept = self.lock();
+        let place = kept.cards.get_mut(ask).filter(|place| !place.is_at(message))?;
+        match place.message {
+            None => place.message = Some(message),
+            Some(_) => place.others.push(message),
+        }
+        Some(place.clone())
+    }
+
+    /// The ask is over. Its card is remembered until Telegram says so too. Nothing, if it was over before.
+    pub(crate) fn end_card(&self, ask: &AskId, receipt: &str) -> Option<CardPlace> {
+        let mut kept = self.lock();
+        let place = kept.cards.get_mut(ask).filter(|place| place.receipt.is_none())?;
+        place.receipt = Some(receipt.to_owned());
+        Some(place.clone())
     }
 
     pub(crate) fn card(&self, ask: &AskId) -> Option<CardPlace> {
@@ -151,7 +210,7 @@ impl Book {
     /// The ask whose card is this message.
     pub(crate) fn ask_at(&self, chat: i64, message: i64) -> Option<AskId> {
         let kept = self.lock();
-        let found = kept.cards.iter().find(|(_, place)| place.chat == chat && place.message == message);
+        let found = kept.cards.iter().find(|(_, place)| place.chat == chat && place.is_at(message));
         found.map(|(ask, _)| ask.clone())
     }
 
@@ -174,9 +233,44 @@ impl Book {
         self.lock().owners.get(session).map(|owner| owner.user.clone())
     }
 
+    /// What a person is called.
+    pub(crate) fn is_called(&self, person: i64, name: &str) {
+        let mut kept = self.lock();
+        if kept.names.get(&person).is_some_and(|known| known.name == name) {
+            return;
+        }
+        let number = kept.next();
+        kept.names.insert(person, Name { name: name.to_owned(), number });
+        kept.forget();
+    }
+
+    pub(crate) fn name(&self, person: i64) -> Option<String> {
+        self.lock().names.get(&person).map(|known| known.name.clone())
+    }
+
+    /// What an update asks for is about to be carried out: from now on it must not be carried out again. False, if that is
+    /// known.
+    pub(crate) fn begins(&self, update: i64) -> bool {
+        let mut kept = self.lock();
+        if kept.begun.contains(&update) {
+            return false;
+        }
+        if kept.begun.len() >= SEEN_MAX {
+            kept.begun.pop_front();
+        }
+        kept.begun.push_back(update);
+        true
+    }
+
+    /// It was begun before this start, and nobody knows how far it came.
+    pub(crate) fn is_unfinished(&self, update: i64) -> bool {
+        self.unfinished.contains(&update)
+    }
+
     /// An update was carried out; it is not again.
     pub(crate) fn saw(&self, update: i64) {
         let mut kept = self.lock();
+        kept.begun.retain(|begun| *begun != update);
         if kept.seen.len() >= SEEN_MAX {
             kept.seen.pop_front();
         }
@@ -187,9 +281,15 @@ impl Book {
         self.lock().seen.iter().copied().collect()
     }
 
-    /// Writes the file. Blocks.
+    /// Writes the file, unless somebody else wrote it after the caller asked for it. Blocks.
     pub(crate) fn save(&self) -> io::Result<()> {
-        let mut written = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        let mine = self.wanted.fetch_add(1, Ordering::SeqCst).saturating_add(1);
+        let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
+        if *written >= mine {
+            return Ok(());
+        }
+        // All that was changed before these wishes stands in what is read after them.
+        let all = self.wanted.load(Ordering::SeqCst);
         let text = {
             let kept = self.lock();
             serde_json::to_vec(&*kept)?
@@ -203,7 +303,7 @@ impl Book {
         if let Some(directory) = self.path.parent() {
             File::open(directory)?.sync_all()?;
         }
-        *written = written.saturating_add(1);
+        *written = all;
         Ok(())
     }
 
@@ -223,6 +323,7 @@ impl Kept {
         forget(&mut self.buttons, BUTTONS_MAX, |binding| binding.number);
         forget(&mut self.cards, CARDS_MAX, |place| place.number);
         forget(&mut self.owners, OWNERS_MAX, |owner| owner.number);
+        forget(&mut self.names, NAMES_MAX, |known| known.number);
     }
 }
 
@@ -258,8 +359,11 @@ mod tests {
         let book = Book::open(&state, "bot").unwrap();
         let names = book.bind(&[choice("Reject", Press::Instruct { ask: ask.clone() })], 7, Some(7));
         book.place(&names, 42);
-        book.put_card(&ask, 7, 42, "RUN");
+        book.begin_card(&ask, 7, "RUN");
+        assert_eq!(book.card_at(&ask, 42).map(|place| place.messages()), Some(vec![42]));
         book.set_owner(&SessionId::new("s"), &UserId::new("7"));
+        book.is_called(7, "Anna");
+        assert!(book.begins(17) && !book.begins(17) && book.begins(18));
         book.saw(17);
         book.save().unwrap();
         let again = Book::open(&state, "bot").unwrap();
@@ -268,9 +372,18 @@ mod tests {
         assert_eq!(again.ask_at(7, 42), Some(ask.clone()));
         assert_eq!(again.ask_at(8, 42), None);
         assert_eq!(again.seen(), [17]);
+        assert_eq!((again.is_unfinished(17), again.is_unfinished(18)), (false, true));
+        assert_eq!(again.name(7).as_deref(), Some("Anna"));
         assert_eq!(again.owner(&SessionId::new("s")), Some(UserId::new("7")));
+        again.retire_ask(&ask, "it is answered");
         again.retire_ask(&ask, "it is over");
-        assert_eq!(again.button(&names[0]).unwrap().press, Press::Over { why: "it is over".to_owned() });
+        let over = Press::Over { why: "it is over".to_owned(), ask: Some(ask.clone()) };
+        assert_eq!(again.button(&names[0]).unwrap().press, over);
+        // Sent twice, because nobody knew of the first one.
+        assert_eq!(again.card_at(&ask, 41).map(|place| place.messages()), Some(vec![42, 41]));
+        assert_eq!(again.card_at(&ask, 41), None);
+        assert!(again.end_card(&ask, "over").is_some() && again.end_card(&ask, "over again").is_none());
+        assert_eq!(again.card(&ask).unwrap().receipt.as_deref(), Some("over"));
         let mode = std::fs::metadata(state.join("telegram-bot.json")).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
     }

@@ -8,8 +8,8 @@ use super::options::Options;
 use super::press::{Choice, Choices};
 use super::state::Book;
 use super::wire::{
-    Button, Change, ChatId, Client, Edit, Failure, File, Keyboard, MessageId, Outbox, Post, Priority, Sound,
-    Text,
+    Button, Change, ChatId, Client, Edit, Failure, File, Keyboard, MessageId, Outbox, Post, Priority,
+    Sending, Shown, Sound, Text,
 };
 use crate::terminal::refusal_line;
 use crate::{Delivery, Person, Query};
@@ -39,6 +39,8 @@ pub(crate) struct From {
     pub(crate) chat: ChatId,
     pub(crate) person: i64,
     pub(crate) message: Option<MessageId>,
+    /// The update it came with.
+    pub(crate) update: Option<i64>,
 }
 
 /// Why a request was not carried out.
@@ -94,11 +96,40 @@ impl Talk {
 
     /// Hands a command in and waits until what became of it is durable.
     pub(crate) async fn deliver(&self, from: From, form: Form, command: Command) -> Result<Receipt, Stopped> {
+        if !may_come_twice(&command) {
+            self.begins(from).await?;
+        }
+        self.hand_in(from, form, command).await
+    }
+
+    /// What cannot be done twice is written down before it is done: killed in between, the update comes again.
+    /// A disk that takes nothing does not stand in the way of `/stop`; that the process ends does.
+    pub(crate) async fn begins(&self, from: From) -> Result<(), Stopped> {
+        match from.update {
+            Some(update) if self.book.begins(update) => self.try_save().await,
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    async fn hand_in(&self, from: From, form: Form, command: Command) -> Result<Receipt, Stopped> {
         let (receipt, received) = oneshot::channel();
         let Person { chat, user } = from.speaker();
         let envelope = Envelope { chat, from: user, form, command };
         self.deliveries.send(Delivery { envelope, receipt }).await.map_err(|_| Stopped::Gone)?;
-        received.await.map_err(|_| Stopped::Gone)
+        let receipt = received.await.map_err(|_| Stopped::Gone)?;
+        // The names of strangers are not kept.
+        let name = self.memory().name(from.person);
+        if let (Receipt::Accepted { .. } | Receipt::Duplicate, Some(name)) = (&receipt, name) {
+            self.book.is_called(from.person, &name);
+        }
+        Ok(receipt)
+    }
+
+    /// What the person with this number is called in chats, if that is known.
+    pub(crate) fn name(&self, user: &UserId) -> Option<String> {
+        let person = user.as_str().parse().ok()?;
+        let volatile = self.memory().name(person);
+        volatile.or_else(|| self.book.name(person))
     }
 
     /// The same, and whoever is refused is told why.
@@ -108,7 +139,12 @@ impl Talk {
         form: Form,
         command: Command,
     ) -> Result<Option<SessionId>, Stopped> {
-        match self.deliver(from, form, command).await? {
+        let receipt = self.deliver(from, form, command).await?;
+        self.accepted(from, receipt)
+    }
+
+    fn accepted(&self, from: From, receipt: Receipt) -> Result<Option<SessionId>, Stopped> {
+        match receipt {
             Receipt::Accepted { session } => Ok(session),
             // It came twice; the first one was answered.
             Receipt::Duplicate => Err(Stopped::Told),
@@ -137,7 +173,9 @@ impl Talk {
             return Ok(session);
         }
         let order = leashd_types::OpenSession::default();
-        let opened = self.order(from, form, Command::Open { order }).await?;
+        // Should it come again, the session is there.
+        let receipt = self.hand_in(from, form, Command::Open { order }).await?;
+        let opened = self.accepted(from, receipt)?;
         let session = opened.ok_or(Stopped::Gone)?;
         self.memory().room(from.chat.0).current = Some(session.clone());
         Ok(session)
@@ -211,9 +249,14 @@ impl Talk {
 
     /// A message becomes a line without buttons.
     pub(crate) fn become_line(&self, chat: i64, message: i64, html: &str) {
+        drop(self.turn_into_line(chat, message, html));
+    }
+
+    /// The same, for who wants to know when it is so.
+    pub(crate) fn turn_into_line(&self, chat: i64, message: i64, html: &str) -> Sending<Shown> {
         let change = Change::Text { text: text(html), keyboard: Keyboard::none() };
         let (chat, message) = (ChatId(chat), MessageId(message));
-        drop(self.outbox.edit(Edit { chat, message, change, priority: Priority::Card }));
+        self.outbox.edit(Edit { chat, message, change, priority: Priority::Card })
     }
 
     pub(crate) fn attach(&self, chat: ChatId, sheet: &Sheet, priority: Priority) {
@@ -250,11 +293,40 @@ impl Talk {
 
     /// Writes the file. If that fails, taps after a restart are told that nobody knows them.
     pub(crate) async fn save(&self) {
+        // Whoever goes down knows.
+        self.try_save().await.unwrap_or_default();
+    }
+
+    async fn try_save(&self) -> Result<(), Stopped> {
         let book = Arc::clone(&self.book);
-        let saved = tokio::task::spawn_blocking(move || book.save()).await;
-        if let Err(error) = saved.map_err(std::io::Error::other).and_then(|saved| saved) {
-            tracing::warn!(reason = %error, "telegram_state_not_saved");
+        match tokio::task::spawn_blocking(move || book.save()).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) => {
+                tracing::warn!(reason = %error, "telegram_state_not_saved");
+                Ok(())
+            }
+            Err(error) => {
+                tracing::warn!(reason = %error, "telegram_state_not_saved");
+                Err(Stopped::Gone)
+            }
         }
+    }
+}
+
+/// Whether the daemon sees to it that a command that comes again does nothing more.
+fn may_come_twice(command: &Command) -> bool {
+    match command {
+        Command::Knock | Command::Answer { .. } | Command::Shown { .. } => true,
+        Command::Say { key, .. } => key.is_some(),
+        Command::Open { .. }
+        | Command::Switch { .. }
+        | Command::Interrupt { .. }
+        | Command::Stop { .. }
+        | Command::Clear { .. }
+        | Command::SetMode { .. }
+        | Command::SetDirectory { .. }
+        | Command::Revoke { .. }
+        | Command::Close { .. } => false,
     }
 }
 

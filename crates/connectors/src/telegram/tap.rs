@@ -2,29 +2,78 @@
 //! that is not theirs, or too late, is told why.
 
 use super::cards::{Hears, sheet};
+use super::hear::CUT_OFF;
 use super::markup::escape;
 use super::memory::{Pending, Stage, Told, Waiting};
 use super::press::Press;
 use super::talk::{From, Stopped, Talk};
-use super::wire::{Notice, Priority, Tap};
+use super::wire::{Notice, Priority, Sending, Tap};
 use leashd_types::{Answer, AskId, AskKind, Command, Form, OpenSession, Question, Receipt, Refusal};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 const UNKNOWN: &str = "leashd does not know this button (any more). /inbox shows what waits.";
 const ELSEWHERE: &str = "This button belongs to another message.";
 const NOT_YOURS: &str = "This button is somebody else's.";
 const SENT: &str = "Sent. The card says when the agent has it.";
+/// How long a tap waits for its answer to be sent.
+const ANSWER_WAIT: Duration = Duration::from_secs(5);
 /// Characters Telegram shows after a tap.
 const ANSWER_MAX: usize = 190;
 
+/// A tap, and what its person is told.
+#[derive(Debug)]
+struct Tapped {
+    tap: Tap,
+    told: Mutex<Vec<Sending<()>>>,
+}
+
+impl Tapped {
+    fn answers(&self) -> MutexGuard<'_, Vec<Sending<()>>> {
+        self.told.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn take_answers(&self) -> Vec<Sending<()>> {
+        std::mem::take(&mut *self.answers())
+    }
+
+    fn is_untold(&self) -> bool {
+        self.answers().is_empty()
+    }
+}
+
 impl Talk {
-    pub(crate) async fn tap(self: &Arc<Self>, tap: Tap) -> Result<(), Stopped> {
+    pub(crate) async fn tap(self: &Arc<Self>, tap: Tap, update: i64) -> Result<(), Stopped> {
+        self.memory().is_called(tap.from.id.0, &tap.from.first_name);
+        let tap = Tapped { tap, told: Mutex::new(Vec::new()) };
+        let done = self.looks_up(&tap, update).await;
+        if done == Err(Stopped::Gone) {
+            return done;
+        }
+        // A tap is done with when the person sees that it is: killed before, it comes again.
+        let answers = tap.take_answers();
+        let told = async {
+            for answer in answers {
+                drop(answer.await);
+            }
+        };
+        drop(tokio::time::timeout(ANSWER_WAIT, told).await);
+        done
+    }
+
+    async fn looks_up(self: &Arc<Self>, tapped: &Tapped, update: i64) -> Result<(), Stopped> {
+        let tap = &tapped.tap;
         let Some(place) = &tap.message else {
             // Without its message it cannot be told whose it is; Telegram leaves it away for those of long ago.
-            self.tell(&tap, UNKNOWN, Notice::Alert);
+            self.tell(tapped, UNKNOWN, Notice::Alert);
             return Ok(());
         };
-        let from = From { chat: place.chat.id, person: tap.from.id.0, message: None };
+        let from = From {
+            chat: place.chat.id,
+            person: tap.from.id.0,
+            message: Some(place.id),
+            update: Some(update),
+        };
         let name = tap.data.as_deref().unwrap_or_default();
         let binding = self.book.button(name);
         let problem = match &binding {
@@ -35,16 +84,42 @@ impl Talk {
             Some(_) => None,
         };
         let press = match (binding, problem) {
-            (Some(binding), None) => binding.press,
-            (_, problem) => {
-                let why = problem.unwrap_or(UNKNOWN).to_owned();
-                Press::Over { why }
+            (Some(_), None) if self.book.is_unfinished(update) => {
+                Press::Over { why: CUT_OFF.to_owned(), ask: None }
             }
+            (Some(binding), None) => {
+                if binding.message.is_none() {
+                    self.stands_at(name, &binding.press, from).await;
+                }
+                binding.press
+            }
+            (_, problem) => Press::Over { why: problem.unwrap_or(UNKNOWN).to_owned(), ask: None },
         };
-        self.pressed(&tap, From { message: Some(place.id), ..from }, press).await
+        self.pressed(tapped, from, press).await?;
+        if tapped.is_untold() {
+            self.tell(tapped, "", Notice::Toast);
+        }
+        Ok(())
     }
 
-    async fn pressed(self: &Arc<Self>, tap: &Tap, at: From, press: Press) -> Result<(), Stopped> {
+    /// leashd did not hear where a message came to stand, or not yet: the tap tells it.
+    async fn stands_at(self: &Arc<Self>, name: &str, press: &Press, at: From) {
+        let Some(message) = at.message.map(|message| message.0) else { return };
+        self.book.place(&[name.to_owned()], message);
+        let Some(ask) = press.ask() else { return };
+        match (self.book.card_at(ask, message), press) {
+            (Some(place), _) => {
+                self.save().await;
+                self.show_receipt(ask, &place);
+            }
+            (None, Press::Over { why, .. }) if self.book.card(ask).is_none() => {
+                self.become_line(at.chat.0, message, &escape(why));
+            }
+            (None, _) => {}
+        }
+    }
+
+    async fn pressed(self: &Arc<Self>, tap: &Tapped, at: From, press: Press) -> Result<(), Stopped> {
         // These are commands themselves and pass the door as such; all others have to knock.
         if let Press::Answer { ask, digest, answer } = press {
             let command = Command::Answer { ask, answer, digest };
@@ -55,7 +130,7 @@ impl Talk {
         }
         match press {
             Press::Answer { .. } => Ok(()),
-            Press::Over { why } => {
+            Press::Over { why, .. } => {
                 self.tell(tap, &why, Notice::Alert);
                 Ok(())
             }
@@ -75,7 +150,7 @@ impl Talk {
         }
     }
 
-    async fn pressed_session(self: &Arc<Self>, tap: &Tap, at: From, press: Press) -> Result<(), Stopped> {
+    async fn pressed_session(self: &Arc<Self>, tap: &Tapped, at: From, press: Press) -> Result<(), Stopped> {
         let message = at.message.map_or(0, |message| message.0);
         let done = |line: &str| {
             self.book.retire_message(at.chat.0, message, "That is done already.");
@@ -149,7 +224,7 @@ impl Talk {
     /// Carries out a command for a tap. Nothing, if it was refused; the person knows then.
     async fn tapped_order(
         &self,
-        tap: &Tap,
+        tap: &Tapped,
         at: From,
         command: Command,
         done: &str,
@@ -175,15 +250,15 @@ impl Talk {
         }
     }
 
-    fn tell(&self, tap: &Tap, text: &str, notice: Notice) {
+    fn tell(&self, tap: &Tapped, text: &str, notice: Notice) {
         let text: String = text.chars().take(ANSWER_MAX).collect();
-        drop(self.outbox.answer_tap(&tap.id, &text, notice));
+        tap.answers().push(self.outbox.answer_tap(&tap.tap.id, &text, notice));
     }
 
     /// An option of a question, or no further one.
     async fn choose(
         self: &Arc<Self>,
-        tap: &Tap,
+        tap: &Tapped,
         at: From,
         ask: &AskId,
         (question, option): (usize, Option<usize>),
@@ -245,8 +320,8 @@ impl Talk {
             known.chosen = pending.chosen;
             known.answers = pending.answers;
         }
-        if let Some(place) = place {
-            let message = super::wire::MessageId(place.message);
+        if let Some(message) = place.and_then(|place| place.message) {
+            let message = super::wire::MessageId(message);
             let owner = self.owner_of(&pending.ask.session, from.chat.0);
             let at = From { person: owner, ..from };
             self.become_sheet(at, message, html, Priority::Card).await;

@@ -4,15 +4,15 @@
 use leashd_connectors::{Delivery, Desk, Query};
 use leashd_types::{
     AgentKind, Answer, Approver, Ask, AskId, AskKind, AskOutcome, AskRow, AskState, AskStep, CallId, Chat,
-    Command, Decision, Digest, Envelope, Event, GitOrder, GitSaid, Mode, Money, PlaceView, Receipt, Refusal,
-    SessionId, SessionView, Timestamp, ToolCall, ToolSummary, TurnId, TurnOutcome, Usage, UserId,
-    WorkspaceView,
+    Command, ConnectorKind, Decision, Digest, Envelope, Event, GitOrder, GitSaid, MessageRow, Mode, Money,
+    PlaceView, Receipt, Refusal, SessionId, SessionView, Timestamp, ToolCall, ToolSummary, TurnId,
+    TurnOutcome, Usage, UserId, WorkspaceView,
 };
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 
 #[derive(Debug, Default)]
 pub(crate) struct World {
@@ -27,6 +27,11 @@ pub(crate) struct World {
     pub(crate) git_says: BTreeMap<String, GitSaid>,
     /// Instead of what `/file` would find.
     pub(crate) file: Option<Vec<u8>>,
+    /// What was said before, newest first.
+    pub(crate) messages: Vec<MessageRow>,
+    /// Commands that are carried out, and nobody hears of it.
+    pub(crate) kept_back: Option<fn(&Command) -> bool>,
+    receipts: Vec<oneshot::Sender<Receipt>>,
     opened: usize,
     asked: usize,
 }
@@ -106,6 +111,13 @@ impl Daemon {
             })
         })
         .await
+    }
+
+    pub(crate) fn session_of(&self, chat: i64) -> SessionId {
+        let here = self::chat(chat);
+        let found =
+            |world: &World| world.sessions.values().find(|it| it.chat == here).map(|it| it.session.clone());
+        found(&self.world.lock().unwrap()).unwrap()
     }
 
     pub(crate) fn commands(&self) -> Vec<Command> {
@@ -213,8 +225,13 @@ impl Daemon {
 
     async fn deliver(self, mut delivered: mpsc::Receiver<Delivery>) {
         while let Some(Delivery { envelope, receipt }) = delivered.recv().await {
+            let kept_back = self.with(|world| world.kept_back.is_some_and(|it| it(&envelope.command)));
             let (answer, events) = self.with(|world| world.decide(envelope));
-            receipt.send(answer).ok();
+            if kept_back {
+                self.with(|world| world.receipts.push(receipt));
+            } else {
+                receipt.send(answer).ok();
+            }
             for event in events {
                 self.say(event).await;
             }
@@ -230,10 +247,77 @@ impl Daemon {
 
 impl World {
     fn decide(&mut self, envelope: Envelope) -> (Receipt, Vec<Event>) {
-        let refused = |refusal| (Receipt::Refused { refusal }, Vec::new());
         if !self.allowed.contains(envelope.from.as_str()) {
-            return refused(Refusal::NotAllowed);
+            return (Receipt::Refused { refusal: Refusal::NotAllowed }, Vec::new());
         }
+        let (receipt, events) = match &envelope.command {
+            Command::Say { session, text, key, .. } => {
+                let key = key.as_ref().map(|key| (envelope.chat.id.clone(), key.clone()));
+                self.say(session, text, key)
+            }
+            Command::Answer { ask, answer, digest } => self.take_answer(ask, answer, *digest, &envelope.from),
+            _ => self.carry_out(&envelope),
+        };
+        if envelope.command != Command::Knock && matches!(receipt, Receipt::Accepted { .. }) {
+            self.accepted.push(envelope);
+        }
+        (receipt, events)
+    }
+
+    fn say(&mut self, id: &SessionId, text: &str, key: Option<(String, String)>) -> (Receipt, Vec<Event>) {
+        if key.is_some_and(|key| !self.keys.insert(key)) {
+            return (Receipt::Duplicate, Vec::new());
+        }
+        let Some(view) = self.sessions.get_mut(id) else {
+            return refused(Refusal::Unknown { what: format!("session {id}") });
+        };
+        view.messages += 1;
+        let (session, text) = (id.clone(), text.to_owned());
+        let event = match view.running_since {
+            Some(_) => {
+                view.queued += 1;
+                Event::MessageQueued { session, waiting: view.queued, preview: text }
+            }
+            None => {
+                view.running_since = Some(Timestamp::default());
+                Event::MessageIn { session, turn: TurnId::new("turn"), text }
+            }
+        };
+        (Receipt::Accepted { session: None }, vec![event])
+    }
+
+    fn take_answer(
+        &mut self,
+        ask: &AskId,
+        answer: &Answer,
+        digest: Digest,
+        from: &UserId,
+    ) -> (Receipt, Vec<Event>) {
+        let Some(row) = self.asks.get_mut(ask) else {
+            return refused(Refusal::Unknown { what: format!("ask {ask}") });
+        };
+        if !row.state.is_open() {
+            return refused(Refusal::Closed { how: "already answered by somebody".to_owned() });
+        }
+        if row.ask.digest != digest {
+            return refused(Refusal::Changed);
+        }
+        row.state = AskState::Answered;
+        let by = Approver::Human { user: from.clone() };
+        row.steps.push(AskStep {
+            state: row.state,
+            at: Timestamp::default(),
+            chat: None,
+            answer: Some(answer.clone()),
+            by: Some(by.clone()),
+            decision: None,
+        });
+        let (ask, session) = (ask.clone(), row.ask.session.clone());
+        let event = Event::AskAnswered { ask, session, answer: answer.clone(), by };
+        (Receipt::Accepted { session: None }, vec![event])
+    }
+
+    fn carry_out(&mut self, envelope: &Envelope) -> (Receipt, Vec<Event>) {
         let mut events = Vec::new();
         let mut session = None;
         match &envelope.command {
@@ -245,54 +329,6 @@ impl World {
             Command::Switch { session: id } => {
                 self.make_current(id);
                 events.push(Event::SessionSwitched { chat: envelope.chat.clone(), session: id.clone() });
-            }
-            Command::Say { session: id, text, key, .. } => {
-                if let Some(key) = key
-                    && !self.keys.insert((envelope.chat.id.clone(), key.clone()))
-                {
-                    return (Receipt::Duplicate, Vec::new());
-                }
-                let Some(view) = self.sessions.get_mut(id) else {
-                    return refused(Refusal::Unknown { what: format!("session {id}") });
-                };
-                view.messages += 1;
-                events.push(match view.running_since {
-                    Some(_) => {
-                        view.queued += 1;
-                        Event::MessageQueued {
-                            session: id.clone(),
-                            waiting: view.queued,
-                            preview: text.clone(),
-                        }
-                    }
-                    None => {
-                        view.running_since = Some(Timestamp::default());
-                        Event::MessageIn {
-                            session: id.clone(),
-                            turn: TurnId::new("turn"),
-                            text: text.clone(),
-                        }
-                    }
-                });
-            }
-            Command::Answer { ask, answer, digest } => {
-                let Some(row) = self.asks.get_mut(ask) else {
-                    return refused(Refusal::Unknown { what: format!("ask {ask}") });
-                };
-                if !row.state.is_open() {
-                    return refused(Refusal::Closed { how: "already answered by somebody".to_owned() });
-                }
-                if row.ask.digest != *digest {
-                    return refused(Refusal::Changed);
-                }
-                row.state = AskState::Answered;
-                let by = Approver::Human { user: envelope.from.clone() };
-                events.push(Event::AskAnswered {
-                    ask: ask.clone(),
-                    session: row.ask.session.clone(),
-                    answer: answer.clone(),
-                    by,
-                });
             }
             Command::Interrupt { session: id } => {
                 if let Some(view) = self.sessions.get_mut(id) {
@@ -316,15 +352,7 @@ impl World {
                     workspace: workspace.clone(),
                 });
             }
-            Command::Knock
-            | Command::Shown { .. }
-            | Command::Stop { .. }
-            | Command::Clear { .. }
-            | Command::Revoke { .. }
-            | Command::Close { .. } => {}
-        }
-        if envelope.command != Command::Knock {
-            self.accepted.push(envelope);
+            _ => {}
         }
         (Receipt::Accepted { session }, events)
     }
@@ -390,7 +418,7 @@ impl World {
             Query::Grants { reply } => drop(reply.send(Vec::new())),
             Query::PastAsks { reply, .. } => drop(reply.send(Ok(Vec::new()))),
             Query::PastAsk { ask, reply } => drop(reply.send(Ok(self.asks.get(&ask).cloned()))),
-            Query::Messages { reply, .. } => drop(reply.send(Ok(Vec::new()))),
+            Query::Messages { reply, .. } => drop(reply.send(Ok(self.messages.clone()))),
             Query::Directories { reply } => {
                 let place = |name: &str| PlaceView {
                     name: name.to_owned(),
@@ -424,6 +452,14 @@ impl World {
             }
         }
     }
+}
+
+pub(crate) fn chat(id: i64) -> Chat {
+    Chat::new(ConnectorKind::Telegram, id.to_string())
+}
+
+fn refused(refusal: Refusal) -> (Receipt, Vec<Event>) {
+    (Receipt::Refused { refusal }, Vec::new())
 }
 
 pub(crate) fn call(session: &SessionId, tool: &str, input: Value) -> ToolCall {

@@ -5,6 +5,7 @@ use leashd_connectors::telegram::{self, Health, Options, Token};
 use leashd_testkit::telegram::{Chat, Person, TelegramServer};
 use std::path::Path;
 use std::time::Duration;
+use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 
@@ -18,9 +19,21 @@ pub(crate) struct Stage {
     running: Option<Running>,
 }
 
+/// In a runtime of its own: what is killed is killed at once, with all that it began.
 struct Running {
     stop: oneshot::Sender<()>,
     task: JoinHandle<Result<(), telegram::Error>>,
+    runtime: Own,
+}
+
+struct Own(Option<Runtime>);
+
+impl Drop for Own {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
+    }
 }
 
 impl Stage {
@@ -45,8 +58,17 @@ impl Stage {
         let (health, _) = watch::channel(Health::default());
         let desk = self.daemon.desk();
         let shutdown = async move { drop(stopped.await) };
-        let task = tokio::spawn(telegram::run(desk, options, health, shutdown));
-        self.running = Some(Running { stop, task });
+        let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let task = runtime.spawn(telegram::run(desk, options, health, shutdown));
+        self.running = Some(Running { stop, task, runtime: Own(Some(runtime)) });
+    }
+
+    /// As by SIGKILL: nothing is said or written down any more.
+    pub(crate) async fn kills(&mut self) {
+        let mut running = self.running.take().unwrap();
+        let runtime = running.runtime.0.take().unwrap();
+        let ended = move || runtime.shutdown_timeout(Duration::from_secs(10));
+        tokio::task::spawn_blocking(ended).await.unwrap();
     }
 
     pub(crate) async fn stops(&mut self) {

@@ -275,7 +275,7 @@ async fn stops(phone: &Phone) {
     phone.taps_on("sleep 600", "Approve").await;
     let begun = project.join("begun");
     phone.chat.until_within(TURN, |_| begun.exists().then_some(())).await;
-    phone.hears(&format!("Approved by 42 · WRITE {}", project.join("over").display())).await;
+    phone.hears(&format!("Approved by Anna · WRITE {}", project.join("over").display())).await;
     phone.anna.sends_command(ANNA, "/stop");
     phone.hears("Stopped").await;
     phone.hears("Done: interrupted").await;

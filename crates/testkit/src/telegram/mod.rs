@@ -283,9 +283,16 @@ impl TelegramServer {
     /// # Panics
     /// If it is not so within [`USUAL_WAIT`].
     pub async fn until<T>(&self, found: impl Fn(&Self) -> Option<T>) -> T {
-        let found = view::wait(&self.shared, USUAL_WAIT, || found(self)).await;
-        found
-            .unwrap_or_else(|| panic!("not so within {USUAL_WAIT:?}; the latest calls: {:#?}", self.latest()))
+        self.until_within(USUAL_WAIT, found).await
+    }
+
+    /// The same, with more or less patience.
+    ///
+    /// # Panics
+    /// If it is not so in that time.
+    pub async fn until_within<T>(&self, within: Duration, found: impl Fn(&Self) -> Option<T>) -> T {
+        let found = view::wait(&self.shared, within, || found(self)).await;
+        found.unwrap_or_else(|| panic!("not so within {within:?}; the latest calls: {:#?}", self.latest()))
     }
 
     fn latest(&self) -> Vec<Call> {

@@ -54,7 +54,14 @@ impl Talk {
                 self.say(from, &line);
             }
             Wish::Push { remote, branch } => self.confirm_push(&running, remote, branch),
-            wish => self.beside(running, wish),
+            wish => {
+                if let Wish::Order(order) = &wish
+                    && changes(order)
+                {
+                    self.begins(from).await?;
+                }
+                self.beside(running, wish);
+            }
         }
         Ok(())
     }
@@ -279,6 +286,7 @@ impl Talk {
         message: String,
     ) -> Result<(), Stopped> {
         self.knock(from, form).await?;
+        self.begins(from).await?;
         self.beside(Running { from, session }, Wish::Order(GitOrder::Commit { message }));
         Ok(())
     }
@@ -317,6 +325,9 @@ impl Talk {
         press: GitPress,
     ) -> Result<(), Stopped> {
         let running = Running { from: at, session };
+        if press.changes() {
+            self.begins(at).await?;
+        }
         let once = |line: &str| {
             let message = at.message.map_or(0, |message| message.0);
             self.book.retire_message(at.chat.0, message, "That is done already.");
@@ -362,12 +373,9 @@ impl Talk {
                 )
                 .await?;
                 let text = resolve(&branch);
-                self.order(
-                    at,
-                    Form::Button,
-                    Command::Say { session, text, attachments: Vec::new(), key: None },
-                )
-                .await?;
+                let key = at.update.map(|update| format!("telegram:update:{update}"));
+                self.order(at, Form::Button, Command::Say { session, text, attachments: Vec::new(), key })
+                    .await?;
             }
             GitPress::Cancel => {
                 self.memory().forget_commit(at.chat.0);
@@ -391,6 +399,20 @@ impl Talk {
         let (shown, more) = fit(&lines, most);
         let more = if more > 0 { format!("\n… and {more} more lines") } else { String::new() };
         format!("\n{}{more}", crate::telegram::markup::block(&shown.join("\n")))
+    }
+}
+
+/// Whether something is otherwise afterwards.
+fn changes(order: &GitOrder) -> bool {
+    match order {
+        GitOrder::Status | GitOrder::Branches | GitOrder::Diff { .. } | GitOrder::Log { .. } => false,
+        GitOrder::Checkout { .. }
+        | GitOrder::Add { .. }
+        | GitOrder::Commit { .. }
+        | GitOrder::Merge { .. }
+        | GitOrder::MergeAbort
+        | GitOrder::Push { .. }
+        | GitOrder::Pull { .. } => true,
     }
 }
 

@@ -7,6 +7,7 @@ mod view;
 #[cfg(test)]
 mod tests;
 
+use super::super::options::Redact;
 use super::failure::Failure;
 use super::model::{ChatId, MessageId};
 use super::outbox::{Outbox, Sound};
@@ -16,6 +17,9 @@ use tokio::sync::watch;
 use tokio::time::sleep;
 use view::view;
 
+/// Bytes at the end of an unfinished answer that wait for what follows: what a secret is like is seen only when it is
+/// whole.
+const HELD_MAX: usize = 512;
 /// Bytes of an answer that are kept.
 const SOURCE_MAX: usize = 4 * 1024 * 1024;
 
@@ -30,6 +34,8 @@ pub struct StreamOptions {
     pub long: usize,
     /// Of the first message; the others are silent.
     pub sound: Sound,
+    /// Takes secrets out of the answer: of all that came, for a secret may come in pieces.
+    pub redact: Redact,
 }
 
 impl StreamOptions {
@@ -37,7 +43,8 @@ impl StreamOptions {
     #[must_use]
     pub fn new(chat: ChatId) -> Self {
         let (throttle, growth) = (Duration::from_millis(1500), Growth::Live);
-        Self { chat, reply_to: None, throttle, growth, long: 11_000, sound: Sound::Rings }
+        let (sound, redact) = (Sound::Rings, Redact::nothing());
+        Self { chat, reply_to: None, throttle, growth, long: 11_000, sound, redact }
     }
 }
 
@@ -65,6 +72,8 @@ struct Answer {
     /// Bytes that were too many to be kept.
     lost: usize,
     indicator: Option<String>,
+    /// Bytes that nothing will be added to: a tool came behind them.
+    whole: usize,
     closing: Option<Closing>,
     /// Counts changes.
     revision: u64,
@@ -74,6 +83,21 @@ impl Answer {
     fn is_over(&self) -> bool {
         self.closing.is_some()
     }
+
+    /// What of it may be seen now.
+    fn seen(&self, redact: &Redact) -> Self {
+        let end = if self.is_over() { self.source.len() } else { settled(&self.source).max(self.whole) };
+        let source = redact.text(self.source.get(..end).unwrap_or(&self.source));
+        let Self { lost, indicator, whole, closing, revision, source: _ } = self;
+        let (indicator, closing) = (indicator.clone(), closing.clone());
+        Self { source, lost: *lost, indicator, whole: *whole, closing, revision: *revision }
+    }
+}
+
+/// Where the word begins that a text ends with, and that may go on. Secrets are words of ASCII.
+fn settled(text: &str) -> usize {
+    let settled = text.trim_end_matches(|c: char| c.is_ascii_graphic()).len();
+    if text.len().saturating_sub(settled) > HELD_MAX { text.len() } else { settled }
 }
 
 /// An answer. Dropped without closing, it is closed without a summary.
@@ -103,7 +127,10 @@ impl Stream {
 
     /// A line below the answer that says what runs now: `🔧 Bash: pytest tests/`.
     pub fn indicate(&self, line: Option<&str>) {
-        self.change(|it| it.indicator = line.map(str::to_owned));
+        self.change(|it| {
+            it.indicator = line.map(str::to_owned);
+            it.whole = it.source.len();
+        });
     }
 
     /// The answer is complete.
@@ -150,7 +177,7 @@ async fn show(
         let (view, over) = {
             let answer = watched.borrow();
             shown = answer.revision;
-            (view(&answer, &options), answer.is_over())
+            (view(&answer.seen(&options.redact), &options), answer.is_over())
         };
         if over {
             return page.finish(view).await;

@@ -3,6 +3,7 @@
 use super::super::fixture::{ANN, Bench};
 use super::super::{ChatId, Failure, Limits, MessageId, Outbox, Priority};
 use super::{Answer, Closing, Growth, Stream, StreamOptions, view};
+use crate::telegram::Redact;
 use leashd_testkit::telegram::{Message, Pace, Sound};
 use std::time::Duration;
 use tokio::task::JoinHandle;
@@ -31,12 +32,12 @@ fn texts(messages: &[Message]) -> Vec<&str> {
 #[tokio::test]
 async fn an_answer_grows_shows_its_tools_and_ends_with_a_summary() {
     let (bench, _outbox, stream, shown) = open(Growth::Live).await;
-    stream.push("I will **look**");
+    stream.push("I will **look** ");
     bench.chat.until_said("I will look").await;
     stream.indicate(Some("🔧 Bash: pytest\ntests/"));
     bench.chat.until_said("I will look\n\n🔧 Bash: pytest tests/").await;
     stream.indicate(None);
-    stream.push(" and *mend*.");
+    stream.push("and *mend*. ");
     bench.chat.until(|it| it.last().filter(|it| it.text() == "I will look and mend.")).await;
     stream.close(closing());
     let ids = shown.await.unwrap().unwrap();
@@ -117,10 +118,10 @@ async fn what_is_left_over_goes_and_what_was_deleted_comes_back() {
     assert_eq!(shown.await.unwrap().unwrap(), []);
     assert!(bench.chat.from_bot().is_empty(), "an answer of nothing leaves nothing");
     let (bench, outbox, stream, shown) = open(Growth::Live).await;
-    stream.push("one");
+    stream.push("one ");
     let first = bench.chat.until_said("one").await;
     outbox.delete(ChatId(ANN), MessageId(i64::from(first.id)), Priority::Card).await.unwrap();
-    stream.push(" two");
+    stream.push("two");
     stream.close(Closing::default());
     shown.await.unwrap().unwrap();
     assert_eq!(texts(&bench.chat.from_bot()), ["one two"]);
@@ -130,7 +131,7 @@ async fn what_is_left_over_goes_and_what_was_deleted_comes_back() {
 async fn somebody_who_blocked_the_bot_ends_it() {
     let (bench, _outbox, stream, shown) = open(Growth::Live).await;
     bench.ann.blocks_bot();
-    stream.push("hello");
+    stream.push("hello ");
     assert!(shown.await.unwrap().unwrap_err().is_forbidden());
 }
 
@@ -162,4 +163,24 @@ fn every_view_fits_into_its_messages() {
             }
         }
     }
+}
+
+#[tokio::test]
+async fn a_secret_that_comes_in_pieces_does_not_get_through() {
+    let bench = Bench::new(Pace::unlimited()).await;
+    let outbox = bench.outbox(Limits::unpaced());
+    let redact = Redact::with(|text| text.replace("sk-secret", "[redacted]"));
+    let (stream, shown) = Stream::open(&outbox, StreamOptions { redact, ..options(Growth::Live) });
+    let shown = tokio::spawn(shown);
+    stream.push("The key is s");
+    bench.chat.until_said("The key is").await;
+    stream.push("k-sec");
+    stream.push("ret, and");
+    bench.chat.until_said("The key is [redacted],").await;
+    stream.push(" a second one: sk-secret");
+    stream.close(closing());
+    shown.await.unwrap().unwrap();
+    let message = bench.chat.from_bot().remove(0);
+    assert_eq!(message.text(), "The key is [redacted], and a second one: [redacted]\n\n🧰 Bash ×3, Read");
+    assert!(message.versions().all(|it| !it.text().contains("k-")), "{message:?}");
 }
