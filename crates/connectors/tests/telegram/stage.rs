@@ -2,7 +2,7 @@
 
 use super::daemon::Daemon;
 use leashd_connectors::telegram::{self, Health, Options, Token};
-use leashd_testkit::telegram::{Chat, Person, TelegramServer};
+use leashd_testkit::telegram::{Chat, Edits, Person, TelegramServer};
 use std::path::Path;
 use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
@@ -86,7 +86,7 @@ impl Stage {
         self.stops().await;
         assert_eq!(self.server.rate_limited().answers, 0, "sent too fast");
         assert_eq!(self.server.unanswered_taps(), Vec::<String>::new());
-        let text = self.server.chat(ANNA).transcript().render();
+        let text = self.server.chat(ANNA).transcript().edits(Edits::Lasting).render();
         same(golden, &text);
     }
 }

@@ -2,7 +2,7 @@
 //! person can read; the file system and the audit log are the witnesses.
 
 use crate::support::{Bench, call, script, shell, shown};
-use leashd_testkit::telegram::{Chat, Message, Person, TelegramServer};
+use leashd_testkit::telegram::{Chat, Edits, Message, Person, TelegramServer};
 use regex::Regex;
 use serde_json::{Value, json};
 use std::fs;
@@ -129,7 +129,7 @@ impl Phone {
                 .iter()
                 .fold(text, |text, (pattern, with)| pattern.replace_all(&text, *with).into_owned())
         };
-        self.chat.transcript().scrubbed(scrub).render()
+        self.chat.transcript().edits(Edits::Lasting).scrubbed(scrub).render()
     }
 
     fn ends(self, golden: &str) {

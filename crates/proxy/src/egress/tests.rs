@@ -345,7 +345,7 @@ async fn pipelined_and_smuggled_requests_are_judged_one_by_one() {
         assert_status(&answer, 200);
         assert_eq!(answer.matches("HTTP/1.1").count(), 1, "the connection ends: {answer}");
         let got = host.got().await;
-        assert!(!got.contains("x.example") && !got.contains("90"), "{got}");
+        assert!(!got.contains("x.example") && !got.to_lowercase().contains("content-length"), "{got}");
     }
     // A token is not lent: the second request on a connection has to have the same.
     let other = rig.proxy.visitors().issue(visitor(&["loopback"])).unwrap();

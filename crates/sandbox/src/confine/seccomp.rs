@@ -368,7 +368,7 @@ mod tests {
             namespaces: Allowed::No,
         };
         let length = program(strictest).unwrap().len();
-        assert!(length < 700, "{length} instructions");
+        assert!(length < 750, "{length} instructions");
     }
 
     #[test]

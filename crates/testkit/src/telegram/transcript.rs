@@ -11,10 +11,11 @@ use std::fmt;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Edits {
     /// A message that grows is told once, as it was in the end; a change of its buttons is told on its own.
-    /// One that was taken back is not told at all. So the text does not depend on how often it was edited, or whether
-    /// there was time to show what was taken back.
+    /// So the text does not depend on how often it was edited.
     #[default]
     Settled,
+    /// The same, and one that was taken back is not told at all: nor does it depend on whether there was time to show it.
+    Lasting,
     /// Every one.
     Each,
 }
@@ -93,7 +94,7 @@ impl Page<'_> {
 
     /// Nobody who looks later sees it.
     fn is_gone(&self, message: i32) -> bool {
-        self.transcript.edits == Edits::Settled
+        self.transcript.edits == Edits::Lasting
             && self.messages.get(&message).is_some_and(|it| !it.is_there())
     }
 
@@ -143,7 +144,7 @@ impl Page<'_> {
         let Some(message) = self.messages.get(&id).cloned() else { return };
         let versions: Vec<&Version> = message.versions().collect();
         let Some(mut shown) = versions.get(version).copied() else { return };
-        if self.transcript.edits == Edits::Settled && message.is_from_bot() {
+        if self.transcript.edits != Edits::Each && message.is_from_bot() {
             let settled = |version: &&&Version| version.buttons == shown.buttons;
             let continues = version.checked_sub(1).and_then(|it| versions.get(it));
             if continues.is_some_and(|it| it.buttons == shown.buttons) {
