@@ -37,13 +37,3 @@ fn the_windows_are_those_the_policies_promise() {
         assert_eq!(rules.approval_timeout_seconds(), seconds, "{name}");
     }
 }
-
-#[test]
-fn an_example_list_is_one_line_so_that_a_start_can_skip_it() {
-    for (name, text) in POLICIES {
-        for line in text.lines().filter(|line| line.contains("matches:") || line.contains("misses:")) {
-            let one_line = line.starts_with("    m") && line.contains(": [") && line.ends_with(']');
-            assert!(one_line || line.starts_with('#'), "{name}: {line}");
-        }
-    }
-}

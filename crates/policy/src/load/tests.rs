@@ -166,3 +166,22 @@ fn a_refusal_cannot_write_to_the_terminal_by_itself() {
     assert!(error.contains("\\u{1b}[2K\\u{7}"), "{error}");
     assert!(!error.contains(['\u{1b}', '\u{7}']), "{error:?}");
 }
+
+/// Whoever starts with a policy that ships has what stands in its file.
+#[test]
+fn what_was_read_at_the_build_is_what_the_text_says() {
+    for name in crate::BUILTIN_NAMES {
+        let source = Source::builtin(name).unwrap();
+        let ready = super::schema::ready(crate::builtin::ready(name).unwrap()).expect(name);
+        let shown = |raw| {
+            let mut loaded = super::check::file(&source, raw).unwrap();
+            for rule in &mut loaded.rules {
+                rule.matches.clear();
+                rule.misses.clear();
+            }
+            assert!(!loaded.rules.is_empty());
+            format!("{:#?} {:?} {:?}", loaded.rules, loaded.default_action, loaded.approval_timeout_seconds)
+        };
+        assert_eq!(shown(ready), shown(super::schema::parse(name, source.text).unwrap()), "{name}");
+    }
+}
