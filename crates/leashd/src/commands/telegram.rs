@@ -4,12 +4,12 @@
 use super::prompt::{self, Person};
 use crate::boot;
 use crate::cli::{TelegramArgs, TelegramCommand};
+use crate::daemon::telegram;
 use crate::failure::{Exit, Failure};
 use crate::settings::edit::Edit;
 use crate::settings::value::Value;
 use crate::settings::{Settings, Users};
 use leashd_connectors::telegram::{Error, Options, Token, pairing};
-use leashd_sandbox::PrivateDir;
 use leashd_types::{UserId, visible};
 use ring::rand::{SecureRandom, SystemRandom};
 use std::time::Duration;
@@ -75,9 +75,7 @@ fn options(settings: &Settings, token: &str) -> Result<Options, Failure> {
         )
         .hint("@BotFather shows it again with /mybots → API Token"));
     }
-    let home = PrivateDir::create(&settings.home).map_err(Failure::failed)?;
-    let state = home.subdirectory("telegram").map_err(Failure::failed)?;
-    let mut options = Options::new(token, state.path().to_owned());
+    let mut options = Options::new(token, telegram::state(settings)?);
     options.base_url = settings.telegram.api_url.trim_end_matches('/').to_owned();
     Ok(options)
 }

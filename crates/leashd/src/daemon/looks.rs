@@ -44,8 +44,11 @@ impl Looks {
             Query::Workspaces { reply } => {
                 let settings = self.settings();
                 let views = beside(move || Workspaces::load(&settings).map(|all| views(&all))).await;
-                // A file that cannot be read is said where it is read; a chat sees that there is none to go to.
-                drop(reply.send(views.unwrap_or_default()));
+                match views {
+                    Ok(views) => drop(reply.send(views)),
+                    // Without a reply the asker is told that there is none.
+                    Err(failure) => tracing::warn!(reason = %failure.message, "workspaces_not_read"),
+                }
             }
             Query::Git { session, order, from, reply } => {
                 drop(reply.send(self.git(&session, &order, &from).await.map_err(shown)));
@@ -75,18 +78,25 @@ impl Looks {
         self.reloader.current().settings.clone()
     }
 
-    async fn directory(&self, session: &SessionId) -> Result<PathBuf, Failure> {
+    /// Where a session works, and its settings: with what the project there makes stricter.
+    async fn place(&self, session: &SessionId) -> Result<(PathBuf, Settings), Failure> {
         let (reply, answered) = oneshot::channel();
         // A loop that is gone answers nothing.
         drop(self.engine.send(Query::Session { session: session.clone(), reply }).await);
         let view: Option<SessionView> = answered.await.ok().flatten();
         let view = view.ok_or_else(|| Failure::failed("there is no such session"))?;
-        beside(move || boot::same_directory(&view.directory)).await
+        let settings = self.settings();
+        beside(move || {
+            let directory = boot::same_directory(&view.directory)?;
+            let (settings, _) = settings.for_session(&directory)?;
+            Ok((directory, settings))
+        })
+        .await
     }
 
     async fn git(&self, session: &SessionId, order: &GitOrder, from: &Person) -> Result<GitSaid, Failure> {
-        let directory = self.directory(session).await?;
-        let git = Git::new(self.settings(), Arc::clone(&self.gate), from.user.clone());
+        let (directory, settings) = self.place(session).await?;
+        let git = Git::new(settings, Arc::clone(&self.gate), from.user.clone());
         git.obey(&directory, order).await
     }
 
@@ -114,7 +124,7 @@ impl Looks {
     }
 
     async fn explain(&self, session: &SessionId, line: String) -> Result<Verdict, Failure> {
-        let (directory, settings) = (self.directory(session).await?, self.settings());
+        let (directory, settings) = self.place(session).await?;
         beside(move || opinion::of_line(&settings, &directory, &line)).await
     }
 
@@ -124,7 +134,7 @@ impl Looks {
         wanted: files::Wanted,
         from: &Person,
     ) -> Result<Vec<FileView>, Failure> {
-        let (directory, settings) = (self.directory(session).await?, self.settings());
+        let (directory, settings) = self.place(session).await?;
         let (gate, session, user) = (Arc::clone(&self.gate), session.clone(), from.user.clone());
         beside(move || files::read(&settings, &gate, &files::Reader { session, user, directory }, &wanted))
             .await

@@ -15,7 +15,7 @@ mod ready;
 mod reload;
 pub(crate) mod remote_desk;
 mod signals;
-mod telegram;
+pub(crate) mod telegram;
 mod token;
 pub(crate) mod unit;
 mod watching;

@@ -11,10 +11,10 @@ use leashd_gate::Secrets;
 use leashd_sandbox::PrivateDir;
 use leashd_types::visible;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::watch;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet};
 
 /// Below leashd's home: what buttons mean, and the lock of the one who listens.
 const STATE: &str = "telegram";
@@ -23,15 +23,13 @@ const AGAIN: Duration = Duration::from_secs(60);
 /// For the last words and what is not stored yet.
 const WIND_DOWN: Duration = Duration::from_secs(6);
 
-/// The settings it runs under.
-#[derive(Clone)]
-struct Terms {
-    wanted: Wanted,
-    secrets: Secrets,
-}
+/// What is taken out of every text; other ones from one reload to the next.
+type Known = Arc<Mutex<Secrets>>;
 
 pub(super) struct Telegram {
-    terms: watch::Sender<Option<Terms>>,
+    /// The settings it runs under.
+    terms: watch::Sender<Option<Wanted>>,
+    secrets: Known,
     health: watch::Receiver<Health>,
     ended: Arc<Mutex<Option<String>>>,
     running: Mutex<Option<JoinHandle<()>>>,
@@ -40,38 +38,38 @@ pub(super) struct Telegram {
 impl Telegram {
     /// Without a token it waits for one.
     pub(super) fn start(settings: &Settings, secrets: Secrets, desks: Desks) -> Result<Self, Failure> {
-        let home = PrivateDir::create(&settings.home).map_err(Failure::failed)?;
-        let state = home.subdirectory(STATE).map_err(Failure::failed)?.path().to_owned();
-        let (terms, told) = watch::channel(Some(Terms { wanted: settings.telegram.clone(), secrets }));
+        let (state, secrets) = (state(settings)?, Known::new(Mutex::new(secrets)));
+        let (terms, told) = watch::channel(Some(settings.telegram.clone()));
         let (saying, health) = watch::channel(Health::default());
         let ended = Arc::default();
-        let running = tokio::spawn(keep_running(state, desks, told, saying, Arc::clone(&ended)));
-        Ok(Self { terms, health, ended, running: Mutex::new(Some(running)) })
+        let redact = redact(&secrets);
+        let running = keep_running((state, redact), desks, told, saying, Arc::clone(&ended));
+        let running = Mutex::new(Some(tokio::spawn(running)));
+        Ok(Self { terms, secrets, health, ended, running })
     }
 
     /// Other settings take effect at once; what is on its way is sent first.
     pub(super) fn renew(&self, settings: &Settings, secrets: Secrets) {
-        let wanted = settings.telegram.clone();
+        *held(&self.secrets) = secrets;
+        let wanted = Some(settings.telegram.clone());
         self.terms.send_if_modified(|terms| {
-            let same = terms.as_ref().is_some_and(|terms| terms.wanted == wanted);
-            if !same {
-                *terms = Some(Terms { wanted, secrets });
-            }
-            !same
+            let other = *terms != wanted;
+            *terms = wanted;
+            other
         });
     }
 
     /// One line about it; nothing without a token.
     pub(super) fn says(&self) -> Option<String> {
-        self.terms.borrow().as_ref()?.wanted.token.as_ref()?;
+        self.terms.borrow().as_ref()?.token.as_ref()?;
         let health = self.health.borrow().clone();
-        let ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let ended = held(&self.ended).clone();
         Some(describe(&health, ended.as_deref()))
     }
 
     pub(super) async fn stop(&self) {
         self.terms.send_replace(None);
-        let running = self.running.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let running = held(&self.running).take();
         if let Some(mut running) = running
             && tokio::time::timeout(WIND_DOWN, &mut running).await.is_err()
         {
@@ -104,43 +102,51 @@ fn describe(health: &Health, ended: Option<&str>) -> String {
 }
 
 async fn keep_running(
-    state: PathBuf,
+    (state, redact): (PathBuf, Redact),
     desks: Desks,
-    mut told: watch::Receiver<Option<Terms>>,
+    mut told: watch::Receiver<Option<Wanted>>,
     health: watch::Sender<Health>,
     ended: Arc<Mutex<Option<String>>>,
 ) {
     loop {
-        let Some(terms) = told.borrow_and_update().clone() else { return };
-        let Some(token) = terms.wanted.token.as_ref().map(|token| Token::new(token.reveal())) else {
+        let Some(wanted) = told.borrow_and_update().clone() else { return };
+        let Some(token) = wanted.token.as_ref().map(|token| Token::new(token.reveal())) else {
             if told.changed().await.is_err() {
                 return;
             }
             continue;
         };
-        *ended.lock().unwrap_or_else(PoisonError::into_inner) = None;
-        let options = options(&terms, token, state.clone());
+        *held(&ended) = None;
+        let options = options(&wanted, token, state.clone(), redact.clone());
         let mut other = told.clone();
         let shutdown = async move { drop(other.changed().await) };
-        let result = telegram::run(desks.desk(EVENTS_MAX), options, health.clone(), shutdown).await;
+        // Of its own, so that a panic in it is an end like others; dropped with this one.
+        let mut talking = JoinSet::new();
+        talking.spawn(telegram::run(desks.desk(EVENTS_MAX), options, health.clone(), shutdown));
+        let result = talking.join_next().await;
         if told.has_changed().unwrap_or(true) {
             continue;
         }
         let why = match result {
-            Ok(()) => "the daemon ends".to_owned(),
-            Err(error) => error.to_string(),
+            None | Some(Ok(Ok(()))) => "the daemon ends".to_owned(),
+            Some(Ok(Err(error))) => error.to_string(),
+            Some(Err(error)) => error.to_string(),
         };
         tracing::error!(reason = %why, "telegram_ended");
-        *ended.lock().unwrap_or_else(PoisonError::into_inner) =
-            Some(format!("{why} (since {})", clock::now()));
+        *held(&ended) = Some(format!("{why} (since {})", clock::now()));
         // Whichever comes first: time, or settings that may mend it.
         drop(tokio::time::timeout(AGAIN, told.changed()).await);
         told.mark_changed();
     }
 }
 
-fn options(terms: &Terms, token: Token, state: PathBuf) -> Options {
-    let wanted = &terms.wanted;
+/// Where whoever listens to the bot keeps its state, and is alone.
+pub(crate) fn state(settings: &Settings) -> Result<PathBuf, Failure> {
+    let home = PrivateDir::create(&settings.home).map_err(Failure::failed)?;
+    Ok(home.subdirectory(STATE).map_err(Failure::failed)?.path().to_owned())
+}
+
+fn options(wanted: &Wanted, token: Token, state: PathBuf, redact: Redact) -> Options {
     let mut options = Options::new(token, state);
     options.base_url = wanted.api_url.trim_end_matches('/').to_owned();
     options.streaming = if wanted.streaming.is_some() { Streaming::On } else { Streaming::Off };
@@ -150,14 +156,18 @@ fn options(terms: &Terms, token: Token, state: PathBuf) -> Options {
         Privacy::Summary => telegram::Privacy::Summary,
         Privacy::Private => telegram::Privacy::Private,
     };
-    let secrets = terms.secrets.clone();
-    options.redact = redact(secrets);
+    options.redact = redact;
     options
 }
 
+fn held<T>(value: &Mutex<T>) -> MutexGuard<'_, T> {
+    value.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// An answer or a file is cut by nobody but who sends it.
-fn redact(secrets: Secrets) -> Redact {
-    Redact::with(move |text| secrets.clean_text(text))
+fn redact(secrets: &Known) -> Redact {
+    let secrets = Arc::clone(secrets);
+    Redact::with(move |text| held(&secrets).clean_text(text))
 }
 
 #[cfg(test)]
@@ -166,10 +176,14 @@ mod tests {
 
     #[test]
     fn what_leaves_is_whole_but_for_secrets() {
-        let secrets = Secrets::new(["hunter2hunter2".to_owned()]).expect("few and short");
+        let known = |secret: &str| Secrets::new([secret.to_owned()]).expect("few and short");
+        let secrets = Known::new(Mutex::new(known("hunter2hunter2")));
+        let redact = redact(&secrets);
         let long = "line of a file\n".repeat(10_000);
-        let cleaned = redact(secrets).text(&format!("{long}hunter2hunter2\n{long}"));
+        let cleaned = redact.text(&format!("{long}hunter2hunter2\n{long}"));
         assert_eq!(cleaned, format!("{long}[redacted]\n{long}"));
+        *held(&secrets) = known("another-secret");
+        assert_eq!(redact.text("it is another-secret"), "it is [redacted]");
     }
 
     #[test]

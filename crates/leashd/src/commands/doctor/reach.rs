@@ -8,6 +8,8 @@ use crate::failure::Failure;
 use crate::settings::{Settings, Users};
 
 const CHECK: &str = "telegram";
+/// How the line begins that says so; in a reason for not listening the word may stand as well.
+const LISTENING: &str = "Telegram: listening,";
 
 /// Nothing without a token.
 pub(super) fn check(settings: &Settings) -> Option<Finding> {
@@ -20,12 +22,19 @@ pub(super) fn check(settings: &Settings) -> Option<Finding> {
             "name users instead of `*`: leashd telegram connect",
         ),
         Users::Only(_) => match says(settings) {
-            Ok(Some(line)) if line.contains(": listening") => Finding::ok(CHECK, line),
-            Ok(Some(line)) => Finding::fail(CHECK, line, "leashd logs -f shows why"),
+            Ok(Some(line)) => heard(line),
             Ok(None) => Finding::warn(CHECK, "leashd does not run, so nobody is heard", "leashd start"),
             Err(failure) => Finding::fail(CHECK, failure.message, "leashd status"),
         },
     })
+}
+
+fn heard(line: String) -> Finding {
+    if line.starts_with(LISTENING) {
+        Finding::ok(CHECK, line)
+    } else {
+        Finding::fail(CHECK, line, "leashd logs -f shows why")
+    }
 }
 
 /// The line of the daemon that runs.
@@ -35,4 +44,21 @@ fn says(settings: &Settings) -> Result<Option<String>, Failure> {
         talk::with_client(client, |client| async move { client.get("/v1/status").await })?;
     let line = status.about.connectors.into_iter().find(|line| line.starts_with("Telegram: "));
     Ok(Some(line.unwrap_or_else(|| "leashd runs without it: leashd reload".to_owned())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Finding, heard};
+    use crate::commands::doctor::Grade;
+
+    #[test]
+    fn only_who_listens_hears() {
+        let check = |line: &str, grade: Grade| {
+            let Finding { grade: found, .. } = heard(line.to_owned());
+            assert_eq!(found, grade, "{line}");
+        };
+        check("Telegram: listening, no update yet", Grade::Ok);
+        check("Telegram: starting, no update yet", Grade::Fail);
+        check("Telegram: NOT listening: listening to Telegram ended; run it again", Grade::Fail);
+    }
 }

@@ -119,12 +119,10 @@ fn one(
         return Err(Failure::new(Exit::Denied, format!("{name} is in no approved directory")));
     }
     // The person who asks is the one who would be asked.
-    let verdict = opinion::of_call(
-        settings,
-        &reader.directory,
-        "Read",
-        json!({ "file_path": real.to_string_lossy() }),
-    )?;
+    let path = real.to_str().ok_or_else(|| {
+        Failure::failed(format!("{name}: its name is no text, so it cannot be judged")).hint("rename it")
+    })?;
+    let verdict = opinion::of_call(settings, &reader.directory, "Read", json!({ "file_path": path }))?;
     if verdict.decision == Decision::Deny {
         let why = format!("{name}: {} (rule {})", visible(&verdict.reason), verdict.rule);
         return Err(Failure::new(Exit::Denied, why));
