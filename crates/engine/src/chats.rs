@@ -4,7 +4,7 @@ use crate::out::Out;
 use crate::session::{AgentState, Ended, Session, Then};
 use crate::{Engine, names};
 use leashd_types::{
-    Attended, Chat, Event, Kept, Money, OpenSession, Refusal, SessionId, SessionRow, SessionState, Timestamp,
+    Attended, Chat, Event, Kept, OpenSession, Refusal, SessionId, SessionRow, SessionState, Timestamp,
     UserId, visible,
 };
 
@@ -60,38 +60,22 @@ impl Engine {
     /// directory that is given: nobody else knows it.
     fn ordered(
         &mut self,
-        order: OpenSession,
+        mut order: OpenSession,
         (chat, user): (&Chat, &UserId),
         now: Timestamp,
     ) -> Result<SessionRow, Refusal> {
         if let (Some(id), None) = (&order.resume, &order.directory) {
             return Err(Refusal::Unknown { what: format!("session {id}") });
         }
-        let session = match order.session.or_else(|| order.resume.clone()) {
+        let session = match order.session.clone().or_else(|| order.resume.clone()) {
             Some(id) => id,
             None => self.free_session_id(chat, now),
         };
         let defaults = &self.config.defaults;
-        Ok(SessionRow {
-            session,
-            chat: chat.clone(),
-            user: user.clone(),
-            agent: order.agent,
-            directory: order.directory.unwrap_or_else(|| defaults.directory.clone()),
-            workspace: order.workspace,
-            mode: order.mode.unwrap_or(defaults.mode),
-            model: order.model.or_else(|| defaults.model.clone()),
-            policy: order.policy,
-            agent_session: order.resume.map(|id| id.as_str().to_owned()),
-            state: SessionState::Open,
-            current: true,
-            created: now,
-            last_used: now,
-            turns: 0,
-            messages: 0,
-            total_cost: Money::ZERO,
-            attended: order.attended,
-        })
+        order.directory.get_or_insert_with(|| defaults.directory.clone());
+        order.mode.get_or_insert(defaults.mode);
+        order.model = order.model.or_else(|| defaults.model.clone());
+        Ok(SessionRow::opened(session, (chat.clone(), user.clone()), order, now))
     }
 
     /// A closed session goes on: with the agent's own conversation, whatever that was called last. What was opened in it

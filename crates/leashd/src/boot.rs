@@ -20,7 +20,7 @@ use leashd_gate::{AuditLog, Durability, Gate, Secrets};
 use leashd_sandbox::PrivateDir;
 use leashd_types::{
     Attendance, Attended, Chat, Command, ConnectorKind, Containment, Envelope, Facts, Form, GitGrants, Mode,
-    Money, OpenSession, Protected, Protection, ResolvedPath, SessionId, SessionRow, SessionState, UserId,
+    OpenSession, Protected, Protection, ResolvedPath, SessionId, SessionRow, UserId,
 };
 use std::collections::{BTreeMap, VecDeque};
 use std::ffi::OsString;
@@ -167,27 +167,8 @@ impl Session {
 
 /// The session as the engine will have it.
 fn row(order: &OpenSession, id: &SessionId, directory: PathBuf, mode: Mode) -> SessionRow {
-    let now = clock::now();
-    SessionRow {
-        session: id.clone(),
-        chat: chat(),
-        user: user(),
-        agent: order.agent,
-        directory,
-        workspace: order.workspace.clone(),
-        mode,
-        model: order.model.clone(),
-        policy: order.policy.clone(),
-        agent_session: order.resume.as_ref().map(|id| id.as_str().to_owned()),
-        state: SessionState::Open,
-        current: true,
-        created: now,
-        last_used: now,
-        turns: 0,
-        messages: 0,
-        total_cost: Money::ZERO,
-        attended: order.attended,
-    }
+    let order = OpenSession { directory: Some(directory), mode: Some(mode), ..order.clone() };
+    SessionRow::opened(id.clone(), (chat(), user()), order, clock::now())
 }
 
 /// What the engine is to hold to, as the settings have it.

@@ -2,7 +2,7 @@
 
 use crate::{
     AgentKind, Answer, Approver, Ask, Attachment, Attended, CallId, Chat, Decision, Event, MessageId, Mode,
-    Money, RunId, SessionId, Timestamp, TurnId, UserId,
+    Money, OpenSession, RunId, SessionId, Timestamp, TurnId, UserId,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -44,6 +44,38 @@ pub struct SessionRow {
     /// Also after a restart: what nobody would answer must not wait, and walls are not left out with nobody to know.
     #[serde(default)]
     pub attended: Attended,
+}
+
+impl SessionRow {
+    /// A session that begins now. The order says where and in which mode: nothing is configured here.
+    #[must_use]
+    pub fn opened(
+        session: SessionId,
+        (chat, user): (Chat, UserId),
+        order: OpenSession,
+        now: Timestamp,
+    ) -> Self {
+        Self {
+            session,
+            chat,
+            user,
+            agent: order.agent,
+            directory: order.directory.unwrap_or_default(),
+            workspace: order.workspace,
+            mode: order.mode.unwrap_or_default(),
+            model: order.model,
+            policy: order.policy,
+            agent_session: order.resume.map(|id| id.as_str().to_owned()),
+            state: SessionState::Open,
+            current: true,
+            created: now,
+            last_used: now,
+            turns: 0,
+            messages: 0,
+            total_cost: Money::ZERO,
+            attended: order.attended,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

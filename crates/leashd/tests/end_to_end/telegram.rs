@@ -311,6 +311,21 @@ fn a_bot_is_connected_while_leashd_runs() {
 }
 
 #[test]
+fn a_phone_sees_a_project_as_its_sessions_do() {
+    let phone = Phone::new();
+    phone.bench.rig.write("project/.env", "LEASHD_DISALLOWED_TOOLS=Bash,Read\n");
+    phone.bench.rig.write("project/notes.txt", "nobody reads this");
+    phone.bench.block_on(async {
+        phone.anna.sends_command(ANNA, "/explain ls");
+        phone.hears("LEASHD_DISALLOWED_TOOLS").await;
+        phone.anna.sends_command(ANNA, "/file notes.txt");
+        phone.hears("✗ notes.txt").await;
+    });
+    assert!(phone.chat.from_bot().iter().all(|message| phone.chat.file(message).is_none()));
+    assert!(phone.bench.audit().iter().all(|entry| entry["event"] != "file_sent"));
+}
+
+#[test]
 fn a_stranger_meets_the_same_wall_whatever_they_send() {
     let phone = Phone::new();
     let (eve, chat) = (phone.server.person(EVE, "Eve"), phone.server.chat(EVE));
