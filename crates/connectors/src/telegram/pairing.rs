@@ -7,6 +7,7 @@ use super::wire::{Access, BotUser, ChatKind, Client, Content, Forwarding, PollOp
 use super::wire::{Limits, Outbox, Post, Text};
 use leashd_types::{Digest, UserId};
 use std::time::Duration;
+use tokio::sync::oneshot;
 
 /// Wrong codes after which it ends: a code of six digits is not to be guessed.
 const WRONG_MAX: u32 = 10;
@@ -32,7 +33,8 @@ pub async fn run(options: &Options, code: &str) -> Result<UserId, Error> {
     let (poller, mut incoming, _health) = Poller::open(client.clone(), &polling)?;
     let (outbox, courier) = Outbox::open(client, Limits::default());
     let carrying = tokio::spawn(courier);
-    let polling = tokio::spawn(poller.run(std::future::pending()));
+    let (stop, stopped) = oneshot::channel::<()>();
+    let mut polling = tokio::spawn(poller.run(async move { drop(stopped.await) }));
     let mut wrong = 0_u32;
     let found = loop {
         let Some(next) = incoming.recv().await else { break Err(Error::Ended) };
@@ -55,7 +57,11 @@ pub async fn run(options: &Options, code: &str) -> Result<UserId, Error> {
             break Err(Error::TooManyCodes { count: WRONG_MAX });
         }
     };
-    polling.abort();
+    // Its last word tells Telegram what was taken: else the code came again, to an agent.
+    drop(stop);
+    if tokio::time::timeout(FAREWELL, &mut polling).await.is_err() {
+        polling.abort();
+    }
     carrying.abort();
     found
 }
