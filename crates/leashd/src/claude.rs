@@ -3,6 +3,7 @@
 use crate::boot::{self, Plan};
 use crate::cli::SessionArgs;
 use crate::failure::{Exit, Failure};
+use crate::policies;
 use leashd_agents::claude::{ClaudeCode, allowed_environment};
 use leashd_connectors::terminal::Keys;
 use std::ffi::{OsStr, OsString};
@@ -25,7 +26,7 @@ pub(crate) async fn plan(
         program: Some(agent.program().to_owned()),
         directory: boot::real_directory(directory)?,
         workspace: args.workspace.clone(),
-        policy: args.policy.clone(),
+        policy: args.policy.iter().map(|name| policies::meant(name)).collect(),
         model: args.model.clone(),
         resume: args.resume.clone(),
         keys,

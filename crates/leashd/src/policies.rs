@@ -1,5 +1,6 @@
-//! Which policy texts are in force, and reading them. A bare name, or `policies/NAME.yaml` where no such file exists, is
-//! the built-in policy. A project's own file is found by its place and can only make verdicts stricter.
+//! Which policy texts are in force, and reading them. The name of a built-in policy means that one, whatever file of
+//! that name lies in the working directory: a project would write one. A project's own file is found by its place and
+//! can only make verdicts stricter.
 
 use crate::failure::Failure;
 use crate::settings::{Settings, expand_tilde};
@@ -76,7 +77,7 @@ pub(crate) fn texts(settings: &Settings, named: &[String], directory: &Path) -> 
     let names: Vec<String> = match (named, settings.policy_files.as_slice()) {
         ([], []) => WHEN_NOTHING_IS_SET.map(str::to_owned).to_vec(),
         ([], configured) => configured.to_vec(),
-        (named, _) => named.to_vec(),
+        (named, _) => named.iter().map(|name| meant(name)).collect(),
     };
     let mut texts = names.iter().map(|name| find(settings, name)).collect::<Result<Vec<_>, _>>()?;
     for file in project_files(settings, directory) {
@@ -115,22 +116,36 @@ fn project(path: &Path) -> Result<Option<Text>, Failure> {
     }
 }
 
+/// What somebody means who types it in this directory: a built-in policy by its name, else a file by its whole path.
+pub(crate) fn meant(name: &str) -> String {
+    match Path::new(name).canonicalize() {
+        Ok(path) if builtin(name).is_none() && path.is_file() => path.display().to_string(),
+        Ok(_) | Err(_) => name.to_owned(),
+    }
+}
+
 fn find(settings: &Settings, name: &str) -> Result<Text, Failure> {
+    if let Some(source) = builtin(name) {
+        return Ok(Text::Builtin(source));
+    }
     let path = expand_tilde(name, &settings.user_home);
-    if path.is_file() {
+    // Of a relative path the working directory would say what it is, which a project writes.
+    if path.is_absolute() && path.is_file() {
         let shown = path.display().to_string();
         return read(&path).map(|text| Text::User { shown, text });
     }
-    let builtin = match Path::new(name).strip_prefix("policies") {
-        Ok(file) => file.to_str().filter(|file| file.ends_with(".yaml")),
-        Err(_) => Some(name).filter(|name| !name.contains('/')),
+    let known = "default, strict, permissive, dev-tools, autonomous, contained, leopold";
+    Err(Failure::usage(format!("there is no policy {name}"))
+        .hint(format!("name one of {known}, or a file: in settings with its whole path, or one with ~")))
+}
+
+/// The built-in policy that is called `NAME`, `NAME.yaml` or `policies/NAME.yaml`.
+fn builtin(name: &str) -> Option<Source<'static>> {
+    let bare = match Path::new(name).strip_prefix("policies") {
+        Ok(file) => file.to_str().filter(|file| file.ends_with(".yaml"))?,
+        Err(_) => name,
     };
-    match builtin.and_then(Source::builtin) {
-        Some(source) => Ok(Text::Builtin(source)),
-        None => Err(Failure::usage(format!("there is no policy {name}")).hint(
-            "name a file, or one of default, strict, permissive, dev-tools, autonomous, contained, leopold",
-        )),
-    }
+    if bare.contains('/') { None } else { Source::builtin(bare) }
 }
 
 fn read(path: &Path) -> Result<String, Failure> {

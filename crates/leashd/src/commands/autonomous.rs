@@ -3,6 +3,7 @@
 use super::prompt::{Default, Person};
 use crate::cli::{AutonomousArgs, AutonomousCommand, AutonomousSetup};
 use crate::failure::{Exit, Failure};
+use crate::policies;
 use crate::settings::edit::{Edit, settable};
 use crate::settings::layers::Layer;
 use crate::settings::value::Value;
@@ -72,7 +73,7 @@ fn set_up(setup: AutonomousSetup) -> Result<Loaded, Failure> {
     let answers = if setup.yes { setup } else { ask(setup)? };
     let flag = |answer: Option<bool>, default: bool| answer.unwrap_or(default).to_string();
     let mut edit = Edit::open()?;
-    edit.set_text(POLICY, answers.policy.as_deref().unwrap_or("autonomous"))?;
+    edit.set_text(POLICY, &policies::meant(answers.policy.as_deref().unwrap_or("autonomous")))?;
     edit.set_text(APPROVER, &flag(answers.auto_approver, true))?;
     edit.set_text(PLAN, &flag(answers.auto_plan, true))?;
     edit.set_text(LOOP, &flag(answers.autonomous_loop, true))?;

@@ -4,6 +4,7 @@ use super::dirs;
 use super::prompt::{self, Default, Person};
 use crate::cli::InitArgs;
 use crate::failure::{Exit, Failure};
+use crate::policies;
 use crate::settings::Loaded;
 use crate::settings::edit::Edit;
 use crate::settings::layers::Layer;
@@ -73,7 +74,7 @@ fn told(args: InitArgs) -> Result<Answers, Failure> {
         directories,
         token: args.telegram_token.map(prompt::value).transpose()?.filter(|token| !token.is_empty()),
         users: args.user_id.iter().map(ToString::to_string).collect(),
-        policies: args.policy,
+        policies: meant(&args.policy),
     })
 }
 
@@ -106,7 +107,11 @@ fn asked(args: InitArgs, before: &Loaded) -> Result<Answers, Failure> {
         let answer = person.line("your Telegram number, from @userinfobot (empty: pair later)", "")?;
         users.extend(answer.split(',').map(str::trim).filter(|id| !id.is_empty()).map(str::to_owned));
     }
-    Ok(Answers { directories, token, users, policies: args.policy })
+    Ok(Answers { directories, token, users, policies: meant(&args.policy) })
+}
+
+fn meant(policies: &[String]) -> Vec<String> {
+    policies.iter().map(|name| policies::meant(name)).collect()
 }
 
 fn is_set(loaded: &Loaded, key: &str) -> bool {

@@ -4,10 +4,11 @@ use super::answer;
 use crate::boot;
 use crate::cli::SessionArgs;
 use crate::failure::{Exit, Failure};
+use crate::policies;
 use crate::settings;
 use leashd_connectors::{Desk, Person};
 use leashd_types::{Attended, Command, Form, OpenSession, Receipt, Refusal, SessionId};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// Where a session works.
 pub(super) struct Place {
@@ -54,7 +55,7 @@ pub(super) fn order(
         directory: (!stays).then_some(directory),
         workspace: args.workspace.clone(),
         model: args.model.clone(),
-        policy: args.policy.iter().map(|name| from_here(name)).collect(),
+        policy: args.policy.iter().map(|name| policies::meant(name)).collect(),
         resume: args.resume.is_some().then(|| session.clone()),
         attended,
         ..OpenSession::default()
@@ -80,12 +81,4 @@ pub(super) async fn open(
 async fn send(desk: &Desk, person: &Person, order: OpenSession) -> Result<Receipt, Failure> {
     let sent = desk.send(person, Form::Command, Command::Open { order }).await;
     sent.await.map_err(|_| Failure::new(Exit::Agent, "the daemon has ended"))
-}
-
-/// The daemon stands in another directory: a file is named from the root on, a built-in policy by its name.
-fn from_here(policy: &str) -> String {
-    match Path::new(policy).canonicalize() {
-        Ok(path) if path.is_file() => path.display().to_string(),
-        Ok(_) | Err(_) => policy.to_owned(),
-    }
 }

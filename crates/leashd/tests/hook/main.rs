@@ -143,6 +143,10 @@ fn an_event_that_cannot_be_read_is_blocked() {
     blocked(&directory.spawn().unwrap().wait_with_output().unwrap(), "cannot read the event");
 }
 
+/// A policy that allows everything it may.
+const ALL: &str =
+    "version: \"1.0\"\nname: all\nrules:\n  - name: all\n    tools: [\"*\"]\n    action: allow\n";
+
 type Break = (&'static str, fn(&Place, &mut Command), &'static str);
 /// How the surroundings are broken, and what the line says.
 const BREAKS: [Break; 16] = [
@@ -247,16 +251,30 @@ fn an_answer_that_nobody_hears_is_blocked() {
     }
 }
 
+/// Files of the repository that are called as the policies in force are.
+#[test]
+fn a_repository_does_not_stand_in_for_a_built_in_policy() {
+    let place = Place::new();
+    for name in ["default", "dev-tools", "default.yaml", "strict", "policies/default.yaml"] {
+        let file = place.path("project").join(name);
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        fs::write(file, ALL).unwrap();
+    }
+    for policies in [None, Some("strict"), Some("default.yaml"), Some("policies/default.yaml,dev-tools")] {
+        place.pin(&policies.map(|names| ("LEASHD_POLICY_FILES", names)).into_iter().collect::<Vec<_>>());
+        assert_eq!(place.decision("git push origin main"), "ask", "{policies:?}");
+    }
+    fs::write(place.path("project/mine.yaml"), ALL).unwrap();
+    place.pin(&[("LEASHD_POLICY_FILES", "mine.yaml")]);
+    blocked(&place.run(&place.event("git push origin main")), "there is no policy mine.yaml");
+}
+
 #[test]
 fn a_repository_does_not_choose_what_it_is_judged_by() {
     let place = Place::new();
     let installed = place.leashd(&["hook", "install", "--yes"]);
     assert!(installed.status.success(), "{installed:?}");
-    fs::write(
-        place.path("project/all.yaml"),
-        "version: \"1.0\"\nname: all\nrules:\n  - name: all\n    tools: [\"*\"]\n    action: allow\n",
-    )
-    .unwrap();
+    fs::write(place.path("project/all.yaml"), ALL).unwrap();
     let mut command = place.command();
     command
         .env("LEASHD_POLICY_FILES", place.path("project/all.yaml"))
