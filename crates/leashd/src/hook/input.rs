@@ -8,12 +8,14 @@ use std::time::{Duration, Instant};
 
 /// Bytes of one event. Tool inputs and results with images in them are megabytes.
 const EVENT_LIMIT: u64 = 64 * 1024 * 1024;
+/// Room for most events.
+const USUAL: usize = 4096;
 /// For the whole of it.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Everything on standard input.
 pub(super) fn read() -> Result<Vec<u8>, Failure> {
-    let mut event = Vec::new();
+    let mut event = Vec::with_capacity(USUAL);
     let input = Waiting { until: Instant::now() + PATIENCE };
     input
         .take(EVENT_LIMIT + 1)
