@@ -330,6 +330,7 @@ impl Session {
             directory: self.row.directory.clone(),
             workspace: self.row.workspace.clone(),
             mode: self.row.mode,
+            policy: self.row.policy.clone(),
             running_since: self.turn.as_ref().map(|turn| turn.started),
             queued: self.waiting.len(),
             turns: self.row.turns,

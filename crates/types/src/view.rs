@@ -15,6 +15,9 @@ pub struct SessionView {
     pub directory: PathBuf,
     pub workspace: Option<String>,
     pub mode: Mode,
+    /// Its own policies; empty if those of the settings hold.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub policy: Vec<String>,
     /// Set while a turn runs.
     pub running_since: Option<Timestamp>,
     /// Messages waiting behind the running turn.

@@ -368,6 +368,7 @@ impl World {
             directory: "/home/dev/proj".into(),
             workspace: None,
             mode: Mode::Default,
+            policy: Vec::new(),
             running_since: None,
             queued: 0,
             turns: 0,

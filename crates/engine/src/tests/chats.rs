@@ -27,6 +27,21 @@ fn a_chat_has_one_current_session() {
     assert_eq!(script.engine.current(&chat()), None);
 }
 
+/// Whoever says what the policy would do has to know which.
+#[test]
+fn a_view_names_the_policies_of_the_session() {
+    let mut script = Script::opened();
+    let (session, policy) = (SessionId::new("own"), vec!["strict".to_owned()]);
+    let order = OpenSession {
+        session: Some(session.clone()),
+        directory: Some("/p".into()),
+        policy: policy.clone(),
+        ..OpenSession::default()
+    };
+    script.actions(command(Command::Open { order }));
+    assert_eq!(script.engine.view(&session).unwrap().policy, policy);
+}
+
 #[test]
 fn what_an_order_leaves_out_is_as_configured() {
     let defaults = Defaults { directory: "/p".into(), approved: vec!["/p".into()], ..Defaults::default() };

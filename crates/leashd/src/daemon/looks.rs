@@ -78,7 +78,7 @@ impl Looks {
         self.reloader.current().settings.clone()
     }
 
-    /// Where a session works, and its settings: with what the project there makes stricter.
+    /// Where a session works, and its settings: its own policies, and what the project there makes stricter.
     async fn place(&self, session: &SessionId) -> Result<(PathBuf, Settings), Failure> {
         let (reply, answered) = oneshot::channel();
         // A loop that is gone answers nothing.
@@ -88,7 +88,10 @@ impl Looks {
         let settings = self.settings();
         beside(move || {
             let directory = boot::same_directory(&view.directory)?;
-            let (settings, _) = settings.for_session(&directory)?;
+            let (mut settings, _) = settings.for_session(&directory)?;
+            if !view.policy.is_empty() {
+                settings.policy_files = view.policy;
+            }
             Ok((directory, settings))
         })
         .await
