@@ -2,6 +2,7 @@
 //! go. Decides nothing.
 
 use crate::containment::{Doors, Held};
+use crate::session_directory::SessionDirectory;
 use leashd_agents::{Agent, Launch, Order};
 use leashd_engine::Incarnation;
 use leashd_gate::{Grant, Pending, Snapshot};
@@ -10,7 +11,6 @@ use leashd_types::{CallId, GrantRow, Mode};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
-use tempfile::TempDir;
 use tokio::sync::mpsc;
 
 /// What one start of an agent is made of.
@@ -26,7 +26,7 @@ pub(crate) struct Link {
     /// What has to be said as the agent starts.
     pub(crate) warnings: Vec<String>,
     /// Removed when the agent is gone.
-    pub(crate) _private: TempDir,
+    pub(crate) _private: SessionDirectory,
 }
 
 impl Link {

@@ -23,6 +23,7 @@ mod outfitter;
 mod policies;
 mod run_loop;
 mod self_check;
+mod session_directory;
 mod settings;
 mod watch;
 mod world;

@@ -9,6 +9,7 @@ use crate::failure::Failure;
 use crate::links::Link;
 use crate::policies;
 use crate::self_check::{self, Checked};
+use crate::session_directory::SessionDirectory;
 use crate::settings::Settings;
 use leashd_agents::claude::ClaudeCode;
 use leashd_agents::{Agent, Conversation, Launch};
@@ -22,7 +23,6 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use tempfile::TempDir;
 use tokio::sync::OnceCell;
 
 pub(crate) struct Outfitter {
@@ -114,7 +114,7 @@ impl Outfitter {
         let approved = boot::approved(&settings, &directory)?;
         let rules = Arc::new(policies::load(&settings, &row.policy, &directory)?);
         let (agent, program) = self.agent().await?;
-        let private = private_directory(&self.home)?;
+        let private = SessionDirectory::create(&self.home)?;
         let environment = self.environment(&settings);
         let wanted = Wanted {
             settings: &settings,
@@ -255,12 +255,4 @@ fn workspace(
     let found = all.find(name).ok_or_else(|| all.none_called(name))?;
     let others = found.directories.iter().filter(|other| other.is_dir() && *other != directory).cloned();
     Ok((others.collect(), Some(found.paragraph())))
-}
-
-/// A directory of this start alone, gone when the agent is.
-fn private_directory(home: &PrivateDir) -> Result<TempDir, Failure> {
-    let sessions = home.subdirectory("sessions").map_err(Failure::failed)?;
-    TempDir::new_in(sessions.path()).map_err(|error| {
-        Failure::failed(format!("cannot create a directory in {}: {error}", sessions.path().display()))
-    })
 }
