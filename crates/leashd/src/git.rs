@@ -139,14 +139,22 @@ impl Git {
         place.run(Verb::Merge, |command| Ok(command.option("--abort"))).await
     }
 
-    /// Pushes one branch, never by force.
+    /// Pushes one branch, never by force, and only to `agreed`, if somebody agreed to an address.
     pub(crate) async fn push(
         &self,
         directory: &Path,
         remote: &str,
         branch: &str,
+        agreed: Option<&str>,
     ) -> Result<GitSaid, Failure> {
-        self.away(Verb::Push, directory, remote, branch).await
+        self.away(Verb::Push, directory, (remote, branch), agreed).await
+    }
+
+    /// Where a push to `remote` goes.
+    async fn push_address(&self, directory: &Path, remote: &str) -> Result<String, Failure> {
+        let top = self.top(directory)?;
+        let look = Place::new(self, top.clone(), Walls::reading(&self.settings, &top)?)?;
+        Ok(remote::url(&look, remote, remote::Which::Push).await?.shown())
     }
 
     /// Fetches one branch and merges it.
@@ -156,15 +164,15 @@ impl Git {
         remote: &str,
         branch: &str,
     ) -> Result<GitSaid, Failure> {
-        self.away(Verb::Pull, directory, remote, branch).await
+        self.away(Verb::Pull, directory, (remote, branch), None).await
     }
 
     async fn away(
         &self,
         verb: Verb,
         directory: &Path,
-        remote: &str,
-        branch: &str,
+        (remote, branch): (&str, &str),
+        agreed: Option<&str>,
     ) -> Result<GitSaid, Failure> {
         if branch.contains(':') || branch.starts_with('+') {
             return Err(failure(GitError::NotABranch(visible(branch))));
@@ -176,6 +184,10 @@ impl Git {
         };
         let look = Place::new(self, top.clone(), Walls::reading(&self.settings, &top)?)?;
         let url = remote::url(&look, remote, which).await?;
+        if let Some(agreed) = agreed.filter(|agreed| *agreed != url.shown()) {
+            let message = format!("{} is {} now, not {}", visible(remote), url.shown(), visible(agreed));
+            return Err(Failure::new(Exit::Denied, message).hint("look who changed it, and begin again"));
+        }
         self.record(name, &format!("{remote} {branch} ({})", url.shown()), &top)?;
         let credential = remote::credential(&url).await;
         let walls = Walls::reaching(&self.settings, &top, &url.target(), &self.gate).await?;

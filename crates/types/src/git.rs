@@ -38,10 +38,18 @@ pub enum GitOrder {
     },
     /// Ends a merge that stopped at a conflict; the tree is as before it.
     MergeAbort,
+    /// Where a push would go: three lines, the remote, the branch and the address. Nothing is done.
+    PushTarget {
+        remote: Option<String>,
+        branch: Option<String>,
+    },
     /// To where the branch that is checked out goes, unless said otherwise. Never by force.
     Push {
         remote: Option<String>,
         branch: Option<String>,
+        /// Somebody agreed to this address: if it is another one now, nothing is pushed.
+        #[serde(default)]
+        address: Option<String>,
     },
     Pull {
         remote: Option<String>,

@@ -90,6 +90,8 @@ pub(crate) enum GitPress {
     Push {
         remote: Option<String>,
         branch: Option<String>,
+        #[serde(default)]
+        address: Option<String>,
     },
     MergeAbort,
     /// The agent settles the conflicts.

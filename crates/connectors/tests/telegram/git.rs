@@ -15,6 +15,8 @@ async fn git_commits_by_button() {
         world.git_says.insert("add".to_owned(), said(""));
         world.git_says.insert("commit".to_owned(), said("[main 1234567] Update parse.rs\n 1 file changed\n"));
         world.git_says.insert("diff".to_owned(), said("-old <line>\n+new & line\n"));
+        world.git_says.insert("push-target".to_owned(), said("origin\nmain\nhttps://example.com/x.git\n"));
+        world.git_says.insert("push".to_owned(), said("done\n"));
     });
     anna.sends_command(ANNA, "/git");
     let status = chat.until_button("Commit").await;
@@ -35,6 +37,17 @@ async fn git_commits_by_button() {
     anna.taps(&push, "Cancel");
     chat.until_said("Cancelled").await;
     assert!(!stage.daemon.with(|world| world.git.iter().any(|it| matches!(it, GitOrder::Push { .. }))));
+    anna.sends_command(ANNA, "/git push");
+    let push = chat.until_button("Push").await;
+    assert!(push.text().contains("https://example.com/x.git"), "{}", push.text());
+    anna.taps(&push, "Push");
+    chat.until_said("✓ Pushed").await;
+    let push = GitOrder::Push {
+        remote: Some("origin".to_owned()),
+        branch: Some("main".to_owned()),
+        address: Some("https://example.com/x.git".to_owned()),
+    };
+    assert!(stage.daemon.with(|world| world.git.contains(&push)));
     stage.ends("git").await;
 }
 

@@ -179,6 +179,8 @@ async fn what_git_was_told_it_is_not_told_twice() {
     let (anna, chat) = stage.anna();
     stage.daemon.with(|world| {
         let said = GitSaid { end: GitEnd::Done, text: String::new(), cut: 0 };
+        let target = "origin\nmain\nhttps://example.com/x.git\n".to_owned();
+        world.git_says.insert("push-target".to_owned(), GitSaid { text: target, ..said.clone() });
         world.git_says.insert("push".to_owned(), said);
     });
     anna.sends_command(ANNA, "/git push");

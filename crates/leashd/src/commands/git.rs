@@ -33,7 +33,7 @@ pub(crate) fn run(args: &GitArgs) -> Result<Exit, Failure> {
             GitSubcommand::Add { paths } => git.add(dir, paths).await,
             GitSubcommand::Commit { message } => git.commit(dir, message).await,
             GitSubcommand::Merge { branch } => git.merge(dir, branch).await,
-            GitSubcommand::Push { remote, branch } => git.push(dir, remote, branch).await,
+            GitSubcommand::Push { remote, branch } => git.push(dir, remote, branch, None).await,
             GitSubcommand::Pull { remote, branch } => git.pull(dir, remote, branch).await,
         }
     })??;

@@ -26,10 +26,16 @@ impl Git {
                 self.or_conflict(directory, said).await
             }
             GitOrder::MergeAbort => self.abort_merge(directory).await,
-            GitOrder::Push { remote, branch } => {
+            GitOrder::PushTarget { remote, branch } => {
                 let (remote, branch) = self.other_side(directory, remote, branch).await?;
                 self.may_push(directory, &remote, &branch).await?;
-                self.push(directory, &remote, &branch).await
+                let address = self.push_address(directory, &remote).await?;
+                Ok(GitSaid { end: GitEnd::Done, text: format!("{remote}\n{branch}\n{address}\n"), cut: 0 })
+            }
+            GitOrder::Push { remote, branch, address } => {
+                let (remote, branch) = self.other_side(directory, remote, branch).await?;
+                self.may_push(directory, &remote, &branch).await?;
+                self.push(directory, &remote, &branch, address.as_deref()).await
             }
             GitOrder::Pull { remote, branch } => {
                 let (remote, branch) = self.other_side(directory, remote, branch).await?;

@@ -325,6 +325,28 @@ fn a_phone_sees_a_project_as_its_sessions_do() {
     assert!(phone.bench.audit().iter().all(|entry| entry["event"] != "file_sent"));
 }
 
+/// An agent can write what the repository says of the other side.
+#[test]
+fn a_push_goes_only_to_the_address_that_was_shown() {
+    let phone = Phone::new();
+    phone.git(&["init", "--quiet", "--initial-branch=main"]);
+    phone.git(&["remote", "add", "origin", "https://nowhere.invalid/mine.git"]);
+    phone.bench.block_on(async {
+        phone.anna.sends_command(ANNA, "/git push");
+        phone.hears("https://nowhere.invalid/mine.git").await;
+        phone.git(&["remote", "set-url", "origin", "https://nowhere.invalid/theirs.git"]);
+        phone.taps("Push").await;
+        phone.hears("origin is https://nowhere.invalid/theirs.git now").await;
+        phone.anna.sends_command(ANNA, "/git push");
+        phone.hears("Push main to https://nowhere.invalid/theirs.git").await;
+        phone.taps("Push").await;
+        phone.hears("✗ Not pushed").await;
+    });
+    let pushes = phone.bench.audit();
+    let pushes: Vec<_> = pushes.iter().filter(|entry| entry["operation"] == "push").collect();
+    assert_eq!(pushes.len(), 1, "{pushes:?}");
+}
+
 #[test]
 fn a_stranger_meets_the_same_wall_whatever_they_send() {
     let phone = Phone::new();

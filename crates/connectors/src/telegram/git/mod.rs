@@ -53,7 +53,6 @@ impl Talk {
                 );
                 self.say(from, &line);
             }
-            Wish::Push { remote, branch } => self.confirm_push(&running, remote, branch),
             wish => {
                 if let Wish::Order(order) = &wish
                     && changes(order)
@@ -87,7 +86,9 @@ impl Talk {
             Wish::Diff { changes, paths } => self.diff(&running, (changes, paths), 0, None).await,
             Wish::PickFiles => self.pick_files(&running).await,
             Wish::AskMessage => self.ask_message(&running).await,
-            Wish::Push { remote, branch } => self.confirm_push(&running, remote, branch),
+            Wish::Push { remote, branch } => {
+                self.confirm_push(&running, GitOrder::PushTarget { remote, branch }).await;
+            }
             Wish::Help | Wish::Unknown(_) => {}
         }
     }
@@ -291,15 +292,24 @@ impl Talk {
         Ok(())
     }
 
-    fn confirm_push(self: &Arc<Self>, running: &Running, remote: Option<String>, branch: Option<String>) {
-        let to = [remote.as_deref(), branch.as_deref()].into_iter().flatten().collect::<Vec<_>>().join(" ");
-        let to = if to.is_empty() { "to where the branch belongs".to_owned() } else { code(&clip(&to, 200)) };
+    /// What the repository says of the other side is what a person has to see: an agent can write it.
+    async fn confirm_push(self: &Arc<Self>, running: &Running, order: GitOrder) {
+        let Some(said) = self.ordered(running, order).await else { return };
+        let mut lines = said.text.lines().map(str::to_owned);
+        let (Some(remote), Some(branch), Some(address)) = (lines.next(), lines.next(), lines.next()) else {
+            return self.say(running.from, NO_ANSWER);
+        };
+        let question = match self.options.privacy {
+            Privacy::Private => "⬆️ Push to where the branch belongs?".to_owned(),
+            Privacy::Full | Privacy::Summary => {
+                let shown = |text: &str| code(&clip(&self.clean(text), 200));
+                format!("⬆️ Push {} to {} ({})?", shown(&branch), shown(&address), shown(&remote))
+            }
+        };
         let press = |press| Press::Git { session: running.session.clone(), press };
-        let row = vec![
-            choice("Push", press(GitPress::Push { remote, branch })),
-            choice("Cancel", press(GitPress::Cancel)),
-        ];
-        self.present(running.from, Sheet::new(format!("⬆️ Push {to}?"), vec![row]));
+        let push = GitPress::Push { remote: Some(remote), branch: Some(branch), address: Some(address) };
+        let row = vec![choice("Push", press(push)), choice("Cancel", press(GitPress::Cancel))];
+        self.present(running.from, Sheet::new(question, vec![row]));
     }
 
     async fn merge(self: &Arc<Self>, running: &Running, branch: String) {
@@ -355,9 +365,9 @@ impl Talk {
                 self.memory().forget_commit(at.chat.0);
                 self.beside(running, Wish::Order(GitOrder::Commit { message }));
             }
-            GitPress::Push { remote, branch } => {
+            GitPress::Push { remote, branch, address } => {
                 once("⬆️ Pushing…");
-                self.beside(running, Wish::Order(GitOrder::Push { remote, branch }));
+                self.beside(running, Wish::Order(GitOrder::Push { remote, branch, address }));
             }
             GitPress::MergeAbort => {
                 once("❌ Merge to be aborted");
@@ -405,7 +415,11 @@ impl Talk {
 /// Whether something is otherwise afterwards.
 fn changes(order: &GitOrder) -> bool {
     match order {
-        GitOrder::Status | GitOrder::Branches | GitOrder::Diff { .. } | GitOrder::Log { .. } => false,
+        GitOrder::Status
+        | GitOrder::Branches
+        | GitOrder::Diff { .. }
+        | GitOrder::Log { .. }
+        | GitOrder::PushTarget { .. } => false,
         GitOrder::Checkout { .. }
         | GitOrder::Add { .. }
         | GitOrder::Commit { .. }
@@ -434,6 +448,7 @@ fn done_line(order: &GitOrder, end: GitEnd) -> String {
         GitOrder::Commit { message } => ("Committed", format!(": {}", escape(&clip(message, 200)))),
         GitOrder::Merge { branch } => ("Merged", format!(" {}", code(&clip(branch, 100)))),
         GitOrder::MergeAbort => ("Merge aborted", String::new()),
+        GitOrder::PushTarget { .. } => ("Looked", String::new()),
         GitOrder::Push { .. } => ("Pushed", String::new()),
         GitOrder::Pull { .. } => ("Pulled", String::new()),
     };
