@@ -45,7 +45,8 @@ impl Reply {
         let mut output = json!({
             "hookEventName": "PreToolUse",
             "permissionDecision": word,
-            "permissionDecisionReason": reason,
+            // Names of files and words of a project's policy are in it.
+            "permissionDecisionReason": visible(reason),
         });
         if let (Some(input), Some(output)) = (input, output.as_object_mut()) {
             output.insert("updatedInput".to_owned(), input);
@@ -63,7 +64,7 @@ impl Reply {
 
     /// A word to the person; nothing is decided.
     pub(super) fn tell(message: &str) -> Self {
-        Self::Answer(json!({ "systemMessage": message }).to_string())
+        Self::Answer(json!({ "systemMessage": visible(message) }).to_string())
     }
 
     pub(super) const fn nothing() -> Self {

@@ -8,7 +8,7 @@ use crate::pattern::Pattern;
 use crate::rules::Loaded;
 use crate::rules::Spot;
 use crate::rules::{Example, Places, Rule, ToolPattern};
-use leashd_types::{Band, Decision, RuleRef};
+use leashd_types::{Band, Decision, RuleRef, visible};
 use serde_saphyr::Spanned;
 
 const ACTIONS: [(&str, Decision); 3] =
@@ -60,7 +60,7 @@ impl Checker<'_> {
         let mut tools = texts(raw.tool);
         tools.extend(texts(raw.tools));
         let rule = Rule {
-            reference: RuleRef { name: raw.name, source: self.source.name.to_owned(), line: place.line },
+            reference: RuleRef { name: plain(&raw.name), source: plain(self.source.name), line: place.line },
             tools: tools.iter().map(|tool| ToolPattern::new(&tool.value)).collect(),
             command_patterns: self.patterns(raw.command_patterns, place)?,
             path_patterns: self.patterns(raw.path_patterns, place)?,
@@ -70,7 +70,7 @@ impl Checker<'_> {
             places: self.places(raw.places, place)?,
             hosts: texts(raw.hosts).into_iter().map(|host| host.value.to_ascii_lowercase()).collect(),
             action: self.one_of(&raw.action, &ACTIONS, "action")?,
-            reason: raw.reason.or(raw.description),
+            reason: raw.reason.or(raw.description).as_deref().map(plain),
             risk: raw.risk_level.as_ref().map(|text| self.one_of(text, &BANDS, "risk level")).transpose()?,
             matches: examples(raw.matches, place),
             misses: examples(raw.misses, place),
@@ -198,6 +198,12 @@ impl Checker<'_> {
         };
         self.error(spot_in(text, rule), format!("unknown {what} `{}`", text.value), hint)
     }
+}
+
+/// Shown to people, and perhaps not theirs: one line with nothing hidden in it.
+fn plain(text: &str) -> String {
+    let lines: Vec<&str> = text.split(['\n', '\r']).map(str::trim).filter(|line| !line.is_empty()).collect();
+    visible(&lines.join(" "))
 }
 
 fn texts(raw: Option<Texts>) -> Vec<Spanned<String>> {
