@@ -388,12 +388,23 @@ fn protected(
     let own = |path: &Path, protection, what: &str| {
         Ok::<_, Failure>(Protected { path: real(path)?, protection, what: what.to_owned() })
     };
-    Ok(vec![
+    let mut protected = vec![
         own(&settings.home, Protection::Hidden, "leashd's own files")?,
         own(&settings.audit_log, Protection::Hidden, "the audit log")?,
         own(&settings.log.directory, Protection::Hidden, "leashd's log")?,
         own(&std::env::current_exe()?, Protection::ReadOnly, "leashd itself")?,
-    ])
+    ];
+    protected.extend(policy_files(settings, &[])?);
+    Ok(protected)
+}
+
+/// Policies of the person's, wherever they lie: whoever is judged by one must not change it.
+pub(crate) fn policy_files(settings: &Settings, named: &[String]) -> Result<Vec<Protected>, Failure> {
+    let file = |path: PathBuf| {
+        let what = "a policy that judges the agent".to_owned();
+        Ok(Protected { path: real(&path)?, protection: Protection::ReadOnly, what })
+    };
+    policies::files(settings, named).into_iter().map(file).collect()
 }
 
 /// Settings of the agent that carry a hook of ours: they may be read, and changed only by people.

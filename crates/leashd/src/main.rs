@@ -20,6 +20,7 @@ mod links;
 mod observe;
 mod opinion;
 mod outfitter;
+mod plain_file;
 mod policies;
 mod run_loop;
 mod self_check;

@@ -131,6 +131,7 @@ impl Outfitter {
         let held = containment::contain(&wanted, &self.gate).await?;
         let mut facts = boot::facts(&settings, &directory, &approved)?;
         facts.containment = held.containment;
+        facts.protected.extend(boot::policy_files(&settings, &row.policy)?);
         for path in &held.own {
             let real = boot::real(path)?;
             // Another agent of the same session may put a link there at any moment.

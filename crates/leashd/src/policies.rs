@@ -3,16 +3,17 @@
 //! can only make verdicts stricter.
 
 use crate::failure::Failure;
+use crate::plain_file;
 use crate::settings::{Settings, expand_tilde};
 use leashd_policy::{MAX_BYTES, Rules, Source, ToolLists};
-use std::fs::{self, File};
-use std::io::{ErrorKind, Read};
+use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 /// Without any configuration.
 const WHEN_NOTHING_IS_SET: [&str; 2] = ["default", "dev-tools"];
 /// What a project says, in its directory.
-const PROJECT_FILE: &str = ".leashd/policy.yaml";
+const PROJECT_FILE: (&str, &str) = (".leashd", "policy.yaml");
 /// Directories looked through from the session's own up to its approved root.
 const DIRECTORIES_MAX: usize = 64;
 
@@ -80,14 +81,21 @@ pub(crate) fn texts(settings: &Settings, named: &[String], directory: &Path) -> 
         (named, _) => named.iter().map(|name| meant(name)).collect(),
     };
     let mut texts = names.iter().map(|name| find(settings, name)).collect::<Result<Vec<_>, _>>()?;
-    for file in project_files(settings, directory) {
-        texts.extend(project(&file)?);
+    for directory in project_directories(settings, directory) {
+        texts.extend(project(&directory)?);
     }
     Ok(Texts { texts, names, tools: settings.tools.clone() })
 }
 
+/// The files of the person's among these policies, or without any among those of the settings.
+pub(crate) fn files(settings: &Settings, named: &[String]) -> Vec<PathBuf> {
+    let names = if named.is_empty() { settings.policy_files.as_slice() } else { named };
+    let paths = names.iter().filter(|name| builtin(name).is_none());
+    paths.map(|name| expand_tilde(name, &settings.user_home)).filter(|path| path.is_absolute()).collect()
+}
+
 /// Where a project's file may stand: in the session's directory and those above it, up to the approved root.
-fn project_files(settings: &Settings, directory: &Path) -> Vec<PathBuf> {
+fn project_directories(settings: &Settings, directory: &Path) -> Vec<PathBuf> {
     let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
     let directory = real(directory);
     // The outermost approved directory: a file too many only makes things stricter.
@@ -102,17 +110,19 @@ fn project_files(settings: &Settings, directory: &Path) -> Vec<PathBuf> {
         .ancestors()
         .take_while(|above| above.starts_with(&root))
         .take(DIRECTORIES_MAX)
-        .map(|above| above.join(PROJECT_FILE))
+        .map(Path::to_owned)
         .collect()
 }
 
-/// A file that is not there says nothing; one that is there and cannot be read ends everything.
-fn project(path: &Path) -> Result<Option<Text>, Failure> {
-    let shown = path.display().to_string();
-    match fs::symlink_metadata(path) {
-        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(None),
+/// A file that is not there says nothing; one that is there and cannot be read ends everything. A link is not followed:
+/// what is wrong with a policy is shown with its text, which would be that of any file the repository names.
+fn project(directory: &Path) -> Result<Option<Text>, Failure> {
+    let (inner, name) = PROJECT_FILE;
+    let shown = directory.join(inner).join(name).display().to_string();
+    match plain_file::open_inside(directory, inner, name) {
+        Ok(None) => Ok(None),
+        Ok(Some(file)) => read(&shown, file).map(|text| Some(Text::Project { shown, text })),
         Err(error) => Err(unreadable(&shown, &error)),
-        Ok(_) => read(path).map(|text| Some(Text::Project { shown, text })),
     }
 }
 
@@ -132,7 +142,8 @@ fn find(settings: &Settings, name: &str) -> Result<Text, Failure> {
     // Of a relative path the working directory would say what it is, which a project writes.
     if path.is_absolute() && path.is_file() {
         let shown = path.display().to_string();
-        return read(&path).map(|text| Text::User { shown, text });
+        let file = plain_file::open(&path).map_err(|error| unreadable(&shown, &error))?;
+        return read(&shown, file).map(|text| Text::User { shown, text });
     }
     let known = "default, strict, permissive, dev-tools, autonomous, contained, leopold";
     Err(Failure::usage(format!("there is no policy {name}"))
@@ -148,18 +159,10 @@ fn builtin(name: &str) -> Option<Source<'static>> {
     if bare.contains('/') { None } else { Source::builtin(bare) }
 }
 
-fn read(path: &Path) -> Result<String, Failure> {
-    let shown = path.display().to_string();
-    let found = fs::metadata(path).map_err(|error| unreadable(&shown, &error))?;
-    if !found.is_file() {
-        return Err(Failure::usage(format!("the policy {shown} is not a file"))
-            .hint("put a policy file there, or remove it"));
-    }
+fn read(shown: &str, file: File) -> Result<String, Failure> {
     let mut text = String::new();
     let limit = MAX_BYTES as u64 + 1;
-    let size = File::open(path)
-        .and_then(|file| file.take(limit).read_to_string(&mut text))
-        .map_err(|error| unreadable(&shown, &error))?;
+    let size = file.take(limit).read_to_string(&mut text).map_err(|error| unreadable(shown, &error))?;
     if size > MAX_BYTES {
         return Err(Failure::usage(format!("the policy {shown} has more than {MAX_BYTES} bytes"))
             .hint("split it, or remove what is not a rule"));

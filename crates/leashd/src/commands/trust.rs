@@ -4,6 +4,7 @@ use crate::boot;
 use crate::cli::TrustArgs;
 use crate::clock;
 use crate::failure::{Exit, Failure};
+use crate::plain_file;
 use crate::settings::Settings;
 use leashd_agents::trust::{MCP_FILE_LIMIT, TrustStore, digest, mcp_servers};
 use leashd_gate::audit::Record;
@@ -11,7 +12,6 @@ use leashd_gate::{AuditLog, Durability, Secrets};
 use leashd_sandbox::PrivateDir;
 use leashd_types::visible;
 use serde_json::{Map, Value};
-use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
@@ -100,7 +100,7 @@ fn read(file: &Path) -> Result<Vec<u8>, Failure> {
     let failed = |error| Failure::failed(format!("cannot read {}: {error}", file.display()));
     let mut content = Vec::new();
     let limit = MCP_FILE_LIMIT as u64 + 1;
-    File::open(file).map_err(failed)?.take(limit).read_to_end(&mut content).map_err(failed)?;
+    plain_file::open(file).map_err(failed)?.take(limit).read_to_end(&mut content).map_err(failed)?;
     Ok(content)
 }
 

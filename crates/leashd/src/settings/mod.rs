@@ -19,6 +19,7 @@ pub(crate) mod workspaces;
 pub(crate) use typed::{LogLevel, Privacy, Sandboxing, Settings, Storage, Telegram, Users, Webhook};
 
 use crate::failure::Failure;
+use crate::plain_file;
 use layers::{Layers, Sources, Text};
 use leashd_sandbox::PrivateDir;
 use std::ffi::OsString;
@@ -190,7 +191,7 @@ fn read_file(path: &Path, limit: u64) -> Result<Option<Text>, Failure> {
         Ok(found) if found.is_dir() => Ok(None),
         Ok(found) if !found.is_file() => Err(Failure::usage(format!("{file} is not an ordinary file"))),
         Ok(_) => {
-            let opened = File::open(path).map_err(|error| unreadable(&file, &error))?;
+            let opened = plain_file::open(path).map_err(|error| unreadable(&file, &error))?;
             text_of(opened, file, limit).map(Some)
         }
     }

@@ -216,6 +216,9 @@ impl Settings {
             ("LEASHD_LOG_DIR", Some(&self.log.directory)),
             ("LEASHD_WORKSPACE_CONFIG_ROOT", workspaces.as_ref()),
         ];
+        let policies = crate::policies::files(self, &[]);
+        let places =
+            places.into_iter().chain(policies.iter().map(|file| ("LEASHD_POLICY_FILES", Some(file))));
         let real = |path: &Path| leashd_sandbox::resolve(path, Path::new("/")).map(|(real, _)| real);
         let home = real(&self.home);
         if self.sandbox != Sandboxing::Off
@@ -228,7 +231,7 @@ impl Settings {
             ))
             .hint("set LEASHD_HOME to another directory"));
         }
-        for (name, place) in places.iter().filter_map(|(name, place)| place.map(|place| (name, place))) {
+        for (name, place) in places.filter_map(|(name, place)| Some((name, place?))) {
             // What cannot be resolved is refused where it is used.
             let Ok(inside) = real(place) else { continue };
             // No agent reaches leashd's home, wherever it lies.
