@@ -66,6 +66,10 @@ fn answer(order: &Order) -> Result<Reply, Failure> {
         Failure::failed(format!("{PROJECT} is not set"))
             .hint("it is meant to be run by Claude Code, as a hook")
     })?;
+    // Relative to where the agent happens to be it would be another at every call.
+    if !Path::new(&project).is_absolute() {
+        return Err(Failure::failed(format!("{PROJECT} is not an absolute path")));
+    }
     let ground = match &order.home {
         None => {
             watchdog::start();

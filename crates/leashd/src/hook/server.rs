@@ -132,6 +132,9 @@ impl Desk {
 
     fn reply(&self, request: &Request) -> Result<Reply, Failure> {
         let project = Path::new(OsStr::from_bytes(&request.project));
+        if !project.is_absolute() {
+            return Err(Failure::failed("the project is not an absolute path"));
+        }
         self.judge()?.reply(project, &request.event)
     }
 

@@ -149,6 +149,8 @@ fn answers_have_the_documented_shape() {
     assert_eq!((&stop["continue"], &stop["stopReason"]), (&json!(false), &json!("it ran ungated")));
 }
 
+const LINE: &str = "'/l' hook --home '/h' || exit 2";
+
 /// What one file of the project says, as `[grave]: …` lines.
 #[track_caller]
 fn check_settings(name: &str, settings: &Value, wanted: &[(Grade, &str)]) {
@@ -156,10 +158,11 @@ fn check_settings(name: &str, settings: &Value, wanted: &[(Grade, &str)]) {
     fs::create_dir_all(place.path().join("project/.claude")).unwrap();
     fs::create_dir_all(place.path().join("claude")).unwrap();
     fs::write(place.path().join(name), settings.to_string()).unwrap();
-    let found: Vec<_> = weakness::find(&place.path().join("claude"), Some(&place.path().join("project")))
-        .into_iter()
-        .filter(|weakness| weakness.file.path.starts_with(place.path()))
-        .collect();
+    let found: Vec<_> =
+        weakness::find(&place.path().join("claude"), Some(&place.path().join("project")), LINE)
+            .into_iter()
+            .filter(|weakness| weakness.file.path.starts_with(place.path()))
+            .collect();
     assert_eq!(found.len(), wanted.len(), "{settings}: {found:?}");
     for (weakness, (grade, part)) in found.iter().zip(wanted) {
         assert_eq!(weakness.grade, *grade, "{weakness}");
@@ -189,7 +192,7 @@ fn settings_that_weaken_the_hook_are_named() {
         check_settings(file, &off, &[]);
         check_settings(file, &json!([]), &[(Grave, "not a JSON object")]);
         let late = json!({"hooks": {"PreToolUse": [{"hooks": [
-            {"type": "command", "command": "'/l' hook --home '/h' || exit 2", "async": true}]}]}});
+            {"type": "command", "command": LINE, "async": true}]}]}});
         check_settings(file, &late, &[(Grave, "async")]);
     }
     for file in [PROJECT, LOCAL] {
@@ -209,6 +212,22 @@ fn settings_that_weaken_the_hook_are_named() {
             &[(Grave, "no hook of ours sees")],
         );
     }
+    for file in [PROJECT, LOCAL] {
+        // What has our words in it is not ours.
+        let disguised = command("evil # hook --home '/h' || exit 2");
+        check_settings(
+            file,
+            &json!({"hooks": {"SessionStart": disguised}}),
+            &[(Grave, "no hook of ours sees")],
+        );
+        check_settings(
+            file,
+            &json!({"hooks": {"SubagentStop": command("x")}}),
+            &[(Grave, "no hook of ours sees")],
+        );
+        check_settings(file, &json!({"enabledMcpjsonServers": ["x"]}), &[(Grave, "starts servers")]);
+        check_settings(file, &json!({"enabledPlugins": {"x@y": true}}), &[(Grave, "loads plugins")]);
+    }
     check_settings(USER, &json!({"apiKeyHelper": "x", "statusLine": {}}), &[]);
     check_settings(USER, &json!({"hooks": {"SessionStart": command("x")}}), &[]);
     check_settings(USER, &json!({"env": {"ANTHROPIC_BASE_URL": "x"}}), &[(Note, "elsewhere")]);
@@ -219,7 +238,7 @@ fn a_settings_file_that_is_no_json_is_ignored_by_claude_code_and_named() {
     let place = tempfile::tempdir().unwrap();
     for text in ["{", "// x\n{}", "{\"a\":1,}"] {
         fs::write(place.path().join("settings.json"), text).unwrap();
-        let found = weakness::find(place.path(), None);
+        let found = weakness::find(place.path(), None, LINE);
         assert!(
             found.iter().any(|weakness| weakness.is_grave() && weakness.what.contains("not valid JSON")),
             "{text}"
@@ -227,7 +246,7 @@ fn a_settings_file_that_is_no_json_is_ignored_by_claude_code_and_named() {
     }
     fs::write(place.path().join("settings.json"), "").unwrap();
     assert!(
-        weakness::find(place.path(), None)
+        weakness::find(place.path(), None, LINE)
             .iter()
             .all(|weakness| !weakness.file.path.starts_with(place.path()))
     );

@@ -1,16 +1,19 @@
 //! What in Claude Code's settings switches a hook off, goes around it, or runs something it never sees. Reads the files
 //! as they are; what Claude Code makes of them was tried with 2.1.197 and 2.1.330 (docs/hook.md).
 
+use crate::plain_file;
+use leashd_types::visible;
 use serde_json::{Map, Value};
 use std::fmt;
-use std::fs::File;
 use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
 /// Bytes of one settings file.
 const LIMIT: u64 = 4 * 1024 * 1024;
-/// What every hook of ours is recognised by.
+/// What every hook of ours is recognised by, where nobody else writes.
 const OURS: &str = " hook --home ";
+/// Names of variables that are said of one file.
+const VARIABLES_MAX: usize = 20;
 /// Where an administrator's settings are on Linux.
 const MANAGED: &str = "/etc/claude-code/managed-settings.json";
 
@@ -27,7 +30,7 @@ pub(crate) enum Scope {
 
 impl Scope {
     /// Whether somebody else may have written it.
-    fn is_foreign(self) -> bool {
+    pub(crate) fn is_foreign(self) -> bool {
         matches!(self, Self::Project | Self::Local)
     }
 }
@@ -74,7 +77,9 @@ impl Weakness {
 
 impl fmt::Display for Weakness {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{} ({}): {}", self.file.scope, self.file.path.display(), self.what)
+        // A repository names the file and what is in it.
+        let said = format!("{} ({}): {}", self.file.scope, self.file.path.display(), self.what);
+        formatter.write_str(&visible(&said.replace(['\n', '\t'], " ")))
     }
 }
 
@@ -92,15 +97,15 @@ pub(crate) fn settings_files(claude: &Path, project: Option<&Path>) -> Vec<Setti
     files
 }
 
-/// What weakens a hook, the file with the widest reach first.
-pub(crate) fn find(claude: &Path, project: Option<&Path>) -> Vec<Weakness> {
-    settings_files(claude, project).iter().flat_map(in_file).collect()
+/// What weakens a hook, the file with the widest reach first. `line` is the command that `leashd hook install` writes.
+pub(crate) fn find(claude: &Path, project: Option<&Path>, line: &str) -> Vec<Weakness> {
+    settings_files(claude, project).iter().flat_map(|file| in_file(file, line)).collect()
 }
 
-fn in_file(file: &SettingsFile) -> Vec<Weakness> {
+fn in_file(file: &SettingsFile, line: &str) -> Vec<Weakness> {
     let said = match read(&file.path) {
         Ok(None) => return Vec::new(),
-        Ok(Some(Value::Object(settings))) => in_settings(file.scope, &settings),
+        Ok(Some(Value::Object(settings))) => in_settings((file.scope, line), &settings),
         Ok(Some(_)) => vec![(Grade::Grave, "it is not a JSON object and Claude Code ignores it".to_owned())],
         Err(why) => vec![(Grade::Grave, why)],
     };
@@ -111,7 +116,7 @@ fn in_file(file: &SettingsFile) -> Vec<Weakness> {
 /// A settings file as JSON. `None` if there is none.
 pub(crate) fn read(path: &Path) -> Result<Option<Value>, String> {
     let mut text = Vec::new();
-    match File::open(path).and_then(|file| file.take(LIMIT + 1).read_to_end(&mut text)) {
+    match plain_file::open(path).and_then(|file| file.take(LIMIT + 1).read_to_end(&mut text)) {
         Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
             return Ok(None);
         }
@@ -122,14 +127,14 @@ pub(crate) fn read(path: &Path) -> Result<Option<Value>, String> {
     if text.iter().all(u8::is_ascii_whitespace) {
         return Ok(None);
     }
-    serde_json::from_slice(&text)
-        .map(Some)
-        .map_err(|error| format!("it is not valid JSON and Claude Code ignores it: {error}"))
+    serde_json::from_slice(&text).map(Some).map_err(|error| {
+        format!("it is not valid JSON, so Claude Code ignores it or reads it otherwise: {error}")
+    })
 }
 
 type Said = (Grade, String);
 
-fn in_settings(scope: Scope, settings: &Map<String, Value>) -> Vec<Said> {
+fn in_settings((scope, line): (Scope, &str), settings: &Map<String, Value>) -> Vec<Said> {
     let mut said = Vec::new();
     if is_true(settings, "disableAllHooks") {
         said.push((Grade::Grave, "`disableAllHooks` switches every hook off".to_owned()));
@@ -140,7 +145,7 @@ fn in_settings(scope: Scope, settings: &Map<String, Value>) -> Vec<Said> {
     }
     permissions(settings, &mut said);
     sandbox(settings, &mut said);
-    hooks(scope, settings, &mut said);
+    hooks((scope, line), settings, &mut said);
     environment(scope, settings, &mut said);
     commands(scope, settings, &mut said);
     said
@@ -173,8 +178,9 @@ fn sandbox(settings: &Map<String, Value>, said: &mut Vec<Said>) {
 }
 
 /// Hooks of others that answer for the person or change what was judged.
-fn hooks(scope: Scope, settings: &Map<String, Value>, said: &mut Vec<Said>) {
+fn hooks((scope, line): (Scope, &str), settings: &Map<String, Value>, said: &mut Vec<Said>) {
     let Some(Value::Object(hooks)) = settings.get("hooks") else { return };
+    let is_ours = |hook: &Value| is_ours(scope, line, hook);
     for (event, grade, why) in [
         ("PermissionRequest", Grade::Grave, "may answer a question in your place"),
         ("PreToolUse", Grade::Note, "may change a call after it was judged; that is seen when it comes back"),
@@ -186,10 +192,11 @@ fn hooks(scope: Scope, settings: &Map<String, Value>, said: &mut Vec<Said>) {
         }
     }
     if scope.is_foreign() {
+        // Every event there is or will be, but those above.
         let running =
-            ["SessionStart", "UserPromptSubmit", "SessionEnd", "Notification", "Stop", "PostToolUse"];
+            hooks.keys().filter(|event| !matches!(event.as_str(), "PermissionRequest" | "PreToolUse"));
         let others: usize =
-            running.iter().map(|event| entries(hooks, event).filter(|hook| !is_ours(hook)).count()).sum();
+            running.map(|event| entries(hooks, event).filter(|hook| !is_ours(hook)).count()).sum();
         if others > 0 {
             said.push((Grade::Grave, format!("{others} hooks that run commands no hook of ours sees")));
         }
@@ -212,15 +219,29 @@ pub(crate) fn entries<'a>(
     groups.flat_map(|group| group.get("hooks").and_then(Value::as_array).into_iter().flatten())
 }
 
-/// Whether a hook is one that `leashd hook install` wrote.
-pub(crate) fn is_ours(hook: &Value) -> bool {
+/// Whether a hook is one that `leashd hook install` wrote. In a file that travels with a repository only the line itself
+/// counts: whatever else has our words in it would pass for ours, and be run to see whether it works.
+pub(crate) fn is_ours(scope: Scope, line: &str, hook: &Value) -> bool {
+    if scope.is_foreign() {
+        return hook.get("command").and_then(Value::as_str) == Some(line);
+    }
+    looks_like_ours(hook)
+}
+
+/// Whether a hook has our words in it.
+pub(crate) fn looks_like_ours(hook: &Value) -> bool {
     hook.get("command").and_then(Value::as_str).is_some_and(|command| command.contains(OURS))
 }
 
 /// Variables through which code or an answer gets in.
 fn environment(scope: Scope, settings: &Map<String, Value>, said: &mut Vec<Said>) {
     let Some(Value::Object(variables)) = settings.get("env") else { return };
+    let before = said.len();
     for name in variables.keys() {
+        if said.len() - before >= VARIABLES_MAX {
+            said.push((Grade::Note, format!("`env` has more than {VARIABLES_MAX} variables like these")));
+            return;
+        }
         let why = match name.as_str() {
             "BASH_ENV" | "ENV" | "PROMPT_COMMAND" | "CLAUDE_CODE_SHELL_PREFIX" | "SHELL" => {
                 "runs code with every shell command"
@@ -266,6 +287,17 @@ fn commands(scope: Scope, settings: &Map<String, Value>, said: &mut Vec<Said>) {
     if is_true(settings, "enableAllProjectMcpServers") {
         let what = "`enableAllProjectMcpServers` starts every server of the project's .mcp.json";
         said.push((Grade::Grave, what.to_owned()));
+    }
+    for (key, what) in [
+        ("enabledMcpjsonServers", "starts servers of the project's .mcp.json"),
+        ("enabledPlugins", "loads plugins, which may have hooks and servers of their own"),
+    ] {
+        let empty = |value: &Value| {
+            value.as_array().is_some_and(Vec::is_empty) || value.as_object().is_some_and(Map::is_empty)
+        };
+        if settings.get(key).is_some_and(|value| !empty(value)) {
+            said.push((Grade::Grave, format!("`{key}` {what}")));
+        }
     }
 }
 

@@ -9,6 +9,7 @@
 )]
 
 mod place;
+mod repository;
 
 use place::{Place, blocked, decision, feed, set, unset};
 use serde_json::{Value, json};

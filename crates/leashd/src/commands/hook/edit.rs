@@ -2,7 +2,7 @@
 //! the person wrote them. What comes out is read again and compared with the change as it was meant. Knows no file.
 
 use super::command::{EVENTS, group};
-use crate::hook::weakness::is_ours;
+use crate::hook::weakness::looks_like_ours;
 use jsonc_parser::ParseOptions;
 use jsonc_parser::cst::{CstArray, CstInputValue, CstNode, CstObject, CstRootNode};
 use serde_json::{Map, Value};
@@ -93,7 +93,7 @@ fn put_in(settings: &mut Value, line: &str) -> Result<(), String> {
 }
 
 fn carries_ours(group: &Value) -> bool {
-    group.get("hooks").and_then(Value::as_array).is_some_and(|hooks| hooks.iter().any(is_ours))
+    group.get("hooks").and_then(Value::as_array).is_some_and(|hooks| hooks.iter().any(looks_like_ours))
 }
 
 /// Removes our hooks, and what is empty because of that.
@@ -107,7 +107,7 @@ fn take_out(settings: &mut Value) {
                 return true;
             }
             let Some(list) = group.get_mut("hooks").and_then(Value::as_array_mut) else { return true };
-            list.retain(|hook| !is_ours(hook));
+            list.retain(|hook| !looks_like_ours(hook));
             emptied |= list.is_empty();
             !list.is_empty()
         });
@@ -161,7 +161,7 @@ fn is_empty(array: &CstArray) -> bool {
 }
 
 fn is_ours_in_text(hook: &CstNode) -> bool {
-    serde_json::from_str::<Value>(&hook.to_string()).is_ok_and(|hook| is_ours(&hook))
+    serde_json::from_str::<Value>(&hook.to_string()).is_ok_and(|hook| looks_like_ours(&hook))
 }
 
 fn input(value: &Value) -> CstInputValue {

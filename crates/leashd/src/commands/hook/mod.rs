@@ -11,6 +11,7 @@ mod tests;
 
 pub(crate) use status::{AgentFound, Installed, PinnedAs, Report, look};
 
+use crate::boot;
 use crate::cli::{HookArgs, HookCommand, HookPlace};
 use crate::failure::{Exit, Failure};
 use crate::hook::claude_directory;
@@ -37,6 +38,12 @@ fn settings_file(settings: &Settings, place: &HookPlace) -> Result<PathBuf, Fail
         return Ok(claude.join("settings.json"));
     }
     Err(Failure::usage(format!("CLAUDE_CONFIG_DIR is {}, which is not an absolute path", claude.display())))
+}
+
+/// The command line that this leashd installs, with its home.
+pub(crate) fn installed_line(home: &Path) -> Result<String, Failure> {
+    let program = std::env::current_exe()?.canonicalize()?;
+    command::line(&program, boot::real(home)?.as_path())
 }
 
 /// A word of a shell command, quoted.

@@ -1,16 +1,18 @@
 //! What stands in the settings: whether the hook is installed and works, for which version, and what weakens it.
 
 use super::command::{EVENTS, TIMEOUT_SECONDS};
+use super::installed_line;
 use crate::cli::HookPlace;
 use crate::failure::{Exit, Failure};
-use crate::hook::weakness::{self, Grade, Scope, SettingsFile, Weakness, entries, is_ours};
+use crate::hook::weakness::{self, Grade, Scope, SettingsFile, Weakness, entries, is_ours, looks_like_ours};
 use crate::hook::{Pinned, claude_directory};
 use crate::policies;
 use crate::settings::Settings;
 use leashd_agents::claude::{MINIMUM, Version};
 use serde_json::Value;
+use std::ffi::OsStr;
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -125,10 +127,11 @@ impl Report {
 pub(crate) fn look(project: &Path) -> Result<Report, Failure> {
     let settings = Settings::from_environment()?;
     let claude = claude_directory(&settings, std::env::var_os("CLAUDE_CONFIG_DIR"));
+    let line = installed_line(&settings.home)?;
     let files: Vec<_> = weakness::settings_files(&claude, Some(project))
         .into_iter()
         .map(|file| {
-            let installed = installed(&file.path, project);
+            let installed = installed(&file, project, &line);
             (file, installed)
         })
         .collect();
@@ -143,13 +146,28 @@ pub(crate) fn look(project: &Path) -> Result<Report, Failure> {
         Some(known) => known.settings(Some(&settings.home))?,
     };
     let policy = policies::load(&judged_with, &[], project).err().map(|failure| failure.message);
-    Ok(Report { files, agent: agent(), weaknesses: weakness::find(&claude, Some(project)), pinned, policy })
+    Ok(Report {
+        files,
+        agent: agent(),
+        weaknesses: weakness::find(&claude, Some(project), &line),
+        pinned,
+        policy,
+    })
 }
 
-fn installed(path: &Path, project: &Path) -> Installed {
+/// `wanted` is the command line that this leashd writes. No other from a file that travels with a repository is run to see
+/// whether it works: the repository would run what it likes, before anybody trusted it.
+fn installed(file: &SettingsFile, project: &Path, wanted: &str) -> Installed {
     // A file that cannot be read is a weakness of its own.
-    let Ok(Some(settings)) = weakness::read(path) else { return Installed::No };
+    let Ok(Some(settings)) = weakness::read(&file.path) else { return Installed::No };
     let Some(Value::Object(hooks)) = settings.get("hooks") else { return Installed::No };
+    let is_ours = |hook: &Value| is_ours(file.scope, wanted, hook);
+    let alike = |hook: &Value| looks_like_ours(hook) && !is_ours(hook);
+    if hooks.keys().flat_map(|event| entries(hooks, event)).any(alike) && file.scope.is_foreign() {
+        let why = "a command in it looks like leashd's and is not the one that `leashd hook install` writes; look at it, \
+                   then take it out";
+        return Installed::Broken(why.to_owned());
+    }
     let mut line = None;
     let mut missing = Vec::new();
     for (event, _) in EVENTS {
@@ -158,7 +176,7 @@ fn installed(path: &Path, project: &Path) -> Installed {
             [] => missing.push(event),
             [hook, ..] => line = line.or_else(|| hook.get("command").and_then(Value::as_str)),
         }
-        if event == "PreToolUse" && !ours.is_empty() && !sees_every_tool(hooks.get(event)) {
+        if event == "PreToolUse" && !ours.is_empty() && !sees_every_tool(hooks.get(event), is_ours) {
             return Installed::Broken("its matcher for PreToolUse leaves tools out".to_owned());
         }
         let waits =
@@ -182,10 +200,10 @@ fn installed(path: &Path, project: &Path) -> Installed {
     }
 }
 
-fn sees_every_tool(groups: Option<&Value>) -> bool {
+fn sees_every_tool(groups: Option<&Value>, is_ours: impl Fn(&Value) -> bool) -> bool {
     let groups = groups.and_then(Value::as_array).into_iter().flatten();
     let ours = |group: &&Value| {
-        group.get("hooks").and_then(Value::as_array).is_some_and(|hooks| hooks.iter().any(is_ours))
+        group.get("hooks").and_then(Value::as_array).is_some_and(|hooks| hooks.iter().any(&is_ours))
     };
     groups
         .filter(ours)
@@ -237,8 +255,21 @@ fn within(mut child: std::process::Child) -> Result<(Option<i32>, String), Strin
     Ok((output.status.code(), leashd_types::visible(&text)))
 }
 
+/// The first program of that name in the absolute directories of a PATH.
+fn find(name: &str, path: &OsStr) -> Option<PathBuf> {
+    let programs =
+        std::env::split_paths(path).filter(|place| place.is_absolute()).map(|place| place.join(name));
+    programs
+        .into_iter()
+        .find(|program| program.is_file() && rustix::fs::access(program, rustix::fs::Access::EXEC_OK).is_ok())
+}
+
 fn agent() -> AgentFound {
-    let spawned = Command::new("claude")
+    // Not by a relative directory of PATH: that would be the project's own program.
+    let Some(program) = std::env::var_os("PATH").and_then(|path| find("claude", &path)) else {
+        return AgentFound::Missing;
+    };
+    let spawned = Command::new(program)
         .arg("--version")
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
