@@ -23,6 +23,8 @@ pub(crate) struct Act<'a> {
     pub(crate) classes: Classes,
     /// Files that hold credentials by name, named by a word whose meaning is not known.
     pub(crate) mentions: Vec<&'a PathText>,
+    /// Where git starts to look for its repository.
+    pub(crate) repository: Option<&'a str>,
     unclear: &'a [String],
 }
 
@@ -111,6 +113,11 @@ pub(crate) fn acts<'a>(call: &'a ToolCall, plan: &'a Plan, facts: &'a Facts) -> 
                     act("Bash", line, Some(command), seen, &command.unclear)
                 })
                 .collect();
+            for start in plan.repositories() {
+                if let Some(act) = acts.get_mut(start.command) {
+                    act.repository = Some(&start.directory);
+                }
+            }
             for mention in plan.mentions() {
                 if let Some(act) = acts.get_mut(mention.command) {
                     act.mentions.push(&mention.path);
@@ -138,7 +145,7 @@ fn act<'a>(
     unclear: &'a [String],
 ) -> Act<'a> {
     let classes = seen.iter().fold(Classes::EMPTY, |all, seen| all | seen.classes);
-    Act { tool, line, command, seen, classes, mentions: Vec::new(), unclear }
+    Act { tool, line, command, seen, classes, mentions: Vec::new(), repository: None, unclear }
 }
 
 fn see_all<'a>(effects: &'a [Effect], facts: &'a Facts, manner: Manner) -> Vec<Seen<'a>> {

@@ -11,7 +11,7 @@ use crate::opinion::Opinion;
 use crate::plan::{Plan, Reading};
 use crate::rules::Rules;
 use crate::sensitive::Nature;
-use crate::{boundary, found, lock, missing, tools};
+use crate::{bare, boundary, found, lock, missing, tools};
 use leashd_types::{
     Band, CommandReport, Decision, Effect, Facts, GitOperation, Mode, NearestAllow, Stage, ToolCall, Verdict,
 };
@@ -98,7 +98,8 @@ fn judge_act(rules: &Rules, act: &Act<'_>, line: &Line<'_>, facts: &Facts) -> Ju
         Some(leaves) => leaves.stricter(Some(said)),
         None => said,
     };
-    let opinion = opinion.stricter(unclear(act));
+    let opinion =
+        opinion.stricter(unclear(act)).stricter(floor::unseen(act, facts)).stricter(repository(act, facts));
     let opinion = in_mode(opinion, act, facts);
     let nearest_allow =
         if opinion.decision == Decision::Allow { None } else { nearest_allow(rules, act, &texts) };
@@ -109,6 +110,10 @@ fn judge_act(rules: &Rules, act: &Act<'_>, line: &Line<'_>, facts: &Facts) -> Ju
 fn unclear(act: &Act<'_>) -> Option<Opinion> {
     let why = act.unclear().first()?;
     Some(Opinion::judge(Decision::Ask, "unclear", format!("it cannot be told what this does: {why}")))
+}
+
+fn repository(act: &Act<'_>, facts: &Facts) -> Option<Opinion> {
+    act.repository.and_then(|directory| bare::check(directory, facts))
 }
 
 fn of_whole_line(plan: &Plan) -> Option<Opinion> {

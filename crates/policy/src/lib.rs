@@ -3,6 +3,7 @@
 //! Pure: the caller brings the facts. The same call, rules and facts always give the same verdict.
 
 mod act;
+mod bare;
 mod boundary;
 mod builtin;
 mod class;

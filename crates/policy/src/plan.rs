@@ -1,5 +1,6 @@
 //! Reads a call: what it would do and what has to be known to judge it. Pure; the answers come back as facts.
 
+use crate::bare::{self, Start};
 use crate::mention::{Mention, mentions};
 use crate::moved;
 use crate::places::question;
@@ -14,6 +15,7 @@ pub struct Plan {
     questions: Questions,
     paths: Vec<PathArgument>,
     mentions: Vec<Mention>,
+    repositories: Vec<Start>,
     reading: Reading,
 }
 
@@ -52,12 +54,22 @@ impl Plan {
         &self.mentions
     }
 
+    pub(crate) fn repositories(&self) -> &[Start] {
+        &self.repositories
+    }
+
     /// A plan for a line that was read elsewhere: tests build analyses by hand.
     #[cfg(test)]
     pub(crate) fn of_analysis(analysis: Analysis) -> Self {
         let mut questions = Questions::default();
         ask_for(&mut questions, analysis.commands.iter().flat_map(|command| &command.effects));
-        Self { questions, paths: Vec::new(), mentions: Vec::new(), reading: Reading::Shell(analysis) }
+        Self {
+            questions,
+            paths: Vec::new(),
+            mentions: Vec::new(),
+            repositories: Vec::new(),
+            reading: Reading::Shell(analysis),
+        }
     }
 }
 
@@ -72,6 +84,7 @@ pub fn plan(call: &ToolCall, facts: &Facts) -> Plan {
                 questions,
                 paths: Vec::new(),
                 mentions: Vec::new(),
+                repositories: Vec::new(),
                 reading: Reading::Tool { effects: Vec::new(), unclear },
             };
         };
@@ -84,17 +97,19 @@ pub fn plan(call: &ToolCall, facts: &Facts) -> Plan {
         questions.paths.extend(analysis.scripts.iter().cloned());
         let mentions = mentions(&analysis, &cwd, facts);
         mentions.iter().for_each(|mention| ask_about(&mut questions, &mention.path));
+        let repositories = bare::starts(&analysis, &cwd, facts, &mut questions);
         if matches_hidden(&analysis) {
             // What is there does not say what the pattern will match: its name has to decide.
             questions.globs.clear();
         }
-        return Plan { questions, paths: Vec::new(), mentions, reading: Reading::Shell(analysis) };
+        let reading = Reading::Shell(analysis);
+        return Plan { questions, paths: Vec::new(), mentions, repositories, reading };
     }
     let described = tools::describe(call, facts);
     ask_for(&mut questions, described.effects.iter());
     questions.paths.extend(described.paths.iter().map(|argument| argument.path.clone()));
     let reading = Reading::Tool { effects: described.effects, unclear: described.unclear };
-    Plan { questions, paths: described.paths, mentions: Vec::new(), reading }
+    Plan { questions, paths: described.paths, mentions: Vec::new(), repositories: Vec::new(), reading }
 }
 
 fn ask_for<'a>(questions: &mut Questions, effects: impl Iterator<Item = &'a Effect>) {

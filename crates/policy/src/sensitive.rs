@@ -335,7 +335,7 @@ fn of_components(path: &Path) -> Nature {
     let mut rest: &[&str] = &parts;
     while let [first, inner @ ..] = rest {
         let nature = match *first {
-            name if name.eq_ignore_ascii_case(".git") => git(inner),
+            name if name.eq_ignore_ascii_case(".git") => git::nature(inner),
             name if name.eq_ignore_ascii_case(".claude") => claude(inner),
             name if name.eq_ignore_ascii_case(".leashd") => Nature::Leashd,
             name if name.eq_ignore_ascii_case(".leopold") => leopold(inner),
@@ -349,39 +349,18 @@ fn of_components(path: &Path) -> Nature {
     if is_automation(&parts) { Nature::Automation } else { Nature::Ordinary }
 }
 
-fn git(inner: &[&str]) -> Nature {
-    match inner {
-        ["hooks" | "config" | "config.worktree", ..] | ["info", "attributes"] => Nature::GitControl,
-        // Submodules and worktrees have a `.git` of their own in there.
-        ["modules" | "worktrees", ..]
-            if inner.iter().any(|part| matches!(*part, "hooks" | "config" | "config.worktree")) =>
-        {
-            Nature::GitControl
-        }
-        _ => Nature::GitInternal,
-    }
-}
-
-/// What of `.git` holds the commits, the branches and what is staged.
-const HISTORY: &[&str] =
-    &["objects", "refs", "logs", "index", "HEAD", "ORIG_HEAD", "packed-refs", "shallow", "worktrees"];
-
-/// True for a part of `.git` without which work or history is gone. Locks left behind are not.
-pub(crate) fn is_history(path: &Located<'_>) -> bool {
-    let real = path.real.map_or(Path::new(path.asked), |real| real.as_path());
-    let mut parts = real.components().filter_map(|part| part.as_os_str().to_str());
-    let Some(_git) = parts.by_ref().find(|part| part.eq_ignore_ascii_case(".git")) else { return false };
-    let lock = real.extension().is_some_and(|ending| ending == "lock");
-    !lock && parts.next().is_some_and(|part| HISTORY.contains(&part))
-}
-
 fn claude(inner: &[&str]) -> Nature {
     match inner {
-        [name] if name.starts_with("settings") && name.ends_with(".json") => Nature::AgentSettings,
-        ["hooks", ..] => Nature::AgentSettings,
-        ["plans", ..] => Nature::Ordinary,
+        [name] if is_settings(name) => Nature::AgentSettings,
+        [first, ..] if first.eq_ignore_ascii_case("hooks") => Nature::AgentSettings,
         _ => Nature::Ordinary,
     }
+}
+
+/// Some file systems take no notice of capitals.
+fn is_settings(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    name.starts_with("settings") && name.ends_with(".json")
 }
 
 /// What a run itself keeps up to date; everything else in its directory belongs to the person.
@@ -496,5 +475,7 @@ fn below_name(inner: &str, known: &str) -> bool {
     })
 }
 
+mod git;
+pub(crate) use git::is_history;
 #[cfg(test)]
 mod tests;

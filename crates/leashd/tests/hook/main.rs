@@ -9,6 +9,7 @@
 )]
 
 mod place;
+mod placing;
 mod repository;
 
 use place::{Place, blocked, decision, feed, set, unset};

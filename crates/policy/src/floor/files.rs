@@ -1,5 +1,6 @@
 //! Floor: credentials, leashd's own files, what runs by itself later, devices, and deleting what must not be deleted.
 
+use super::brings::is_called;
 use crate::act::Act;
 use crate::opinion::Opinion;
 use crate::places::{Located, Where, locate};
@@ -18,31 +19,73 @@ pub(super) fn check(seen: &Seen<'_>, act: &Act<'_>, facts: &Facts) -> Option<Opi
     }
     let path = seen.path.as_ref()?;
     whole_tree(seen, path, facts)
-        .or_else(|| protected(seen, path, facts))
+        .or_else(|| protected(seen, path, act, facts))
         .or_else(|| by_nature(seen, path))
+        .or_else(|| stands_for_directory(seen, path, act))
         .or_else(|| device(seen, path))
         .or_else(|| git_directory(seen, path, act))
         .or_else(|| outside_tree(seen, path, act))
 }
 
 /// leashd's own files and whatever else the facts protect.
-fn protected(seen: &Seen<'_>, path: &Located<'_>, facts: &Facts) -> Option<Opinion> {
+fn protected(seen: &Seen<'_>, path: &Located<'_>, act: &Act<'_>, facts: &Facts) -> Option<Opinion> {
     let hit = facts.protected.iter().find(|protected| {
         let touches = path.is_inside(&protected.path) && path.pattern.is_none()
             || path.pattern.is_some() && path.is_inside(&protected.path);
         let changes = seen.changes_path();
         match protected.protection {
             Protection::Hidden => touches || changes && path.holds(protected.path.as_path()),
-            Protection::ReadOnly => changes && (touches || takes_along(seen, path, protected.path.as_path())),
+            Protection::ReadOnly => {
+                changes && (touches || takes_along(seen, path, act, protected.path.as_path()))
+            }
         }
     })?;
     let verb = if seen.changes_path() { "changed" } else { "read" };
     Some(Opinion::floor("protected-path", format!("{} must not be {verb}: {}", path.shown(), hit.what)))
 }
 
-/// Deleting, moving away or re-owning a directory does it to everything below.
-fn takes_along(seen: &Seen<'_>, path: &Located<'_>, below: &Path) -> bool {
-    matches!(seen.effect, Effect::Delete { .. } | Effect::Permissions { .. }) && path.holds(below)
+/// Deleting, moving away or re-owning a directory does it to everything below; so does putting something whole in its
+/// place.
+fn takes_along(seen: &Seen<'_>, path: &Located<'_>, act: &Act<'_>, below: &Path) -> bool {
+    let whole = match seen.effect {
+        Effect::Delete { .. } | Effect::Permissions { .. } => true,
+        Effect::Write { .. } => is_replaced(seen, path, act) || is_moved_away(seen, act),
+        _ => false,
+    };
+    whole && path.holds(below)
+}
+
+/// Something stands there afterwards that was made elsewhere, or leads elsewhere.
+fn is_replaced(seen: &Seen<'_>, path: &Located<'_>, act: &Act<'_>) -> bool {
+    let written = matches!(seen.effect, Effect::Write { .. }) && path.pattern.is_none();
+    written && path.kind != PathKind::Directory && act.program() != Some("mkdir")
+}
+
+/// All that `mv` writes but the last is gone afterwards.
+fn is_moved_away(seen: &Seen<'_>, act: &Act<'_>) -> bool {
+    let moves = match act.program() {
+        Some("mv" | "gmv") => true,
+        Some("git") => act.arguments().any(|word| word == "mv"),
+        _ => false,
+    };
+    let mut written = act.seen.iter().filter(|other| matches!(other.effect, Effect::Write { .. }));
+    moves && written.next_back().is_some_and(|last| !std::ptr::eq(last, seen))
+}
+
+/// `.claude` and `.git` as a whole: what they hold came from elsewhere, under names that were nobody's business there.
+fn stands_for_directory(seen: &Seen<'_>, path: &Located<'_>, act: &Act<'_>) -> Option<Opinion> {
+    let real = path.real.map_or(Path::new(path.asked), |real| real.as_path());
+    let called = |name: &str| is_called(real, name) || is_called(Path::new(path.asked), name);
+    if is_replaced(seen, path, act) && called(".claude") {
+        let reason = format!("{} may carry the settings of the gate", path.shown());
+        return Some(Opinion::floor("agent-settings", reason));
+    }
+    let written = matches!(seen.effect, Effect::Write { .. });
+    let matched = path.matches.is_some_and(|found| found.iter().any(|path| is_called(path, ".git")));
+    let named = path.pattern.is_none() && called(".git");
+    (written && (named || matched)).then(|| {
+        Opinion::floor("git-control", format!("{} says where git takes its orders from", path.shown()))
+    })
 }
 
 fn by_nature(seen: &Seen<'_>, path: &Located<'_>) -> Option<Opinion> {

@@ -2,6 +2,7 @@
 //!
 //! Works on effects and facts, never on spelling. Knows no rules and no modes.
 
+mod brings;
 mod code;
 mod files;
 mod git;
@@ -11,6 +12,7 @@ use crate::act::Act;
 use crate::opinion::Opinion;
 use leashd_types::Facts;
 
+pub(crate) use brings::unseen;
 pub(crate) use code::Line;
 
 /// The first floor an act breaks.
@@ -23,6 +25,7 @@ pub(crate) fn check(act: &Act<'_>, line: &Line<'_>, facts: &Facts) -> Option<Opi
                 .or_else(|| machine::check(seen, act))
                 .or_else(|| code::check(seen, act, line))
         })
+        .or_else(|| brings::named(act, facts))
         .or_else(|| machine::commands(act))
         .or_else(|| files::mentioned(act, facts))
         .or_else(|| files::half_known(act, facts))

@@ -49,6 +49,15 @@ pub(super) fn chmod(report: &mut Report<'_>, parsed: &Parsed<'_>) -> After {
 
 /// What a symbolic link says starts at the directory the link lies in.
 pub(super) fn link(report: &mut Report<'_>, parsed: &Parsed<'_>) -> After {
+    if let [source] = parsed.operands.as_slice()
+        && !parsed.has("-t")
+        && let Some(name) = source.text().and_then(|text| text.trim_end_matches('/').rsplit('/').next())
+    {
+        // It is made here, under the same name.
+        report.read(source);
+        report.write_text(name);
+        return After::Done;
+    }
     let [source, place] = parsed.operands.as_slice() else { return After::Generic };
     let (Some(said), Some((directory, _))) = (source.text(), place.prefix().rsplit_once('/')) else {
         return After::Generic;

@@ -80,6 +80,9 @@ fn global<'w>(
             // Subcommands would be looked for there.
             report.runs_file(&Word::literal(path));
         }
+        if let Some(path) = text.strip_prefix("--git-dir=") {
+            repository(report, &Word::literal(path));
+        }
         return tail;
     }
     let Some((value, after)) = tail.split_first() else { return tail };
@@ -87,9 +90,19 @@ fn global<'w>(
         "-c" => config::given(report, value, aliases),
         "--config-env" => report.unclear("git takes a setting from a variable"),
         "--exec-path" => report.runs_file(value),
+        "--git-dir" => repository(report, value),
         _ => {}
     }
     after
+}
+
+/// A directory that git is told to take for its own. What is called `.git` is guarded; any other may have been prepared,
+/// and its configuration is code.
+fn repository(report: &mut Report<'_>, directory: &Word) {
+    let name = directory.text().and_then(|text| text.trim_end_matches('/').rsplit('/').next());
+    if !name.is_some_and(|name| name.eq_ignore_ascii_case(".git")) {
+        report.unclear("git is told to take its orders from another directory than `.git`");
+    }
 }
 
 /// An alias given with `-c`: shell code after `!`, else words of git.

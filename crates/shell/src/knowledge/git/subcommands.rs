@@ -278,6 +278,7 @@ fn local(report: &mut Report<'_>, name: &str, words: &Words<'_>) {
             for template in words.value(&["--template"]) {
                 report.runs_file(&template);
             }
+            words.value(&["--separate-git-dir"]).iter().for_each(|place| super::repository(report, place));
         }
         "add" | "stage" => {
             words.value(&["--pathspec-from-file"]).iter().for_each(|file| report.read(file));
@@ -286,10 +287,24 @@ fn local(report: &mut Report<'_>, name: &str, words: &Words<'_>) {
                 words.operands.iter().for_each(|file| report.read(file));
             }
         }
+        "mv" => words.operands.iter().for_each(|path| report.write(path)),
+        "checkout-index" | "read-tree" => {
+            words.value(&["--prefix"]).iter().for_each(|directory| report.write(directory));
+        }
+        "update-index" => words.all.iter().for_each(|word| staged_by_hand(report, word)),
         "mergetool" => report.runs_project("git mergetool"),
         _ => {}
     }
     report.git(operation);
+}
+
+/// `--cacheinfo MODE,OBJECT,PATH`: the file need not be there, and will be written from what is staged.
+fn staged_by_hand(report: &mut Report<'_>, word: &Word) {
+    let text = word.prefix();
+    let skip = text.find(',').and_then(|first| Some(first + 1 + text.get(first + 1..)?.find(',')? + 1));
+    if let Some(skip) = skip {
+        report.write(&crate::knowledge::args::after(word, skip));
+    }
 }
 
 fn lands(report: &mut Report<'_>, name: &str, words: &Words<'_>) {
