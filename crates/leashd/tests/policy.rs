@@ -259,7 +259,7 @@ fn a_broken_project_file_stops_everything() {
     // What is there and is no readable file is no permission either.
     fs::remove_file(place.path("project/.leashd/policy.yaml")).unwrap();
     fs::create_dir(place.path("project/.leashd/policy.yaml")).unwrap();
-    place.check(&["check", "ls"], 2, &["is not a file"], &[]);
+    place.check(&["check", "ls"], 2, &["not an ordinary file"], &[]);
     fs::remove_dir(place.path("project/.leashd/policy.yaml")).unwrap();
     std::os::unix::fs::symlink("nowhere", place.path("project/.leashd/policy.yaml")).unwrap();
     place.check(&["check", "ls"], 2, &["cannot read the policy"], &[]);

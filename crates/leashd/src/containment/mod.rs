@@ -140,8 +140,7 @@ pub(crate) async fn contain(wanted: &Wanted<'_>, gate: &Arc<Gate>) -> Result<Hel
 
 /// For an agent that is part of leashd: its commands are held by whatever there is, itself it is not. Proves nothing.
 fn contain_commands(wanted: &Wanted<'_>) -> Result<Held, String> {
-    let temporary =
-        tempfile::Builder::new().prefix("leashd-").tempdir().map_err(|error| error.to_string())?;
+    let temporary = places::temporary("leashd-").map_err(|error| error.to_string())?;
     let real = |path: &Path| places::real(path).map_err(|failure| failure.message);
     let maybe = |path: &Path| places::maybe_missing(path).map_err(|failure| failure.message);
     let user_home = real(&wanted.settings.user_home)?;
@@ -185,8 +184,7 @@ async fn attempt(wanted: &Wanted<'_>, servers: &[Server], gate: &Arc<Gate>) -> R
         Level::Landlock => Way::Ports,
     };
     let (network, questions) = Network::open(wanted.session, &variables, way, gate).await?;
-    let temporary =
-        tempfile::Builder::new().prefix("leashd-").tempdir().map_err(|error| error.to_string())?;
+    let temporary = places::temporary("leashd-").map_err(|error| error.to_string())?;
     let built = build(wanted, program, &home, temporary.path(), &network)?;
     known.failures.extend(open_ports(&built.outer, known.level)?);
     let launcher =

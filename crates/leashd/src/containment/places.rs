@@ -5,8 +5,9 @@ use leashd_sandbox::Profile;
 use leashd_types::Digest;
 use std::fs;
 use std::io::{self, Write as _};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use tempfile::TempDir;
 
 /// Private caches of one workspace: kept, and used by nothing but contained commands in that workspace.
 pub(crate) fn cache_directory(home: &Path, directory: &Path) -> Result<PathBuf, Failure> {
@@ -20,6 +21,11 @@ pub(crate) fn real(path: &Path) -> Result<PathBuf, Failure> {
     path.canonicalize().map_err(|error| {
         Failure::usage(format!("{}: {error}", path.display())).hint("name a directory that exists")
     })
+}
+
+/// A directory among the temporary ones that nobody else may enter.
+pub(crate) fn temporary(prefix: &str) -> io::Result<TempDir> {
+    tempfile::Builder::new().prefix(prefix).permissions(fs::Permissions::from_mode(0o700)).tempdir()
 }
 
 /// The real path of something that need not be there yet.

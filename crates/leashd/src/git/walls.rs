@@ -7,7 +7,7 @@ use crate::settings::Settings;
 use leashd_gate::Gate;
 use leashd_sandbox::confine::{CONFINE, Level, Wish};
 use leashd_sandbox::{
-    Caches, Capabilities, Domain, Limits, Network, Profile, Request, SessionPlaces, TOOLCHAINS,
+    Caches, Capabilities, Domain, Limits, Network, PrivateDir, Profile, Request, SessionPlaces, TOOLCHAINS,
 };
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -30,12 +30,12 @@ pub(super) struct Walls {
 impl Walls {
     /// The repository can be read.
     pub(super) fn reading(settings: &Settings, top: &Path) -> Result<Self, Failure> {
-        Self::new(settings, top, Domain::Mcp, Network::Nothing, Wish::Best, private()?)
+        Self::new(settings, top, Domain::Mcp, Network::Nothing, Wish::Best, private(settings)?)
     }
 
     /// The repository can be written, but for what git takes orders from.
     pub(super) fn writing(settings: &Settings, top: &Path) -> Result<Self, Failure> {
-        Self::new(settings, top, Domain::Inner, Network::Nothing, Wish::Best, private()?)
+        Self::new(settings, top, Domain::Inner, Network::Nothing, Wish::Best, private(settings)?)
     }
 
     /// The same, and `target` (`host` or `host:port`) can be reached.
@@ -49,7 +49,7 @@ impl Walls {
         let settings_of_proof = settings.clone();
         let known = tokio::task::spawn_blocking(move || proof::known(&settings_of_proof));
         let level = known.await.map_err(Failure::failed)?.map_err(contained)?.level;
-        let private = private()?;
+        let private = private(settings)?;
         let doors = match level {
             Level::Namespaces => Some(private.path().join(DOORS)),
             Level::Landlock => None,
@@ -68,7 +68,7 @@ impl Walls {
         wish: Wish,
         private: TempDir,
     ) -> Result<Self, Failure> {
-        let temporary = tempfile::Builder::new().prefix("leashd-").tempdir()?;
+        let temporary = places::temporary("leashd-")?;
         let home = places::real(&settings.user_home)?;
         let session =
             SessionPlaces { temporary: places::real(temporary.path())?, ..SessionPlaces::default() };
@@ -113,7 +113,31 @@ impl Walls {
     }
 }
 
-fn private() -> Result<TempDir, Failure> {
-    // Mode 0700, and no tree of any profile.
-    Ok(tempfile::Builder::new().prefix("leashd-git-").tempdir()?)
+/// Ours alone, and no tree of any profile: in the temporary directory an agent nobody contains could write it.
+fn private(settings: &Settings) -> Result<TempDir, Failure> {
+    let home = PrivateDir::create(&settings.home).map_err(Failure::failed)?;
+    let sessions = home.subdirectory("sessions").map_err(Failure::failed)?;
+    Ok(tempfile::Builder::new().prefix("git-").tempdir_in(sessions.path())?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{PROFILE, Walls};
+    use crate::settings::Settings;
+    use std::os::unix::fs::PermissionsExt;
+
+    /// An agent that nobody contains writes in the temporary directory what it likes, as the same user.
+    #[test]
+    fn what_holds_git_lies_where_no_agent_writes() {
+        let place = tempfile::tempdir().unwrap();
+        let root = place.path().canonicalize().unwrap();
+        let home = root.clone().into_os_string();
+        let settings = Settings::read(&|name| (name == "HOME").then(|| home.clone())).unwrap();
+        std::fs::create_dir(root.join("top")).unwrap();
+        let walls = Walls::reading(&settings, &root.join("top")).unwrap();
+        assert!(walls.private.path().starts_with(root.join(".leashd")), "{:?}", walls.private);
+        assert!(walls.private.path().join(PROFILE).is_file());
+        let mode = walls._temporary.path().metadata().unwrap().permissions().mode();
+        assert_eq!(mode & 0o077, 0, "{mode:o}");
+    }
 }

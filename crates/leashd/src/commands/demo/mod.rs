@@ -26,7 +26,7 @@ struct Stage {
 }
 
 pub(crate) fn run(args: &DemoArgs) -> Result<Exit, Failure> {
-    let directory = tempfile::Builder::new().prefix("leashd-demo-").tempdir()?;
+    let directory = crate::containment::places::temporary("leashd-demo-")?;
     let stage = Stage::new(directory.path(), args.agent)?;
     script::lay_out(&stage.home, &stage.project)?;
     eprintln!(

@@ -12,7 +12,7 @@ const PASSED: &[&str] =
     &["PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LANGUAGE", "TERM", "COLORTERM", "TZ", "PWD"];
 
 pub(super) fn run(args: &SandboxExecArgs) -> Result<ExitCode, Failure> {
-    let temporary = tempfile::Builder::new().prefix("leashd-").tempdir()?;
+    let temporary = crate::containment::places::temporary("leashd-")?;
     let place = place::place(&args.place, temporary.path(), &[])?;
     let Some((program, rest)) = args.command.split_first() else {
         return Err(Failure::usage("no command"));

@@ -11,7 +11,7 @@ use std::path::Path;
 
 pub(super) fn run(args: &SandboxShowArgs) -> Result<Exit, Failure> {
     // Stands for the one that `exec` makes.
-    let temporary = tempfile::Builder::new().prefix("leashd-").tempdir()?;
+    let temporary = crate::containment::places::temporary("leashd-")?;
     let place = place::place(&args.place, temporary.path(), &[])?;
     let level = match place.wish {
         Wish::Best => Level::Namespaces,
