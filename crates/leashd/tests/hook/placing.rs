@@ -131,3 +131,23 @@ fn git_gets_no_orders_from_elsewhere() {
     ];
     check(&place, "allow", &free);
 }
+
+/// Programs write where a variable says, or take their orders there.
+#[test]
+fn no_variable_reaches_settings_or_gives_orders() {
+    let place = project();
+    place.pin(&[]);
+    let ways = [
+        "GIT_TRACE=~/.claude/settings.json git status",
+        "GIT_TRACE=$PWD/.claude/settings.local.json git status",
+        "export GIT_TRACE2_EVENT=~/.claude/settings.json; git status",
+        "XDG_CONFIG_HOME=$PWD/evil git status",
+        "RIPGREP_CONFIG_PATH=evil/rg rg x",
+        "OPENSSL_CONF=evil/x openssl version",
+        "X=./evil/x git --config-env=core.fsmonitor=X status",
+        "gpg --homedir evil --list-keys",
+        "nm --plugin evil/x.so a",
+    ];
+    check(&place, "ask", &ways);
+    check(&place, "allow", &["GIT_TRACE=1 git status", "GIT_TRACE2=0 git log"]);
+}

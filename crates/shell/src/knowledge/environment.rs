@@ -20,6 +20,7 @@ enum Kind {
     Command,
     Path,
     Host,
+    Switch,
 }
 
 /// What setting a variable means.
@@ -78,6 +79,7 @@ fn kind_of(word: &str) -> Option<Kind> {
         "command" => Kind::Command,
         "path" => Kind::Path,
         "host" => Kind::Host,
+        "switch" => Kind::Switch,
         _ => return None,
     })
 }
@@ -213,6 +215,7 @@ fn is_harmless(kind: Kind, text: &str, place: Place<'_>) -> bool {
         }
         Kind::Flags => words().all(is_plain_option),
         Kind::Path => switch || text.split(':').all(|path| is_own_path(path, place)),
+        Kind::Switch => switch,
         Kind::Host => switch || text == "direct" || text.split(',').all(is_usual_host),
     }
 }

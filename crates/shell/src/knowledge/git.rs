@@ -80,6 +80,9 @@ fn global<'w>(
             // Subcommands would be looked for there.
             report.runs_file(&Word::literal(path));
         }
+        if text.starts_with("--config-env=") {
+            report.unclear("git takes a setting from a variable");
+        }
         if let Some(path) = text.strip_prefix("--git-dir=") {
             repository(report, &Word::literal(path));
         }
