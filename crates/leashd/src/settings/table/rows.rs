@@ -288,7 +288,8 @@ pub(crate) static ROWS: &[Row] = &[
         "full",
         "How much of commands and files leaves for Telegram; secrets never do.",
     )
-    .project(Tighter::Towards(&["full", "summary", "private"]))
+    // A project that hid its commands from whoever approves them would be approved blindly.
+    .person()
     .also(&["telegram.privacy"]),
     Row::new(
         "LEASHD_ALLOWED_GROUP_IDS",

@@ -50,7 +50,7 @@ fn a_project_tightens_and_never_loosens() {
         ("disallowed_tools: Bash", "LEASHD_DISALLOWED_TOOLS=Read", "disallowed_tools", Some("Bash, Read")),
         ("", "LEASHD_TOOLCHAINS='git, rust'", "toolchains", Some("git, rust")),
         ("toolchains: [git]", "LEASHD_TOOLCHAINS=git,rust", "toolchains", None),
-        ("", "LEASHD_TELEGRAM_PRIVACY=private", "telegram_privacy", Some("private")),
+        ("", "LEASHD_TELEGRAM_PRIVACY=private", "telegram_privacy", None),
         (
             "approval_timeout_seconds: 60",
             "LEASHD_APPROVAL_TIMEOUT_SECONDS=30",

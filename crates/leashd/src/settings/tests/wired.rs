@@ -69,7 +69,7 @@ const TABLE: [(&str, &str, Shown); 47] = [
     ),
     ("MAX_AGENTS", "lower", By(AGENT, "how_many_agents_there_are")),
     ("TELEGRAM_API_URL", "person", TELEGRAM),
-    ("TELEGRAM_PRIVACY", "towards private", TELEGRAM),
+    ("TELEGRAM_PRIVACY", "person", TELEGRAM),
     ("ALLOWED_GROUP_IDS", "person", TELEGRAM),
     (
         "WEBHOOKS",
