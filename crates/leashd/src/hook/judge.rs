@@ -5,9 +5,9 @@
 
 use super::Ground;
 use super::event::{Event, Stopping};
+use super::line::Own;
 use super::reply::{Permission, Reply};
 use super::weakness;
-use crate::commands::hook::installed_line;
 use crate::failure::Failure;
 use crate::policies::{self, Texts};
 use crate::settings::Settings;
@@ -53,7 +53,7 @@ impl Judge {
                 self.before(call, &snapshot)
             }
             Event::After { session, ran } => self.after(&session, ran),
-            Event::Stop(stopping) => self.stop(project, stopping),
+            Event::Stop(stopping) => Ok(self.stop(project, stopping)),
             Event::StopFailure => Ok(Reply::nothing()),
         }
     }
@@ -103,14 +103,15 @@ impl Judge {
     }
 
     /// Stopping is always allowed. What switches hooks off or goes around them is said once a turn.
-    fn stop(&self, project: &Path, stopping: Stopping) -> Result<Reply, Failure> {
-        let found = weakness::find(&self.claude, Some(project), &installed_line(&self.settings.home)?);
+    fn stop(&self, project: &Path, stopping: Stopping) -> Reply {
+        let own = Own::in_home(&self.settings.home);
+        let found = weakness::find(&self.claude, Some(project), &own);
         let grave: Vec<String> =
             found.iter().filter(|weakness| weakness.is_grave()).map(ToString::to_string).collect();
         if grave.is_empty() || stopping == Stopping::Again {
-            return Ok(Reply::nothing());
+            return Reply::nothing();
         }
-        Ok(Reply::tell(&format!("leashd: this session is not fully guarded: {}", grave.join("; "))))
+        Reply::tell(&format!("leashd: this session is not fully guarded: {}", grave.join("; ")))
     }
 
     /// Everything the judgement depends on. What never changes during a session is looked up once for each project;

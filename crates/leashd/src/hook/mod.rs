@@ -10,6 +10,7 @@ mod event;
 mod frame;
 mod input;
 mod judge;
+pub(crate) mod line;
 mod pinned;
 mod reply;
 pub(crate) mod server;

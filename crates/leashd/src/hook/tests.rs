@@ -2,6 +2,7 @@
 
 use super::event::{Event, Stopping};
 use super::frame::{read_reply, read_request, request, write_reply};
+use super::line::Own;
 use super::reply::{Permission, Reply};
 use super::weakness::{self, Grade};
 use super::{Order, order};
@@ -158,8 +159,9 @@ fn check_settings(name: &str, settings: &Value, wanted: &[(Grade, &str)]) {
     fs::create_dir_all(place.path().join("project/.claude")).unwrap();
     fs::create_dir_all(place.path().join("claude")).unwrap();
     fs::write(place.path().join(name), settings.to_string()).unwrap();
+    let own = Own::of_line(LINE);
     let found: Vec<_> =
-        weakness::find(&place.path().join("claude"), Some(&place.path().join("project")), LINE)
+        weakness::find(&place.path().join("claude"), Some(&place.path().join("project")), &own)
             .into_iter()
             .filter(|weakness| weakness.file.path.starts_with(place.path()))
             .collect();
@@ -170,14 +172,17 @@ fn check_settings(name: &str, settings: &Value, wanted: &[(Grade, &str)]) {
     }
 }
 
+const PROJECT: &str = "project/.claude/settings.json";
+const LOCAL: &str = "project/.claude/settings.local.json";
+const USER: &str = "claude/settings.json";
+
+fn command(command: &str) -> Value {
+    json!([{"matcher": "*", "hooks": [{"type": "command", "command": command}]}])
+}
+
 #[test]
 fn settings_that_weaken_the_hook_are_named() {
-    const PROJECT: &str = "project/.claude/settings.json";
-    const LOCAL: &str = "project/.claude/settings.local.json";
-    const USER: &str = "claude/settings.json";
     use Grade::{Grave, Note};
-    let command =
-        |command: &str| json!([{"matcher": "*", "hooks": [{"type": "command", "command": command}]}]);
     for file in [PROJECT, LOCAL, USER] {
         check_settings(file, &json!({"disableAllHooks": true}), &[(Grave, "disableAllHooks")]);
         check_settings(file, &json!({"disableAllHooks": false, "model": "x"}), &[]);
@@ -205,11 +210,10 @@ fn settings_that_weaken_the_hook_are_named() {
             &json!({"hooks": {"PermissionRequest": command("x")}}),
             &[(Grave, "in your place")],
         );
-        check_settings(file, &json!({"hooks": {"PreToolUse": command("x")}}), &[(Note, "may change a call")]);
         check_settings(
             file,
-            &json!({"hooks": {"SessionStart": command("x")}}),
-            &[(Grave, "no hook of ours sees")],
+            &json!({"hooks": {"PreToolUse": command("x")}}),
+            &[(Note, "may change a call"), (Grave, "no hook of ours sees")],
         );
     }
     for file in [PROJECT, LOCAL] {
@@ -225,12 +229,61 @@ fn settings_that_weaken_the_hook_are_named() {
             &json!({"hooks": {"SubagentStop": command("x")}}),
             &[(Grave, "no hook of ours sees")],
         );
-        check_settings(file, &json!({"enabledMcpjsonServers": ["x"]}), &[(Grave, "starts servers")]);
-        check_settings(file, &json!({"enabledPlugins": {"x@y": true}}), &[(Grave, "loads plugins")]);
+        check_settings(
+            file,
+            &json!({"enabledMcpjsonServers": ["x"]}),
+            &[(Grave, "servers of the project's")],
+        );
+        check_settings(
+            file,
+            &json!({"enabledPlugins": {"x@y": true}}),
+            &[(Grave, "their hooks and servers")],
+        );
     }
     check_settings(USER, &json!({"apiKeyHelper": "x", "statusLine": {}}), &[]);
-    check_settings(USER, &json!({"hooks": {"SessionStart": command("x")}}), &[]);
+    check_settings(
+        USER,
+        &json!({"hooks": {"SessionStart": command("x")}, "enabledPlugins": {"a@b": true}}),
+        &[],
+    );
+    check_settings(USER, &json!({"hooks": {"Stop": command("'/another' hook --home '/h' || exit 2")}}), &[]);
     check_settings(USER, &json!({"env": {"ANTHROPIC_BASE_URL": "x"}}), &[(Note, "elsewhere")]);
+}
+
+#[test]
+fn what_a_repository_would_run_is_named() {
+    use Grade::{Grave, Note};
+    for file in [PROJECT, LOCAL] {
+        for event in ["SessionStart", "SubagentStart", "InstructionsLoaded", "OfNextYear"] {
+            check_settings(
+                file,
+                &json!({"hooks": {event: command("x")}}),
+                &[(Grave, "no hook of ours sees")],
+            );
+        }
+        check_settings(file, &json!({"hooks": {"Stop": command(LINE)}}), &[]);
+        for other in ["'/evil' hook --home '/h' || exit 2", "'/l' hook --home '/h' || exit 2; evil"] {
+            check_settings(
+                file,
+                &json!({"hooks": {"Stop": command(other)}}),
+                &[(Grave, "no hook of ours sees"), (Grave, "looks like leashd's")],
+            );
+        }
+        check_settings(file, &json!({"enabledPlugins": {"a@b": true, "c@d": false}}), &[(Grave, "has 1")]);
+        check_settings(file, &json!({"enabledMcpjsonServers": ["a"]}), &[(Grave, "1 servers")]);
+        check_settings(file, &json!({"extraKnownMarketplaces": {}}), &[(Note, "plugins come from")]);
+        for helper in ["proxyAuthHelper", "statusLine", "subagentStatusLine"] {
+            check_settings(file, &json!({helper: "x"}), &[(Grave, helper)]);
+        }
+        for name in ["HTTPS_PROXY", "https_proxy", "NODE_EXTRA_CA_CERTS", "GIT_SSH", "PYTHONPATH", "PERL5OPT"]
+        {
+            check_settings(file, &json!({"env": {name: "x"}}), &[(Grave, name)]);
+        }
+        for name in ["EDITOR", "RUSTC_WRAPPER", "MANPAGER"] {
+            check_settings(file, &json!({"env": {name: "./x"}}), &[(Grave, name)]);
+        }
+        check_settings(file, &json!({"env": {"GIT_AUTHOR_NAME": "x", "RUST_LOG": "x"}}), &[]);
+    }
 }
 
 #[test]
@@ -238,15 +291,19 @@ fn a_settings_file_that_is_no_json_is_ignored_by_claude_code_and_named() {
     let place = tempfile::tempdir().unwrap();
     for text in ["{", "// x\n{}", "{\"a\":1,}"] {
         fs::write(place.path().join("settings.json"), text).unwrap();
-        let found = weakness::find(place.path(), None, LINE);
+        let found = weakness::find(place.path(), None, &Own::default());
         assert!(
             found.iter().any(|weakness| weakness.is_grave() && weakness.what.contains("not valid JSON")),
             "{text}"
         );
     }
+    let marked = "\u{feff}{\"disableAllHooks\": true}";
+    fs::write(place.path().join("settings.json"), marked).unwrap();
+    let found = weakness::find(place.path(), None, &Own::default());
+    assert!(found.iter().any(|weakness| weakness.what.contains("disableAllHooks")), "{found:?}");
     fs::write(place.path().join("settings.json"), "").unwrap();
     assert!(
-        weakness::find(place.path(), None, LINE)
+        weakness::find(place.path(), None, &Own::default())
             .iter()
             .all(|weakness| !weakness.file.path.starts_with(place.path()))
     );

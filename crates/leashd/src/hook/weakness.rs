@@ -1,21 +1,26 @@
 //! What in Claude Code's settings switches a hook off, goes around it, or runs something it never sees. Reads the files
 //! as they are; what Claude Code makes of them was tried with 2.1.197 and 2.1.330 (docs/hook.md).
 
+use super::line::{Own, is_alike};
 use crate::plain_file;
 use leashd_types::visible;
 use serde_json::{Map, Value};
 use std::fmt;
+use std::fs;
 use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
 /// Bytes of one settings file.
 const LIMIT: u64 = 4 * 1024 * 1024;
-/// What every hook of ours is recognised by, where nobody else writes.
-const OURS: &str = " hook --home ";
 /// Names of variables that are said of one file.
 const VARIABLES_MAX: usize = 20;
-/// Where an administrator's settings are on Linux.
+pub(crate) const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
+/// Where an administrator's settings are on Linux, and the directory of those that are laid over them.
 const MANAGED: &str = "/etc/claude-code/managed-settings.json";
+const MANAGED_MORE: &str = "/etc/claude-code/managed-settings.d";
+const MANAGED_FILES_MAX: usize = 64;
+/// The event on which a hook answers a question.
+const ANSWERS: &str = "PermissionRequest";
 
 /// Whose settings a file holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,10 +90,9 @@ impl fmt::Display for Weakness {
 
 /// Every settings file Claude Code reads. `claude` is its configuration directory.
 pub(crate) fn settings_files(claude: &Path, project: Option<&Path>) -> Vec<SettingsFile> {
-    let mut files = vec![
-        SettingsFile { scope: Scope::Managed, path: PathBuf::from(MANAGED) },
-        SettingsFile { scope: Scope::User, path: claude.join("settings.json") },
-    ];
+    let mut files = vec![SettingsFile { scope: Scope::Managed, path: PathBuf::from(MANAGED) }];
+    files.extend(managed(Path::new(MANAGED_MORE)).map(|path| SettingsFile { scope: Scope::Managed, path }));
+    files.push(SettingsFile { scope: Scope::User, path: claude.join("settings.json") });
     if let Some(project) = project {
         let inside = project.join(".claude");
         files.push(SettingsFile { scope: Scope::Project, path: inside.join("settings.json") });
@@ -97,15 +101,24 @@ pub(crate) fn settings_files(claude: &Path, project: Option<&Path>) -> Vec<Setti
     files
 }
 
-/// What weakens a hook, the file with the widest reach first. `line` is the command that `leashd hook install` writes.
-pub(crate) fn find(claude: &Path, project: Option<&Path>, line: &str) -> Vec<Weakness> {
-    settings_files(claude, project).iter().flat_map(|file| in_file(file, line)).collect()
+/// The files of an administrator's directory, in the order in which they count.
+fn managed(directory: &Path) -> impl Iterator<Item = PathBuf> + use<> {
+    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
+    let mut files: Vec<_> = entries.map(|entry| entry.path()).collect();
+    files.retain(|path| path.extension().is_some_and(|extension| extension == "json"));
+    files.sort();
+    files.into_iter().take(MANAGED_FILES_MAX)
 }
 
-fn in_file(file: &SettingsFile, line: &str) -> Vec<Weakness> {
+/// What weakens a hook, the file with the widest reach first.
+pub(crate) fn find(claude: &Path, project: Option<&Path>, own: &Own) -> Vec<Weakness> {
+    settings_files(claude, project).iter().flat_map(|file| in_file(file, own)).collect()
+}
+
+fn in_file(file: &SettingsFile, own: &Own) -> Vec<Weakness> {
     let said = match read(&file.path) {
         Ok(None) => return Vec::new(),
-        Ok(Some(Value::Object(settings))) => in_settings((file.scope, line), &settings),
+        Ok(Some(Value::Object(settings))) => in_settings(file.scope, &settings, own),
         Ok(Some(_)) => vec![(Grade::Grave, "it is not a JSON object and Claude Code ignores it".to_owned())],
         Err(why) => vec![(Grade::Grave, why)],
     };
@@ -124,17 +137,19 @@ pub(crate) fn read(path: &Path) -> Result<Option<Value>, String> {
         Ok(_) if text.len() as u64 > LIMIT => return Err(format!("it has more than {} MiB", LIMIT >> 20)),
         Ok(_) => {}
     }
+    // Claude Code reads a file that begins with one.
+    let text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&text);
     if text.iter().all(u8::is_ascii_whitespace) {
         return Ok(None);
     }
-    serde_json::from_slice(&text).map(Some).map_err(|error| {
+    serde_json::from_slice(text).map(Some).map_err(|error| {
         format!("it is not valid JSON, so Claude Code ignores it or reads it otherwise: {error}")
     })
 }
 
 type Said = (Grade, String);
 
-fn in_settings((scope, line): (Scope, &str), settings: &Map<String, Value>) -> Vec<Said> {
+fn in_settings(scope: Scope, settings: &Map<String, Value>, own: &Own) -> Vec<Said> {
     let mut said = Vec::new();
     if is_true(settings, "disableAllHooks") {
         said.push((Grade::Grave, "`disableAllHooks` switches every hook off".to_owned()));
@@ -145,7 +160,7 @@ fn in_settings((scope, line): (Scope, &str), settings: &Map<String, Value>) -> V
     }
     permissions(settings, &mut said);
     sandbox(settings, &mut said);
-    hooks((scope, line), settings, &mut said);
+    hooks(scope, settings, own, &mut said);
     environment(scope, settings, &mut said);
     commands(scope, settings, &mut said);
     said
@@ -177,31 +192,34 @@ fn sandbox(settings: &Map<String, Value>, said: &mut Vec<Said>) {
     }
 }
 
-/// Hooks of others that answer for the person or change what was judged.
-fn hooks((scope, line): (Scope, &str), settings: &Map<String, Value>, said: &mut Vec<Said>) {
+/// Hooks of others that answer for the person, change what was judged, or run something themselves.
+fn hooks(scope: Scope, settings: &Map<String, Value>, own: &Own, said: &mut Vec<Said>) {
     let Some(Value::Object(hooks)) = settings.get("hooks") else { return };
-    let is_ours = |hook: &Value| is_ours(scope, line, hook);
+    let others = |event: &str| entries(hooks, event).filter(|hook| !own.is(scope, hook)).count();
     for (event, grade, why) in [
-        ("PermissionRequest", Grade::Grave, "may answer a question in your place"),
+        (ANSWERS, Grade::Grave, "may answer a question in your place"),
         ("PreToolUse", Grade::Note, "may change a call after it was judged; that is seen when it comes back"),
     ] {
-        let others = entries(hooks, event).filter(|hook| !is_ours(hook)).count();
+        let others = others(event);
         if others > 0 {
             let grade = if scope.is_foreign() { grade } else { Grade::Note };
             said.push((grade, format!("{others} other {event} hooks: one {why}")));
         }
     }
     if scope.is_foreign() {
-        // Every event there is or will be, but those above.
-        let running =
-            hooks.keys().filter(|event| !matches!(event.as_str(), "PermissionRequest" | "PreToolUse"));
-        let others: usize =
-            running.map(|event| entries(hooks, event).filter(|hook| !is_ours(hook)).count()).sum();
-        if others > 0 {
-            said.push((Grade::Grave, format!("{others} hooks that run commands no hook of ours sees")));
+        // Whatever the event, known or not.
+        let running: usize = hooks.keys().filter(|event| *event != ANSWERS).map(|event| others(event)).sum();
+        if running > 0 {
+            said.push((Grade::Grave, format!("{running} hooks that run commands no hook of ours sees")));
+        }
+        let all = hooks.keys().flat_map(|event| entries(hooks, event));
+        if all.into_iter().any(|hook| is_alike(hook) && !own.is(scope, hook)) {
+            let what =
+                "a hook there looks like leashd's and is not what this leashd installs; it was not tried";
+            said.push((Grade::Grave, what.to_owned()));
         }
     }
-    for hook in hooks.keys().flat_map(|event| entries(hooks, event)).filter(|hook| is_ours(hook)) {
+    for hook in hooks.keys().flat_map(|event| entries(hooks, event)).filter(|hook| own.is(scope, hook)) {
         if hook.get("async") == Some(&Value::Bool(true))
             || hook.get("asyncRewake") == Some(&Value::Bool(true))
         {
@@ -219,52 +237,85 @@ pub(crate) fn entries<'a>(
     groups.flat_map(|group| group.get("hooks").and_then(Value::as_array).into_iter().flatten())
 }
 
-/// Whether a hook is one that `leashd hook install` wrote. In a file that travels with a repository only the line itself
-/// counts: whatever else has our words in it would pass for ours, and be run to see whether it works.
-pub(crate) fn is_ours(scope: Scope, line: &str, hook: &Value) -> bool {
-    if scope.is_foreign() {
-        return hook.get("command").and_then(Value::as_str) == Some(line);
-    }
-    looks_like_ours(hook)
-}
-
-/// Whether a hook has our words in it.
-pub(crate) fn looks_like_ours(hook: &Value) -> bool {
-    hook.get("command").and_then(Value::as_str).is_some_and(|command| command.contains(OURS))
-}
-
 /// Variables through which code or an answer gets in.
 fn environment(scope: Scope, settings: &Map<String, Value>, said: &mut Vec<Said>) {
     let Some(Value::Object(variables)) = settings.get("env") else { return };
     let before = said.len();
-    for name in variables.keys() {
+    for (name, value) in variables {
         if said.len() - before >= VARIABLES_MAX {
             said.push((Grade::Note, format!("`env` has more than {VARIABLES_MAX} variables like these")));
             return;
         }
         let why = match name.as_str() {
-            "BASH_ENV" | "ENV" | "PROMPT_COMMAND" | "CLAUDE_CODE_SHELL_PREFIX" | "SHELL" => {
-                "runs code with every shell command"
-            }
+            "BASH_ENV"
+            | "ENV"
+            | "PROMPT_COMMAND"
+            | "CLAUDE_CODE_SHELL_PREFIX"
+            | "CLAUDE_CODE_SHELL"
+            | "SHELL" => "runs code with every shell command",
             name if name.starts_with("LD_")
                 || name.starts_with("DYLD_")
                 || name.starts_with("BASH_FUNC_") =>
             {
                 "puts code into every program, the hook's shell included"
             }
-            "NODE_OPTIONS" | "BUN_OPTIONS" | "GIT_SSH_COMMAND" | "GIT_EXTERNAL_DIFF" | "PATH" => {
-                "changes what programs run"
-            }
             "HOME" | "CLAUDE_CONFIG_DIR" => "moves where settings are read from",
             "CLAUDE_CODE_SIMPLE" => "switches hooks off",
+            "CLAUDE_CODE_SAFE_MODE"
+            | "CLAUDE_CODE_RESTRICTED"
+            | "CLAUDE_CODE_RESTRICT_PERSONAL_CONFIG"
+            | "CLAUDE_CODE_PERSONAL_HOOKS_OFF" => "is meant to switch a person's own hooks off",
+            name if is_route(name) => "sends what goes over the network elsewhere",
             name if name.starts_with("ANTHROPIC_") && name.contains("URL") => {
                 "sends the conversation and the key elsewhere"
             }
+            name if changes_programs(name, value) => "changes what programs run or load",
             _ => continue,
         };
         let grade = if scope.is_foreign() { Grade::Grave } else { Grade::Note };
         said.push((grade, format!("`env.{name}` {why}")));
     }
+}
+
+/// Proxies and whom a connection trusts: through them goes the key as well.
+fn is_route(name: &str) -> bool {
+    const TRUST: [&str; 4] =
+        ["NODE_EXTRA_CA_CERTS", "NODE_TLS_REJECT_UNAUTHORIZED", "SSL_CERT_FILE", "SSL_CERT_DIR"];
+    let name = name.to_ascii_uppercase();
+    TRUST.contains(&name.as_str())
+        || ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"].contains(&name.as_str())
+        || (name.starts_with("OTEL_") && name.contains("ENDPOINT"))
+}
+
+fn changes_programs(name: &str, value: &Value) -> bool {
+    const NAMES: [&str; 16] = [
+        "PATH",
+        "IFS",
+        "SHELLOPTS",
+        "BASHOPTS",
+        "PS4",
+        "NODE_OPTIONS",
+        "BUN_OPTIONS",
+        "NODE_PATH",
+        "PYTHONSTARTUP",
+        "PYTHONPATH",
+        "PYTHONHOME",
+        "PERL5OPT",
+        "PERL5LIB",
+        "RUBYOPT",
+        "RUBYLIB",
+        "JAVA_TOOL_OPTIONS",
+    ];
+    /// Their value is a program.
+    const PROGRAMS: [&str; 8] =
+        ["EDITOR", "VISUAL", "PAGER", "BROWSER", "_EDITOR", "_PAGER", "_ASKPASS", "_WRAPPER"];
+    const BEGIN: [&str; 2] = ["GIT_", "CARGO_"];
+    let harmless = ["GIT_AUTHOR_", "GIT_COMMITTER_"].iter().any(|begin| name.starts_with(begin));
+    let plain = |letter: char| letter.is_ascii_alphanumeric() || "-_.+".contains(letter);
+    let is_plain = value.as_str().is_some_and(|value| value.chars().all(plain));
+    NAMES.contains(&name)
+        || (PROGRAMS.iter().any(|end| name.ends_with(end)) && !is_plain)
+        || (BEGIN.iter().any(|begin| name.starts_with(begin)) && !harmless)
 }
 
 /// Commands Claude Code runs for the settings themselves. A person's own are the person's choice.
@@ -278,7 +329,9 @@ fn commands(scope: Scope, settings: &Map<String, Value>, said: &mut Vec<Said>) {
         "awsCredentialExport",
         "gcpAuthRefresh",
         "otelHeadersHelper",
+        "proxyAuthHelper",
         "statusLine",
+        "subagentStatusLine",
         "fileSuggestion",
     ];
     for key in keys.iter().filter(|key| settings.contains_key(**key)) {
@@ -288,16 +341,21 @@ fn commands(scope: Scope, settings: &Map<String, Value>, said: &mut Vec<Said>) {
         let what = "`enableAllProjectMcpServers` starts every server of the project's .mcp.json";
         said.push((Grade::Grave, what.to_owned()));
     }
-    for (key, what) in [
-        ("enabledMcpjsonServers", "starts servers of the project's .mcp.json"),
-        ("enabledPlugins", "loads plugins, which may have hooks and servers of their own"),
-    ] {
-        let empty = |value: &Value| {
-            value.as_array().is_some_and(Vec::is_empty) || value.as_object().is_some_and(Map::is_empty)
-        };
-        if settings.get(key).is_some_and(|value| !empty(value)) {
-            said.push((Grade::Grave, format!("`{key}` {what}")));
-        }
+    let servers = settings.get("enabledMcpjsonServers").and_then(Value::as_array).map_or(0, Vec::len);
+    if servers > 0 {
+        let what = format!("`enabledMcpjsonServers` starts {servers} servers of the project's .mcp.json");
+        said.push((Grade::Grave, what));
+    }
+    let plugins = settings.get("enabledPlugins").and_then(Value::as_object).into_iter().flatten();
+    let plugins = plugins.filter(|(_, turned)| **turned != Value::Bool(false)).count();
+    if plugins > 0 {
+        let what =
+            format!("`enabledPlugins` has {plugins}: their hooks and servers run what no hook of ours sees");
+        said.push((Grade::Grave, what));
+    }
+    if settings.contains_key("extraKnownMarketplaces") {
+        let what = "`extraKnownMarketplaces` names where plugins come from";
+        said.push((Grade::Note, what.to_owned()));
     }
 }
 

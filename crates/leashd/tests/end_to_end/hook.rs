@@ -231,6 +231,41 @@ fn what_switches_it_off_is_reported() {
     }
 }
 
+/// One value of a wrong type, and Claude Code ignores the file with everything in it.
+#[test]
+fn settings_that_the_agent_does_not_take_are_reported() {
+    let bench = guarded();
+    let status = || bench.leashd(&["hook", "status"]).output().unwrap();
+    assert!(!String::from_utf8_lossy(&status().stdout).contains("BROKEN"), "{}", shown(&status()));
+    edit(&bench, |text| text.replacen('{', "{\"model\": 5,", 1));
+    let output = run(&bench, &[touch("ran")]);
+    // Its rules are ignored as well, so that nothing is allowed unasked.
+    assert!(!exists(&bench, "ran"), "{}", shown(&output));
+    assert_eq!(events(&bench, "tool_attempt").len(), 0, "the hook was not asked");
+    assert_eq!(status().status.code(), Some(1));
+    assert!(
+        String::from_utf8_lossy(&status().stdout).contains("BROKEN: Claude Code finds"),
+        "{}",
+        shown(&status())
+    );
+}
+
+/// What a hook's condition leaves out runs without it; that is said before and seen after.
+#[test]
+fn a_condition_on_the_hook_is_reported_and_seen() {
+    let bench = guarded();
+    edit(&bench, |text| {
+        let mut settings: Value = serde_json::from_str(&text).unwrap();
+        settings["hooks"]["PreToolUse"][0]["hooks"][0]["if"] = json!("Bash(never *)");
+        settings.to_string()
+    });
+    run(&bench, &[touch("ran"), touch("later")]);
+    assert!(exists(&bench, "ran") && !exists(&bench, "later"));
+    assert_eq!(events(&bench, "tool_ran_ungated").len(), 1, "{:?}", bench.audit());
+    let status = bench.leashd(&["hook", "status"]).output().unwrap();
+    assert!(String::from_utf8_lossy(&status.stdout).contains("it has `if`"), "{}", shown(&status));
+}
+
 #[test]
 fn a_call_that_another_hook_rewrites_is_seen_and_the_turn_ends() {
     let bench = guarded();

@@ -11,6 +11,7 @@
 mod place;
 mod placing;
 mod repository;
+mod settings;
 
 use place::{Place, blocked, decision, feed, set, unset};
 use serde_json::{Value, json};

@@ -1,9 +1,6 @@
 //! What is installed: the command line, its time, and for which events. Knows no file.
 
-use super::quoted;
-use crate::failure::Failure;
 use serde_json::{Value, json};
-use std::path::Path;
 
 /// Seconds Claude Code gives the hook. It ends itself long before: on 2.1.197 a hook that runs out of time lets the call
 /// through.
@@ -22,12 +19,6 @@ pub(super) const EVENTS: [(&str, Matcher); 5] = [
 pub(super) enum Matcher {
     EveryTool,
     None,
-}
-
-/// The shell line. Only status 2 blocks on every version, so whatever else the program ends with becomes 2: it is
-/// missing, not executable, killed.
-pub(super) fn line(program: &Path, home: &Path) -> Result<String, Failure> {
-    Ok(format!("{} hook --home {} || exit 2", quoted(program)?, quoted(home)?))
 }
 
 /// One entry of an event's list. `onFailure` closes what the shell line cannot (the shell itself is killed, the time is

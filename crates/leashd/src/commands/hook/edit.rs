@@ -2,20 +2,24 @@
 //! the person wrote them. What comes out is read again and compared with the change as it was meant. Knows no file.
 
 use super::command::{EVENTS, group};
-use crate::hook::weakness::looks_like_ours;
+use crate::hook::line::is_alike;
 use jsonc_parser::ParseOptions;
 use jsonc_parser::cst::{CstArray, CstInputValue, CstNode, CstObject, CstRootNode};
 use serde_json::{Map, Value};
 
+/// Some editors begin a file with it; Claude Code reads over it.
+const MARK: &str = "\u{feff}";
+
 /// `text` with the hook in it. The same text if it is there already.
 pub(super) fn install(text: &str, line: &str) -> Result<String, String> {
+    let (mark, text) = marked(text);
     let before = object(text)?;
     let mut meant = before.clone();
     put_in(&mut meant, line)?;
     if meant == before {
-        return Ok(text.to_owned());
+        return Ok(format!("{mark}{text}"));
     }
-    change(text, &meant, |root| {
+    change(mark, text, &meant, |root| {
         take_out_of(root);
         let hooks = root.object_value_or_create("hooks").ok_or("`hooks` is not an object")?;
         for (event, matcher) in EVENTS {
@@ -29,16 +33,22 @@ pub(super) fn install(text: &str, line: &str) -> Result<String, String> {
 
 /// `text` without the hook. The same text if it is not there.
 pub(super) fn uninstall(text: &str) -> Result<String, String> {
+    let (mark, text) = marked(text);
     let before = object(text)?;
     let mut meant = before.clone();
     take_out(&mut meant);
     if meant == before {
-        return Ok(text.to_owned());
+        return Ok(format!("{mark}{text}"));
     }
-    change(text, &meant, |root| {
+    change(mark, text, &meant, |root| {
         take_out_of(root);
         Ok(())
     })
+}
+
+/// A text and the mark before it.
+fn marked(text: &str) -> (&str, &str) {
+    text.strip_prefix(MARK).map_or(("", text), |rest| (MARK, rest))
 }
 
 fn object(text: &str) -> Result<Value, String> {
@@ -53,6 +63,7 @@ fn object(text: &str) -> Result<Value, String> {
 }
 
 fn change(
+    mark: &str,
     text: &str,
     meant: &Value,
     work: impl FnOnce(&CstObject) -> Result<(), String>,
@@ -64,7 +75,7 @@ fn change(
     let changed = root.to_string();
     // The library is lenient and a key may stand there twice: what Claude Code will read is what counts.
     if serde_json::from_str::<Value>(&changed).ok().as_ref() == Some(meant) {
-        return Ok(changed);
+        return Ok(format!("{mark}{changed}"));
     }
     Err("it cannot be changed in place; is a key in it twice?".to_owned())
 }
@@ -93,7 +104,7 @@ fn put_in(settings: &mut Value, line: &str) -> Result<(), String> {
 }
 
 fn carries_ours(group: &Value) -> bool {
-    group.get("hooks").and_then(Value::as_array).is_some_and(|hooks| hooks.iter().any(looks_like_ours))
+    group.get("hooks").and_then(Value::as_array).is_some_and(|hooks| hooks.iter().any(is_alike))
 }
 
 /// Removes our hooks, and what is empty because of that.
@@ -107,7 +118,7 @@ fn take_out(settings: &mut Value) {
                 return true;
             }
             let Some(list) = group.get_mut("hooks").and_then(Value::as_array_mut) else { return true };
-            list.retain(|hook| !looks_like_ours(hook));
+            list.retain(|hook| !is_alike(hook));
             emptied |= list.is_empty();
             !list.is_empty()
         });
@@ -161,7 +172,7 @@ fn is_empty(array: &CstArray) -> bool {
 }
 
 fn is_ours_in_text(hook: &CstNode) -> bool {
-    serde_json::from_str::<Value>(&hook.to_string()).is_ok_and(|hook| looks_like_ours(&hook))
+    serde_json::from_str::<Value>(&hook.to_string()).is_ok_and(|hook| is_alike(&hook))
 }
 
 fn input(value: &Value) -> CstInputValue {

@@ -1,13 +1,13 @@
 //! Installing and uninstalling: shows the change, asks, writes.
 
 use super::file::Found;
-use super::{command, edit, settings_file};
+use super::{edit, settings_file};
 use crate::boot;
 use crate::cli::{HookEdit, HookPlace};
 use crate::clock;
 use crate::commands::hook::status;
 use crate::failure::{Exit, Failure};
-use crate::hook::Pinned;
+use crate::hook::{Pinned, line};
 use crate::settings::Settings;
 use leashd_gate::audit::Record;
 use leashd_gate::{AuditLog, Durability, Secrets};
@@ -21,7 +21,7 @@ pub(super) fn install(args: &HookEdit) -> Result<Exit, Failure> {
     let settings = Settings::from_environment()?;
     let pinned = Pinned::from_environment()?;
     let home = PrivateDir::create(&settings.home).map_err(Failure::failed)?;
-    let line = command::line(&program()?, home.path())?;
+    let line = line::of(&program()?, home.path())?;
     let found = Found::read(&settings_file(&settings, &args.place)?)?;
     let text = edit::install(found.text(), &line).map_err(|why| unchanged(&found, &why))?;
     let known = Pinned::read(home.path())?;

@@ -1,6 +1,7 @@
 //! `leashd hook install|uninstall|status`: puts the hook into Claude Code's settings, takes it out again, and says what
 //! weakens it.
 
+mod agent;
 mod command;
 mod edit;
 mod file;
@@ -9,14 +10,14 @@ mod status;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use status::{AgentFound, Installed, PinnedAs, Report, look};
+pub(crate) use agent::AgentFound;
+pub(crate) use status::{Installed, PinnedAs, Report, look};
 
-use crate::boot;
 use crate::cli::{HookArgs, HookCommand, HookPlace};
 use crate::failure::{Exit, Failure};
 use crate::hook::claude_directory;
 use crate::settings::Settings;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 pub(crate) fn run(args: &HookArgs) -> Result<Exit, Failure> {
     match &args.command {
@@ -38,18 +39,4 @@ fn settings_file(settings: &Settings, place: &HookPlace) -> Result<PathBuf, Fail
         return Ok(claude.join("settings.json"));
     }
     Err(Failure::usage(format!("CLAUDE_CONFIG_DIR is {}, which is not an absolute path", claude.display())))
-}
-
-/// The command line that this leashd installs, with its home.
-pub(crate) fn installed_line(home: &Path) -> Result<String, Failure> {
-    let program = std::env::current_exe()?.canonicalize()?;
-    command::line(&program, boot::real(home)?.as_path())
-}
-
-/// A word of a shell command, quoted.
-fn quoted(path: &Path) -> Result<String, Failure> {
-    let text = path.to_str().ok_or_else(|| {
-        Failure::failed(format!("{} is not UTF-8, and settings have to be", path.display()))
-    })?;
-    Ok(format!("'{}'", text.replace('\'', r"'\''")))
 }

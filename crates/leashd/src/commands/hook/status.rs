@@ -1,23 +1,20 @@
 //! What stands in the settings: whether the hook is installed and works, for which version, and what weakens it.
 
+use super::agent::{self, AgentFound, within};
 use super::command::{EVENTS, TIMEOUT_SECONDS};
-use super::installed_line;
 use crate::cli::HookPlace;
 use crate::failure::{Exit, Failure};
-use crate::hook::weakness::{self, Grade, Scope, SettingsFile, Weakness, entries, is_ours, looks_like_ours};
+use crate::hook::line::Own;
+use crate::hook::weakness::{self, Grade, Scope, SettingsFile, Weakness, entries};
 use crate::hook::{Pinned, claude_directory};
 use crate::policies;
 use crate::settings::Settings;
-use leashd_agents::claude::{MINIMUM, Version};
+use leashd_agents::claude::MINIMUM;
 use serde_json::Value;
-use std::ffi::OsStr;
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
 
-/// For `claude --version` and for one run of the installed hook.
-const PATIENCE: Duration = Duration::from_secs(15);
 /// An event on which nothing is decided and nothing written.
 const PROBE: &str = r#"{"hook_event_name":"StopFailure","session_id":"status"}"#;
 
@@ -42,13 +39,6 @@ pub(crate) enum Installed {
     Yes(String),
     /// What is wrong with it.
     Broken(String),
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum AgentFound {
-    Missing,
-    Unsupported(Version),
-    Supported(Version),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -127,11 +117,15 @@ impl Report {
 pub(crate) fn look(project: &Path) -> Result<Report, Failure> {
     let settings = Settings::from_environment()?;
     let claude = claude_directory(&settings, std::env::var_os("CLAUDE_CONFIG_DIR"));
-    let line = installed_line(&settings.home)?;
+    let own = Own::in_home(&settings.home);
+    let agent = agent::find();
     let files: Vec<_> = weakness::settings_files(&claude, Some(project))
         .into_iter()
         .map(|file| {
-            let installed = installed(&file, project, &line);
+            let installed = match installed(&file, &own, project) {
+                Installed::Yes(line) => loaded(&file, agent, line),
+                other => other,
+            };
             (file, installed)
         })
         .collect();
@@ -146,28 +140,29 @@ pub(crate) fn look(project: &Path) -> Result<Report, Failure> {
         Some(known) => known.settings(Some(&settings.home))?,
     };
     let policy = policies::load(&judged_with, &[], project).err().map(|failure| failure.message);
-    Ok(Report {
-        files,
-        agent: agent(),
-        weaknesses: weakness::find(&claude, Some(project), &line),
-        pinned,
-        policy,
-    })
+    let weaknesses = weakness::find(&claude, Some(project), &own);
+    Ok(Report { files, agent, weaknesses, pinned, policy })
 }
 
-/// `wanted` is the command line that this leashd writes. No other from a file that travels with a repository is run to see
-/// whether it works: the repository would run what it likes, before anybody trusted it.
-fn installed(file: &SettingsFile, project: &Path, wanted: &str) -> Installed {
+/// Whether Claude Code takes the file in which the hook stands. Of a project's it is not asked: it would have to be run
+/// on what somebody else may have written.
+fn loaded(file: &SettingsFile, agent: AgentFound, line: String) -> Installed {
+    if file.scope.is_foreign() || !matches!(agent, AgentFound::Supported(_)) {
+        return Installed::Yes(line);
+    }
+    match agent::complaint(&file.path) {
+        None => Installed::Yes(line),
+        Some(why) => Installed::Broken(format!(
+            "Claude Code finds the file invalid ({why}) and may ignore the whole of it, the hook included"
+        )),
+    }
+}
+
+fn installed(file: &SettingsFile, own: &Own, project: &Path) -> Installed {
     // A file that cannot be read is a weakness of its own.
     let Ok(Some(settings)) = weakness::read(&file.path) else { return Installed::No };
     let Some(Value::Object(hooks)) = settings.get("hooks") else { return Installed::No };
-    let is_ours = |hook: &Value| is_ours(file.scope, wanted, hook);
-    let alike = |hook: &Value| looks_like_ours(hook) && !is_ours(hook);
-    if hooks.keys().flat_map(|event| entries(hooks, event)).any(alike) && file.scope.is_foreign() {
-        let why = "a command in it looks like leashd's and is not the one that `leashd hook install` writes; look at it, \
-                   then take it out";
-        return Installed::Broken(why.to_owned());
-    }
+    let is_ours = |hook: &Value| own.is(file.scope, hook);
     let mut line = None;
     let mut missing = Vec::new();
     for (event, _) in EVENTS {
@@ -176,13 +171,11 @@ fn installed(file: &SettingsFile, project: &Path, wanted: &str) -> Installed {
             [] => missing.push(event),
             [hook, ..] => line = line.or_else(|| hook.get("command").and_then(Value::as_str)),
         }
-        if event == "PreToolUse" && !ours.is_empty() && !sees_every_tool(hooks.get(event), is_ours) {
+        if event == "PreToolUse" && !ours.is_empty() && !sees_every_tool(hooks.get(event), &is_ours) {
             return Installed::Broken("its matcher for PreToolUse leaves tools out".to_owned());
         }
-        let waits =
-            |hook: &&Value| hook.get("timeout").and_then(Value::as_u64) < Some(u64::from(TIMEOUT_SECONDS));
-        if ours.iter().any(waits) {
-            return Installed::Broken(format!("its timeout for {event} is shorter than {TIMEOUT_SECONDS} s"));
+        if let Some(why) = ours.iter().find_map(|hook| is_weaker(hook)) {
+            return Installed::Broken(format!("for {event} {why}"));
         }
     }
     let Some(line) = line else { return Installed::No };
@@ -200,14 +193,34 @@ fn installed(file: &SettingsFile, project: &Path, wanted: &str) -> Installed {
     }
 }
 
-fn sees_every_tool(groups: Option<&Value>, is_ours: impl Fn(&Value) -> bool) -> bool {
+/// Why an entry holds less than the one that is installed.
+fn is_weaker(hook: &Value) -> Option<String> {
+    const KNOWN: [&str; 7] =
+        ["type", "command", "timeout", "onFailure", "statusMessage", "async", "asyncRewake"];
+    if hook.get("timeout").and_then(Value::as_u64) < Some(u64::from(TIMEOUT_SECONDS)) {
+        return Some(format!("its timeout is shorter than {TIMEOUT_SECONDS} s"));
+    }
+    if hook.get("type") != Some(&Value::from("command")) {
+        return Some("it is not of the type `command`".to_owned());
+    }
+    if hook.get("onFailure") != Some(&Value::from("block")) {
+        return Some(
+            "it has no `onFailure: block`: one that is killed or too slow lets calls through".to_owned(),
+        );
+    }
+    let other = hook.as_object()?.keys().find(|key| !KNOWN.contains(&key.as_str()))?;
+    Some(format!("it has `{other}`, which may leave calls out and was not installed"))
+}
+
+fn sees_every_tool(groups: Option<&Value>, is_ours: &dyn Fn(&Value) -> bool) -> bool {
     let groups = groups.and_then(Value::as_array).into_iter().flatten();
     let ours = |group: &&Value| {
         group.get("hooks").and_then(Value::as_array).is_some_and(|hooks| hooks.iter().any(&is_ours))
     };
-    groups
-        .filter(ours)
-        .any(|group| matches!(group.get("matcher").and_then(Value::as_str), None | Some("" | "*")))
+    groups.filter(ours).any(|group| match group.get("matcher") {
+        None => true,
+        Some(matcher) => matches!(matcher.as_str(), Some("" | "*")),
+    })
 }
 
 /// Runs the installed line as Claude Code would, on an event that changes nothing.
@@ -232,53 +245,4 @@ fn probe(line: &str, project: &Path) -> Result<(), String> {
     }
     let said = output.1.lines().next().unwrap_or("it says nothing").to_owned();
     Err(format!("it does not work ({said})"))
-}
-
-/// Waits for a program that says little.
-fn within(mut child: std::process::Child) -> Result<(Option<i32>, String), String> {
-    let deadline = Instant::now() + PATIENCE;
-    loop {
-        match child.try_wait() {
-            Ok(Some(_)) => break,
-            Ok(None) if Instant::now() < deadline => std::thread::sleep(Duration::from_millis(5)),
-            Ok(None) => {
-                drop(child.kill());
-                drop(child.wait());
-                return Err(format!("it takes longer than {} s", PATIENCE.as_secs()));
-            }
-            Err(error) => return Err(error.to_string()),
-        }
-    }
-    let output = child.wait_with_output().map_err(|error| error.to_string())?;
-    let mut text = String::from_utf8_lossy(&output.stdout).into_owned();
-    text.push_str(&String::from_utf8_lossy(&output.stderr));
-    Ok((output.status.code(), leashd_types::visible(&text)))
-}
-
-/// The first program of that name in the absolute directories of a PATH.
-fn find(name: &str, path: &OsStr) -> Option<PathBuf> {
-    let programs =
-        std::env::split_paths(path).filter(|place| place.is_absolute()).map(|place| place.join(name));
-    programs
-        .into_iter()
-        .find(|program| program.is_file() && rustix::fs::access(program, rustix::fs::Access::EXEC_OK).is_ok())
-}
-
-fn agent() -> AgentFound {
-    // Not by a relative directory of PATH: that would be the project's own program.
-    let Some(program) = std::env::var_os("PATH").and_then(|path| find("claude", &path)) else {
-        return AgentFound::Missing;
-    };
-    let spawned = Command::new(program)
-        .arg("--version")
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn();
-    let said = spawned.map_err(|error| error.to_string()).and_then(within);
-    match said.ok().and_then(|(_, text)| Version::parse(&text)) {
-        None => AgentFound::Missing,
-        Some(version) if version < MINIMUM => AgentFound::Unsupported(version),
-        Some(version) => AgentFound::Supported(version),
-    }
 }

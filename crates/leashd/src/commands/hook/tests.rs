@@ -1,7 +1,7 @@
 //! The edit of settings files: what was there stays, byte for byte where nothing had to change.
 
 use super::edit::{install, uninstall};
-use super::quoted;
+use crate::hook::line::quoted;
 use serde_json::{Value, json};
 use std::path::Path;
 
@@ -13,7 +13,9 @@ fn check(before: &str) -> String {
     let installed = install(before, LINE).unwrap();
     assert_ne!(installed, before);
     assert_eq!(install(&installed, LINE).unwrap(), installed, "again");
-    let value: Value = serde_json::from_str(&installed).unwrap();
+    let parse = |text: &str| serde_json::from_str::<Value>(text.trim_start_matches('\u{feff}')).unwrap();
+    assert_eq!(installed.starts_with('\u{feff}'), before.starts_with('\u{feff}'));
+    let value = parse(&installed);
     for event in ["PreToolUse", "PostToolUse", "PostToolUseFailure", "Stop", "StopFailure"] {
         let groups = value["hooks"][event].as_array().unwrap();
         let ours: Vec<_> = groups.iter().filter(|group| group["hooks"][0]["command"] == LINE).collect();
@@ -23,8 +25,7 @@ fn check(before: &str) -> String {
     }
     let removed = uninstall(&installed).unwrap();
     let parsed = |text: &str| {
-        let mut value: Value =
-            serde_json::from_str(if text.trim().is_empty() { "{}" } else { text }).unwrap();
+        let mut value = parse(if text.trim().is_empty() { "{}" } else { text });
         // An empty list of hooks says nothing and may go.
         if value["hooks"] == json!({}) {
             value.as_object_mut().unwrap().remove("hooks");
@@ -47,6 +48,8 @@ fn it_goes_in_and_out_of_settings_of_every_kind() {
         "{\n  \"zebra\": 1,\n  \"apple\": [1, 2, 3],\n  \"hooks\": {}\n}\n",
         "{\n\t\"b\": {\"c\": null},\n\t\"a\": 1.50\n}\n",
         "{\r\n  \"model\": \"x\"\r\n}\r\n",
+        "\u{feff}{\"model\":\"x\"}",
+        r#"{"hooks":{"PreToolUse":[{"hooks":[{"type":"command","command":"other hook --home /x"}]}]}}"#,
         r#"{"hooks":{"PreToolUse":[{"matcher":"Bash","hooks":[{"type":"command","command":"mine"}]}]}}"#,
         "{\n  \"hooks\": {\n    \"Stop\": [\n      { \"hooks\": [ { \"type\": \"command\", \"command\": \"say\" } ] }\n    ]\n  },\n  \"x\": 1\n}\n",
     ] {

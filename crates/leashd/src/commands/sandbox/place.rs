@@ -24,6 +24,10 @@ pub(super) fn place(
 ) -> Result<Place, Failure> {
     let settings = Settings::for_project(&args.dir)?;
     let directory = real(&args.dir)?;
+    if !directory.is_dir() {
+        return Err(Failure::usage(format!("{}: not a directory", args.dir.display()))
+            .hint("name a directory that exists"));
+    }
     let home = real(&settings.user_home)?;
     let session =
         SessionPlaces { temporary: real(temporary)?, program: programs.to_vec(), ..SessionPlaces::default() };
