@@ -52,14 +52,21 @@ struct Place {
 pub(crate) fn known(settings: &Settings) -> Result<Known, String> {
     let place = Place::here()
         .map_err(|error| format!("this boot and this leashd cannot be told from others: {error}"))?;
-    let path = settings.home.join(FILE);
-    if let Some(kept) = read(&path).filter(|kept| kept.of == place) {
-        return Ok(Known { level: kept.level, failures: kept.failures, fresh: Fresh::No });
+    if let Some(known) = kept(settings) {
+        return Ok(known);
     }
+    let path = settings.home.join(FILE);
     let (level, failures) = prove(settings)?;
     let kept = Kept { of: place, level, failures };
     write(settings, &kept).map_err(|error| format!("{}: {error}", path.display()))?;
     Ok(Known { level, failures: kept.failures, fresh: Fresh::Yes })
+}
+
+/// What a kept proof says of this place. `None` if there is none, or it is about another kernel, boot or leashd.
+pub(crate) fn kept(settings: &Settings) -> Option<Known> {
+    let place = Place::here().ok()?;
+    let kept = read(&settings.home.join(FILE)).filter(|kept| kept.of == place)?;
+    Some(Known { level: kept.level, failures: kept.failures, fresh: Fresh::No })
 }
 
 impl Place {

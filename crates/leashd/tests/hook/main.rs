@@ -8,6 +8,7 @@
     reason = "a test that cannot go on has failed"
 )]
 
+mod doctor;
 mod place;
 mod placing;
 mod repository;
@@ -420,38 +421,4 @@ fn a_linked_settings_file_stays_a_link_and_one_that_leads_nowhere_is_refused() {
     let refused = place.leashd(&["hook", "install", "--yes"]);
     assert_eq!(refused.status.code(), Some(1), "{refused:?}");
     assert!(String::from_utf8_lossy(&refused.stderr).contains("leads nowhere"), "{refused:?}");
-}
-
-#[test]
-fn doctor_says_what_to_mend() {
-    let place = Place::new();
-    let doctor = |place: &Place| {
-        let output = place.leashd(&["doctor", "--json"]);
-        let said: Value = serde_json::from_slice(&output.stdout).unwrap();
-        (output.status.code(), said)
-    };
-    let grade = |said: &Value, check: &str| {
-        let checks = said["checks"].as_array().unwrap();
-        let found =
-            checks.iter().find(|it| it["check"] == check).unwrap_or_else(|| panic!("no {check} in {said}"));
-        found["grade"].as_str().unwrap().to_owned()
-    };
-    let (status, said) = doctor(&place);
-    assert_eq!(status, Some(1), "there is no agent here: {said}");
-    assert_eq!(grade(&said, "agent"), "fail");
-    for check in ["home", "audit log", "policy", "disk", "clock", "hook"] {
-        assert_eq!(grade(&said, check), "ok", "{said}");
-    }
-    for check in said["checks"].as_array().unwrap() {
-        assert_eq!(check["grade"] == "ok", check.get("fix").is_none(), "what is wrong has a fix: {check}");
-    }
-    assert_eq!(place.decision("ls"), "allow");
-    let log = place.path("home/.leashd/audit.jsonl");
-    let text = fs::read_to_string(&log).unwrap();
-    fs::write(&log, text.replace("allow", "allox")).unwrap();
-    assert_eq!(grade(&doctor(&place).1, "audit log"), "fail");
-    fs::set_permissions(place.path("home/.leashd"), fs::Permissions::from_mode(0o755)).unwrap();
-    let output = place.leashd(&["doctor"]);
-    let said = String::from_utf8_lossy(&output.stdout);
-    assert!(said.contains("FAIL") && said.contains("chmod 700"), "{said}");
 }

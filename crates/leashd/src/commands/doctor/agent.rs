@@ -3,11 +3,11 @@
 
 use super::Finding;
 use crate::commands::hook::{self, AgentFound, Installed, PinnedAs};
+use crate::containment::proof;
 use crate::self_check;
-use crate::settings::Settings;
+use crate::settings::{Sandboxing, Settings};
 use leashd_agents::claude::MINIMUM;
-use leashd_gate::audit::{self, Filter};
-use serde_json::Value;
+use leashd_sandbox::confine::{Kernel, Level, Support, WITHOUT};
 use std::path::Path;
 
 const INSTALL: &str = "npm install -g @anthropic-ai/claude-code";
@@ -39,7 +39,7 @@ pub(super) fn check(settings: &Settings, directory: &Path) -> Vec<Finding> {
             true | false => Finding::warn("settings", says, fix),
         });
     }
-    findings.push(proof(settings));
+    findings.push(containment(settings));
     findings
 }
 
@@ -86,28 +86,35 @@ fn installed(report: &hook::Report) -> Finding {
     }
 }
 
-/// The last proof of the kernel's boundary that the log holds.
-fn proof(settings: &Settings) -> Finding {
+/// What is known of the walls on this kernel, in this boot, with this leashd. What was proven elsewhere says nothing.
+fn containment(settings: &Settings) -> Finding {
     const CHECK: &str = "containment";
-    let fix = "approve with that in mind";
-    if !settings.audit_log.exists() {
-        return Finding::warn(CHECK, "never proven: the agent is held by the gate alone", fix);
+    let see = "`leashd sandbox prove` says what gives way; LEASHD_SANDBOX=off works without walls";
+    if settings.sandbox == Sandboxing::Off {
+        return Finding::warn(CHECK, "switched off: LEASHD_SANDBOX=off", "leashd config unset sandbox");
     }
-    let filter = Filter { event: Some("self_test".to_owned()), ..Filter::default() };
-    let mut last = None;
-    let looked = audit::search(&settings.audit_log, &filter, |line| {
-        let text = |key: &str| line.entry.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
-        if text("check").starts_with(CHECK) {
-            let passed = line.entry.get("passed").and_then(Value::as_bool).unwrap_or_default();
-            last = Some((passed, text("timestamp"), text("detail")));
+    let kernel = Kernel::detect(std::env::var_os(WITHOUT).as_deref());
+    if kernel.landlock == 0 || kernel.seccomp == Support::Missing {
+        let lacks = if kernel.landlock == 0 { "Landlock" } else { "seccomp" };
+        let fix = "a kernel that has it; LEASHD_SANDBOX=off works without walls";
+        return Finding::fail(CHECK, format!("nothing would hold: this kernel has no {lacks}"), fix);
+    }
+    match proof::kept(settings) {
+        None => Finding::warn(
+            CHECK,
+            "not proven since this boot began or leashd was installed",
+            "start a session, which proves it first; `leashd sandbox prove` does so by itself",
+        ),
+        Some(known) if known.failures.is_empty() => {
+            Finding::ok(CHECK, format!("proven, with {}", walls(known.level)))
         }
-    });
-    match (looked, last) {
-        (Err(error), _) => Finding::fail(CHECK, error.to_string(), "leashd audit verify"),
-        (Ok(()), None) => Finding::warn(CHECK, "never proven: the agent is held by the gate alone", fix),
-        (Ok(()), Some((true, when, _))) => Finding::ok(CHECK, format!("proven at {when}")),
-        (Ok(()), Some((false, when, why))) => {
-            Finding::fail(CHECK, format!("the proof failed at {when}: {why}"), fix)
-        }
+        Some(known) => Finding::fail(CHECK, format!("the proof failed: {}", known.failures.join("; ")), see),
+    }
+}
+
+fn walls(level: Level) -> &'static str {
+    match level {
+        Level::Namespaces => "namespaces",
+        Level::Landlock => "Landlock and seccomp alone (degraded)",
     }
 }

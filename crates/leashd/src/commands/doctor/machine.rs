@@ -5,7 +5,7 @@ use super::Finding;
 use crate::clock;
 use crate::settings::Settings;
 use leashd_gate::audit;
-use leashd_sandbox::confine::{Groups, Kernel, Support, WITHOUT};
+use leashd_sandbox::confine::{Groups, Identity, Kernel, Support, WITHOUT};
 use leashd_types::Timestamp;
 use rustix::fs::statvfs;
 use serde_json::Value;
@@ -50,7 +50,7 @@ pub(super) fn kernel() -> Vec<Finding> {
             Finding::warn("seccomp", "the kernel does not have it", "use a kernel with CONFIG_SECCOMP_FILTER")
         }
     });
-    findings.push(namespaces());
+    findings.push(namespaces(&kernel));
     findings.push(match kernel.groups {
         Groups::ProcessesAndMemory => {
             Finding::ok("cgroup", "limits the processes and the memory of a session as a whole")
@@ -68,9 +68,19 @@ pub(super) fn kernel() -> Vec<Finding> {
     findings
 }
 
-/// Whether an ordinary user may make namespaces.
-fn namespaces() -> Finding {
+/// Whether namespaces may be made: by root, or by an ordinary user.
+fn namespaces(kernel: &Kernel) -> Finding {
     const CHECK: &str = "namespaces";
+    if kernel.namespaces == Support::Missing {
+        return Finding::warn(
+            CHECK,
+            format!("treated as missing: {WITHOUT} is set"),
+            format!("unset {WITHOUT}"),
+        );
+    }
+    if kernel.identity == Identity::Root {
+        return Finding::ok(CHECK, "root may make them");
+    }
     let is = |path: &str, value: &str| first_line(path).as_deref() == Some(value);
     if !Path::new("/proc/self/ns/user").exists() || is("/proc/sys/user/max_user_namespaces", "0") {
         let fix = "sysctl user.max_user_namespaces=1000";

@@ -51,6 +51,7 @@ pub(crate) enum PinnedAs {
 
 pub(super) fn run(place: &HookPlace) -> Result<Exit, Failure> {
     let report = look(&std::env::current_dir()?)?;
+    let out = &mut std::io::stdout().lock();
     for (file, installed) in &report.files {
         if place.project && file.scope != Scope::Local || place.user && file.scope != Scope::User {
             continue;
@@ -60,20 +61,20 @@ pub(super) fn run(place: &HookPlace) -> Result<Exit, Failure> {
             Installed::Yes(line) => format!("installed: {line}"),
             Installed::Broken(why) => format!("BROKEN: {why}"),
         };
-        println!("{} ({}): {said}", file.scope, file.path.display());
+        writeln!(out, "{} ({}): {said}", file.scope, file.path.display())?;
     }
     let agent = match report.agent {
         AgentFound::Missing => "claude is not on PATH".to_owned(),
         AgentFound::Unsupported(version) => format!("Claude Code {version}"),
         AgentFound::Supported(version) => format!("Claude Code {version}: supported"),
     };
-    println!("{agent}");
+    writeln!(out, "{agent}")?;
     let complaints = report.complaints();
     for complaint in &complaints {
-        println!("! {complaint}");
+        writeln!(out, "! {complaint}")?;
     }
     for weakness in report.weaknesses.iter().filter(|weakness| !weakness.is_grave()) {
-        println!("- {weakness}");
+        writeln!(out, "- {weakness}")?;
     }
     Ok(if complaints.is_empty() && report.is_installed() { Exit::Done } else { Exit::Failed })
 }

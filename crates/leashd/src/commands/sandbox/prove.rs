@@ -7,6 +7,7 @@ use crate::settings::Settings;
 use leashd_sandbox::PrivateDir;
 use leashd_sandbox::proof::{Outcome, Proof, Question, prove};
 use std::fs;
+use std::io::Write;
 
 pub(super) fn run(args: &SandboxProveArgs) -> Result<Exit, Failure> {
     let settings = Settings::from_environment()?;
@@ -38,21 +39,22 @@ pub(super) fn run(args: &SandboxProveArgs) -> Result<Exit, Failure> {
         version: env!("CARGO_PKG_VERSION"),
     };
     let proof = prove(&question).map_err(|error| failure(&error))?;
+    let out = &mut std::io::stdout().lock();
     if args.json {
-        println!("{}", serde_json::to_string_pretty(&proof).map_err(Failure::failed)?);
+        writeln!(out, "{}", serde_json::to_string_pretty(&proof).map_err(Failure::failed)?)?;
     } else {
-        print(&proof);
+        print(out, &proof)?;
     }
     Ok(if proof.holds() { Exit::Done } else { Exit::NotContained })
 }
 
-fn print(proof: &Proof) {
+fn print(out: &mut impl Write, proof: &Proof) -> std::io::Result<()> {
     let layers: Vec<String> =
         proof.plan.layers.iter().map(|layer| format!("{layer:?}").to_lowercase()).collect();
-    println!("kernel    {} (Landlock version {})", proof.kernel.release, proof.kernel.landlock);
-    println!("walls     {}", layers.join(", "));
+    writeln!(out, "kernel    {} (Landlock version {})", proof.kernel.release, proof.kernel.landlock)?;
+    writeln!(out, "walls     {}", layers.join(", "))?;
     for weakness in &proof.plan.weaknesses {
-        println!("weaker    {}", weakness.says());
+        writeln!(out, "weaker    {}", weakness.says())?;
     }
     for finding in &proof.findings {
         let outcome = match finding.outcome {
@@ -62,10 +64,10 @@ fn print(proof: &Proof) {
             Outcome::Untried => "untried",
             Outcome::Open => "open",
         };
-        println!("{outcome:<9} {}", finding.attempt.says());
+        writeln!(out, "{outcome:<9} {}", finding.attempt.says())?;
     }
     for failure in &proof.failures {
-        println!("failure   {failure}");
+        writeln!(out, "failure   {failure}")?;
     }
-    println!("{}", if proof.holds() { "proven" } else { "NOT PROVEN" });
+    writeln!(out, "{}", if proof.holds() { "proven" } else { "NOT PROVEN" })
 }

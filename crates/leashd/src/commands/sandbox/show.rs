@@ -1,15 +1,17 @@
 //! `leashd sandbox show`: what a contained command could touch here, and what holds it.
 
-use super::{failure, place};
+use super::place;
 use crate::cli::SandboxShowArgs;
 use crate::failure::{Exit, Failure};
-use leashd_sandbox::confine::{Level, Wish, plan};
+use leashd_sandbox::confine::{Error, Level, Plan, Wish, plan};
 use leashd_sandbox::{Access, Network, Profile};
 use leashd_types::visible;
 use std::collections::BTreeSet;
+use std::io::Write;
 use std::path::Path;
 
 pub(super) fn run(args: &SandboxShowArgs) -> Result<Exit, Failure> {
+    let out = &mut std::io::stdout().lock();
     // Stands for the one that `exec` makes.
     let temporary = crate::containment::places::temporary("leashd-")?;
     let place = place::place(&args.place, temporary.path(), &[])?;
@@ -26,37 +28,48 @@ pub(super) fn run(args: &SandboxShowArgs) -> Result<Exit, Failure> {
             "refused": planned.as_ref().err().map(ToString::to_string),
             "profile": place.profile,
         });
-        println!("{}", serde_json::to_string_pretty(&value).map_err(Failure::failed)?);
-        return Ok(Exit::Done);
+        writeln!(out, "{}", serde_json::to_string_pretty(&value).map_err(Failure::failed)?)?;
+        return Ok(exit(&planned));
     }
-    let plan = planned.map_err(|error| failure(&error))?;
-    let layers: Vec<String> = plan.layers.iter().map(|layer| format!("{layer:?}").to_lowercase()).collect();
-    println!("kernel    {} (Landlock version {})", place.kernel.release, place.kernel.landlock);
-    println!("walls     {}", layers.join(", "));
-    for weakness in &plan.weaknesses {
-        println!("weaker    {}", weakness.says());
+    writeln!(out, "kernel    {} (Landlock version {})", place.kernel.release, place.kernel.landlock)?;
+    match &planned {
+        Ok(plan) => {
+            let layers: Vec<String> =
+                plan.layers.iter().map(|layer| format!("{layer:?}").to_lowercase()).collect();
+            writeln!(out, "walls     {}", layers.join(", "))?;
+            for weakness in &plan.weaknesses {
+                writeln!(out, "weaker    {}", weakness.says())?;
+            }
+        }
+        Err(error) => writeln!(out, "walls     NONE: {error}")?,
     }
-    println!("network   {}", network(&place.profile.network));
-    print_trees(&place.profile);
+    writeln!(out, "network   {}", network(&place.profile.network))?;
+    print_trees(out, &place.profile)?;
     for path in place.profile.guarded.iter().filter(|path| path.exists()) {
-        println!("guarded   {}", shown(path));
+        writeln!(out, "guarded   {}", shown(path))?;
     }
     for (name, value) in &place.profile.environment {
-        println!("variable  {name}={}", visible(value));
+        writeln!(out, "variable  {name}={}", visible(value))?;
     }
-    Ok(Exit::Done)
+    Ok(exit(&planned))
 }
 
-fn print_trees(profile: &Profile) {
+/// What is shown is held by nothing where there are no walls.
+fn exit(planned: &Result<Plan, Error>) -> Exit {
+    if planned.is_ok() { Exit::Done } else { Exit::NotContained }
+}
+
+fn print_trees(out: &mut impl Write, profile: &Profile) -> std::io::Result<()> {
     let kinds =
         [(Access::Write, "write"), (Access::Run, "run"), (Access::Read, "read"), (Access::Device, "device")];
     for (access, name) in kinds {
         for tree in profile.trees.iter().filter(|tree| tree.access == access) {
             if tree.path.exists() || profile.make.contains(&tree.path) {
-                println!("{name:<9} {}  ({})", shown(&tree.path), tree.what);
+                writeln!(out, "{name:<9} {}  ({})", shown(&tree.path), tree.what)?;
             }
         }
     }
+    Ok(())
 }
 
 fn network(network: &Network) -> String {
