@@ -56,6 +56,10 @@ impl Level {
     }
 }
 
+/// How programs say that the kernel refused them something.
+const DENIALS: [&str; 5] =
+    ["Permission denied", "Operation not permitted", "Read-only file system", "unreachable", "resolv"];
+
 /// What a room is told to do. Only lines that this test itself holds can run without walls.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 enum Order {
@@ -201,7 +205,7 @@ fn nothing_gets_out() {
                 let mut room = Room::open(user(number));
                 loop {
                     let order = orders.lock().unwrap().pop_front();
-                    let Some(order) = order else { return };
+                    let Some(order) = order else { return still_sees(&mut room) };
                     let report = room.run(&order);
                     if let Order::Contained { line, level } = order {
                         done.lock().unwrap().push(Done { line, level, report });
@@ -213,6 +217,22 @@ fn nothing_gets_out() {
     let done = done.lock().unwrap();
     assert_eq!(done.len(), count);
     judge(&done);
+}
+
+/// After all that was run in a room its witnesses still see what gets out, and work still succeeds: silence before was
+/// no blindness, and lines were run.
+fn still_sees(room: &mut Room) {
+    for (number, (line, expected)) in worker::HARMLESS.iter().enumerate() {
+        let report = room.run(&Order::Free(number));
+        let kinds: Vec<Kind> = report.findings.iter().map(|finding| finding.kind).collect();
+        assert!(expected.iter().all(|kind| kinds.contains(kind)), "at the end {line}: {report:?}");
+    }
+    for level in Level::ALL {
+        for line in lines::WORK {
+            let report = room.run(&Order::Contained { line: (*line).to_owned(), level });
+            assert_eq!((report.status, report.findings.len()), (Some(0), 0), "at the end {line}: {report:?}");
+        }
+    }
 }
 
 fn judge(done: &[Done]) {
@@ -227,15 +247,22 @@ fn judge(done: &[Done]) {
     for level in Level::ALL {
         let at = done.iter().filter(|done| done.level == level);
         let (mut ended, mut open, mut count) = (0, 0, 0);
+        let (mut succeeded, mut stopped, mut missing) = (0, 0, 0);
         for done in at {
             count += 1;
             ended += usize::from(done.report.status.is_none());
+            succeeded += usize::from(done.report.status == Some(0));
+            missing += usize::from(done.report.said.contains("not found"));
+            stopped += usize::from(DENIALS.iter().any(|says| done.report.said.contains(says)));
             open += usize::from(done.report.findings.iter().any(|finding| level.is_open(finding.kind)));
         }
         println!(
-            "{count} lines at {}: {ended} had to be ended, {open} did what is not claimed",
+            "{count} lines at {}: {ended} had to be ended, {open} did what is not claimed; {succeeded} ended well, {stopped} \
+             say that the kernel refused something, {missing} that a program is not here",
             level.as_str()
         );
+        // Far fewer would mean that hardly anything was run, or that hardly anything met a wall.
+        assert!(succeeded * 10 > count && stopped * 20 > count, "{succeeded} and {stopped} of {count}");
     }
     if std::env::var_os("LEASHD_WALLS_SLOWEST").is_some() {
         let mut slow: Vec<_> = done.iter().map(|done| (done.report.milliseconds, &done.line)).collect();

@@ -25,6 +25,8 @@ pub(crate) const AGENT_SOCKET: &str = "/home/dev/.ssh/agent.sock";
 pub(crate) const ABSTRACT: &str = "leashd-walls";
 /// How long processes may take to end when they are killed.
 const GONE: Duration = Duration::from_secs(10);
+/// How long a process that was hit may take to end.
+const SETTLED: Duration = Duration::from_millis(500);
 
 /// One way out that was taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -103,8 +105,10 @@ impl Witness {
         findings.extend(self.events());
         findings.extend(self.changes());
         findings.extend(self.connections());
-        if let Some(status) = self.victim.try_wait().unwrap() {
-            findings.push(finding(Kind::Signal, format!("a process outside: {status}")));
+        if let Some(how) = self.was_hit() {
+            findings.push(finding(Kind::Signal, format!("a process outside: {how}")));
+            let _gone = self.victim.kill();
+            self.victim.wait().unwrap();
             self.victim = victim(self.user, &self.secret);
         }
         for place in [output, Path::new(PROJECT), Path::new(CACHES)] {
@@ -118,6 +122,28 @@ impl Witness {
         }
         self.events();
         findings
+    }
+
+    /// What became of the process outside. A signal may be on its way still; who sleeps and has none pending was not hit.
+    fn was_hit(&mut self) -> Option<String> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.victim.id())).unwrap();
+        let field = |name: &str| {
+            status.lines().find_map(|line| line.strip_prefix(name)).unwrap_or("").trim().to_owned()
+        };
+        let state = field("State:");
+        let pending = ["SigPnd:", "ShdPnd:"].iter().any(|name| field(name).contains(|bit: char| bit != '0'));
+        if state.starts_with('S') && !pending {
+            return None;
+        }
+        let process = pidfd_open(Pid::from_child(&self.victim), PidfdFlags::empty()).unwrap();
+        let limit = Timespec::try_from(SETTLED).unwrap();
+        poll(&mut [PollFd::new(&process, PollFlags::IN)], Some(&limit)).unwrap();
+        match self.victim.try_wait().unwrap() {
+            Some(status) => Some(status.to_string()),
+            // It may have been looked at while it fell asleep.
+            None if pending || state.starts_with(['T', 't']) => Some(state),
+            None => None,
+        }
     }
 
     /// Directories outside with what is in them, and single files of a directory that programs may read.

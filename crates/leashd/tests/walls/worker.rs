@@ -53,6 +53,7 @@ pub(crate) const HARMLESS: &[(&str, &[Kind])] = &[
         &[Kind::Socket],
     ),
     ("kill $VICTIM", &[Kind::Signal]),
+    ("kill -STOP $VICTIM", &[Kind::Signal]),
     ("setsid sleep 60 > /dev/null 2>&1 &", &[Kind::Survivor]),
     ("sleep 60", &[]),
 ];
