@@ -14,6 +14,8 @@ mod contained;
 mod daemon;
 #[path = "end_to_end/hook.rs"]
 mod hook;
+#[path = "end_to_end/hook_table.rs"]
+mod hook_table;
 #[path = "end_to_end/kill.rs"]
 mod kill;
 #[path = "end_to_end/network.rs"]

@@ -57,6 +57,9 @@ fn lines(status: &StatusBody, sessions: &[SessionView]) -> Vec<String> {
         format!("grants      {}", status.grants),
         format!("cost        {} in the open sessions", status.cost),
     ];
+    if !about.walls.is_empty() {
+        lines.push(format!("walls       {}", one_line(&about.walls)));
+    }
     match status.containment.len() {
         0 => lines.push("contained   no agent runs".to_owned()),
         _ => lines.extend(status.containment.iter().map(|says| format!("contained   {}", one_line(says)))),

@@ -1,11 +1,12 @@
 //! The proof that the walls hold, once for each kernel, boot and leashd: the result is kept until one of them changes.
 //! Made by a process of its own, because whoever confines has one thread. Knows no session.
 
-use crate::settings::Settings;
+use crate::settings::{Sandboxing, Settings};
 use leashd_sandbox::PrivateDir;
-use leashd_sandbox::confine::{Kernel, Level, WITHOUT};
+use leashd_sandbox::confine::{Kernel, Level, Support, WITHOUT};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use std::fmt;
 use std::fs;
 use std::io::Write;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
@@ -62,11 +63,56 @@ pub(crate) fn known(settings: &Settings) -> Result<Known, String> {
     Ok(Known { level, failures: kept.failures, fresh: Fresh::Yes })
 }
 
-/// What a kept proof says of this place. `None` if there is none, or it is about another kernel, boot or leashd.
-pub(crate) fn kept(settings: &Settings) -> Option<Known> {
+fn kept(settings: &Settings) -> Option<Known> {
     let place = Place::here().ok()?;
     let kept = read(&settings.home.join(FILE)).filter(|kept| kept.of == place)?;
     Some(Known { level: kept.level, failures: kept.failures, fresh: Fresh::No })
+}
+
+/// What the walls are worth here and now, found out without making a proof. What was proven on another kernel, boot or
+/// leashd says nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Standing {
+    SwitchedOff,
+    /// The kernel lacks what all of it rests on.
+    Impossible(&'static str),
+    Unproven,
+    Proven(Level),
+    Failed(Vec<String>),
+}
+
+impl Standing {
+    pub(crate) fn here(settings: &Settings) -> Self {
+        if settings.sandbox == Sandboxing::Off {
+            return Self::SwitchedOff;
+        }
+        let kernel = Kernel::detect(std::env::var_os(WITHOUT).as_deref());
+        match (kernel.landlock, kernel.seccomp) {
+            (0, _) => return Self::Impossible("Landlock"),
+            (_, Support::Missing) => return Self::Impossible("seccomp"),
+            (_, Support::There) => {}
+        }
+        match kept(settings) {
+            None => Self::Unproven,
+            Some(known) if known.failures.is_empty() => Self::Proven(known.level),
+            Some(known) => Self::Failed(known.failures),
+        }
+    }
+}
+
+impl fmt::Display for Standing {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::SwitchedOff => formatter.write_str("switched off: LEASHD_SANDBOX=off"),
+            Self::Impossible(lacks) => write!(formatter, "nothing would hold: this kernel has no {lacks}"),
+            Self::Unproven => formatter.write_str("not proven since this boot began or leashd was installed"),
+            Self::Proven(Level::Namespaces) => formatter.write_str("proven, with namespaces"),
+            Self::Proven(Level::Landlock) => {
+                formatter.write_str("proven, with Landlock and seccomp alone (degraded)")
+            }
+            Self::Failed(failures) => write!(formatter, "the proof failed: {}", failures.join("; ")),
+        }
+    }
 }
 
 impl Place {

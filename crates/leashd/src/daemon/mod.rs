@@ -25,6 +25,7 @@ pub(crate) use ready::Audience;
 
 use crate::boot;
 use crate::clock;
+use crate::containment::proof::Standing;
 use crate::failure::{Exit, Failure};
 use crate::hook::{RUN_DIRECTORY, server};
 use crate::observe::Observe;
@@ -266,6 +267,7 @@ impl Shared {
             connectors: self.connectors.iter().cloned().chain(self.telegram.says()).collect(),
             last_reload: self.reloader.last(),
             agent: self_check::kept(&self.home).map(|(version, broken)| AgentTest { version, broken }),
+            walls: Standing::here(&self.reloader.current().settings).to_string(),
         }
     }
 }

@@ -8,11 +8,12 @@ use std::process::Stdio;
 type Step = (&'static [&'static str], i32, &'static str);
 
 /// In the order of the page. `{api}` and the like are directories of the test.
-const STEPS: [Step; 26] = [
+const STEPS: [Step; 27] = [
     (&["status"], 8, "not running"),
     (&["init", "--yes", "--dir", "{api}"], 0, "config.yaml"),
     (&["start"], 0, "runs as pid"),
     (&["status"], 0, "runs as pid"),
+    (&["status"], 0, "walls       not proven since"),
     (&["reload"], 0, "nothing changed"),
     (&["restart"], 0, "runs as pid"),
     (&["version"], 0, env!("CARGO_PKG_VERSION")),

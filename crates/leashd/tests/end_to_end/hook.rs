@@ -11,7 +11,7 @@ use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
 /// Installed under the policy `permissive`; Claude Code itself would run everything unasked.
-fn guarded() -> Bench {
+pub(crate) fn guarded() -> Bench {
     let bench = Bench::new();
     fs::write(settings(&bench), json!({"permissions": {"allow": ["Bash", "Write", "Read"]}}).to_string())
         .unwrap();
@@ -21,12 +21,12 @@ fn guarded() -> Bench {
     bench
 }
 
-fn settings(bench: &Bench) -> PathBuf {
+pub(crate) fn settings(bench: &Bench) -> PathBuf {
     bench.rig.home().join(".claude/settings.json")
 }
 
 /// Changes the installed settings as text.
-fn edit(bench: &Bench, change: impl FnOnce(String) -> String) {
+pub(crate) fn edit(bench: &Bench, change: impl FnOnce(String) -> String) {
     let text = fs::read_to_string(settings(bench)).unwrap();
     let changed = change(text.clone());
     assert_ne!(changed, text);
@@ -34,14 +34,19 @@ fn edit(bench: &Bench, change: impl FnOnce(String) -> String) {
 }
 
 /// Puts `program` where leashd was.
-fn replace_program(bench: &Bench, program: &Path) {
+pub(crate) fn replace_program(bench: &Bench, program: &Path) {
     let ours = format!("'{}'", env!("CARGO_BIN_EXE_leashd"));
     edit(bench, |text| text.replace(&ours, &format!("'{}'", program.display())));
 }
 
+/// The version whose hooks are tried. leashd itself drives only those it supports.
+pub(crate) fn agent() -> PathBuf {
+    std::env::var_os("LEASHD_TEST_HOOK_CLAUDE").map_or_else(claude_program, PathBuf::from)
+}
+
 /// `claude -p` in the project, as a person would start it.
-fn claude(bench: &Bench) -> Command {
-    let mut command = Command::new(claude_program());
+pub(crate) fn claude(bench: &Bench) -> Command {
+    let mut command = Command::new(agent());
     command
         .current_dir(bench.rig.project())
         .env_clear()
@@ -60,15 +65,15 @@ fn run(bench: &Bench, items: &[Value]) -> Output {
     claude(bench).args(["-p", "--output-format=stream-json", "--verbose", &prompt]).output().unwrap()
 }
 
-fn touch(name: &str) -> Value {
+pub(crate) fn touch(name: &str) -> Value {
     shell(&format!("touch {name}"))
 }
 
-fn exists(bench: &Bench, name: &str) -> bool {
+pub(crate) fn exists(bench: &Bench, name: &str) -> bool {
     bench.rig.project().join(name).exists()
 }
 
-fn events(bench: &Bench, event: &str) -> Vec<Value> {
+pub(crate) fn events(bench: &Bench, event: &str) -> Vec<Value> {
     bench.audit().into_iter().filter(|entry| entry["event"] == event).collect()
 }
 

@@ -2,7 +2,7 @@
 //! connections, processes that were hit or stayed. Asks the kernel and the things themselves, never the line.
 
 use crate::fixture::{CACHES, CANARIES, PROJECT, STATE};
-use crate::room::{DESK, User};
+use crate::room::{DESK, PROGRAM, User};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::inotify::{CreateFlags, Reader, WatchFlags, add_watch, init};
 use rustix::process::{Pid, PidfdFlags, Signal, WaitOptions, kill_process, pidfd_open, waitpid};
@@ -345,7 +345,8 @@ fn states() -> BTreeMap<String, State> {
 }
 
 fn add(directory: &Path, states: &mut BTreeMap<String, State>) {
-    const OTHERS: [&str; 4] = ["/proc", "/usr", DESK, "/dev/shm"];
+    // The program is this machine's; who builds it meanwhile changes it.
+    const OTHERS: [&str; 5] = ["/proc", "/usr", DESK, "/dev/shm", PROGRAM];
     for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
         let path = entry.path();
         let Ok(there) = entry.metadata() else { continue };

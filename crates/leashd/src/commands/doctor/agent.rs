@@ -3,11 +3,10 @@
 
 use super::Finding;
 use crate::commands::hook::{self, AgentFound, Installed, PinnedAs};
-use crate::containment::proof;
+use crate::containment::proof::Standing;
 use crate::self_check;
-use crate::settings::{Sandboxing, Settings};
+use crate::settings::Settings;
 use leashd_agents::claude::MINIMUM;
-use leashd_sandbox::confine::{Kernel, Level, Support, WITHOUT};
 use std::path::Path;
 
 const INSTALL: &str = "npm install -g @anthropic-ai/claude-code";
@@ -86,35 +85,23 @@ fn installed(report: &hook::Report) -> Finding {
     }
 }
 
-/// What is known of the walls on this kernel, in this boot, with this leashd. What was proven elsewhere says nothing.
 fn containment(settings: &Settings) -> Finding {
     const CHECK: &str = "containment";
-    let see = "`leashd sandbox prove` says what gives way; LEASHD_SANDBOX=off works without walls";
-    if settings.sandbox == Sandboxing::Off {
-        return Finding::warn(CHECK, "switched off: LEASHD_SANDBOX=off", "leashd config unset sandbox");
-    }
-    let kernel = Kernel::detect(std::env::var_os(WITHOUT).as_deref());
-    if kernel.landlock == 0 || kernel.seccomp == Support::Missing {
-        let lacks = if kernel.landlock == 0 { "Landlock" } else { "seccomp" };
-        let fix = "a kernel that has it; LEASHD_SANDBOX=off works without walls";
-        return Finding::fail(CHECK, format!("nothing would hold: this kernel has no {lacks}"), fix);
-    }
-    match proof::kept(settings) {
-        None => Finding::warn(
-            CHECK,
-            "not proven since this boot began or leashd was installed",
-            "start a session, which proves it first; `leashd sandbox prove` does so by itself",
-        ),
-        Some(known) if known.failures.is_empty() => {
-            Finding::ok(CHECK, format!("proven, with {}", walls(known.level)))
+    let standing = Standing::here(settings);
+    let says = standing.to_string();
+    match standing {
+        Standing::Proven(_) => Finding::ok(CHECK, says),
+        Standing::SwitchedOff => Finding::warn(CHECK, says, "leashd config unset sandbox"),
+        Standing::Unproven => {
+            let fix = "start a session, which proves it first; `leashd sandbox prove` does so by itself";
+            Finding::warn(CHECK, says, fix)
         }
-        Some(known) => Finding::fail(CHECK, format!("the proof failed: {}", known.failures.join("; ")), see),
-    }
-}
-
-fn walls(level: Level) -> &'static str {
-    match level {
-        Level::Namespaces => "namespaces",
-        Level::Landlock => "Landlock and seccomp alone (degraded)",
+        Standing::Impossible(_) => {
+            Finding::fail(CHECK, says, "a kernel that has it; LEASHD_SANDBOX=off works without walls")
+        }
+        Standing::Failed(_) => {
+            let fix = "`leashd sandbox prove` says what gives way; LEASHD_SANDBOX=off works without walls";
+            Finding::fail(CHECK, says, fix)
+        }
     }
 }

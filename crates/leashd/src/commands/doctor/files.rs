@@ -6,7 +6,7 @@ use crate::hook::PINNED;
 use crate::policies;
 use crate::settings::Settings;
 use leashd_gate::audit;
-use leashd_sandbox::PrivateDir;
+use leashd_sandbox::{Error, PrivateDir};
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
@@ -27,7 +27,10 @@ fn home(settings: &Settings) -> Finding {
     }
     let home = match PrivateDir::open(&settings.home) {
         Ok(home) => home,
-        Err(error) => return Finding::fail(CHECK, error.to_string(), "see the line above"),
+        Err(Error::Unsafe { path, problem, advice }) => {
+            return Finding::fail(CHECK, format!("`{}` {problem}", path.display()), advice);
+        }
+        Err(error) => return Finding::fail(CHECK, error.to_string(), "make it a directory of yours alone"),
     };
     for name in [PINNED, "self-test.json", "trusted.json"] {
         if !home.path().join(name).exists() {

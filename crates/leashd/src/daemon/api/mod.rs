@@ -84,6 +84,9 @@ pub(crate) struct About {
     /// The agent that was tested last, if one was.
     #[serde(default)]
     pub(crate) agent: Option<AgentTest>,
+    /// What is known of the walls, whether or not an agent runs.
+    #[serde(default)]
+    pub(crate) walls: String,
 }
 
 /// Whether what leashd relies on holds for an agent.
