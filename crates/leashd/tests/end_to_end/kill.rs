@@ -1,6 +1,6 @@
 //! leashd is killed while somebody is asked: nothing ran, nothing survives, the record is whole, the session goes on.
 
-use crate::support::{Bench, call, script, shell, shown};
+use crate::support::{Bench, User, call, script, shell, shown};
 use leashd_testkit::Terminal;
 use serde_json::json;
 use std::fs;
@@ -49,11 +49,15 @@ enum Victim {
 fn killed_at_any_moment_nothing_stays_and_nothing_ran_without_its_entry() {
     let times: u64 = std::env::var("LEASHD_TEST_KILLS").map_or(10, |times| times.parse().unwrap());
     let (mut finished, mut begun) = (0, 0);
-    for turn in 0..times {
-        let victim = if turn % 2 == 0 { Victim::Leashd } else { Victim::Below };
+    // Behind each kind of walls that can be proven here: without namespaces only who is not root.
+    let mut walls: Vec<(User, &str)> = User::all().iter().map(|user| (*user, "")).collect();
+    walls.extend(User::all().iter().filter(|user| !user.is_root()).map(|user| (*user, "namespaces")));
+    let kinds = u64::try_from(walls.len()).unwrap();
+    for (turn, walls) in (0..times).zip(walls.iter().cycle()) {
+        let victim = if (turn / kinds).is_multiple_of(2) { Victim::Leashd } else { Victim::Below };
         // Spread over the life of a session: its start, each command, its end.
         let moment = Duration::from_millis(50 + turn * 3_701 % 2_600);
-        let made = kill_at(victim, moment);
+        let made = kill_at(*walls, victim, moment);
         begun += usize::from(made > 0);
         finished += usize::from(made == COMMANDS);
     }
@@ -64,8 +68,8 @@ fn killed_at_any_moment_nothing_stays_and_nothing_ran_without_its_entry() {
 const COMMANDS: usize = 6;
 
 /// How many of the commands ran.
-fn kill_at(victim: Victim, moment: Duration) -> usize {
-    let bench = Bench::new();
+fn kill_at((user, without): (User, &str), victim: Victim, moment: Duration) -> usize {
+    let bench = Bench::of(user);
     let line = |number: usize| format!("echo x > made-{number}; sleep 0.1; sleep 300 & sleep 0.1");
     let items: Vec<_> = (0..COMMANDS).map(|number| shell(&line(number))).collect();
     let prompt = script(&items);
@@ -73,6 +77,7 @@ fn kill_at(victim: Victim, moment: Duration) -> usize {
         .rig
         .write("allow.yaml", "version: \"1.0\"\nname: all\nrules: []\nsettings:\n  default_action: allow\n");
     let mut command = bench.leashd(&["exec", "--policy", &policy.display().to_string(), &prompt]);
+    command.env("LEASHD_KERNEL_WITHOUT", without).env("LEASHD_SANDBOX", "required");
     let mut leashd =
         command.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null()).spawn().unwrap();
     std::thread::sleep(moment);
@@ -88,7 +93,8 @@ fn kill_at(victim: Victim, moment: Duration) -> usize {
     // Whoever survives may take its time to notice, and has to notice.
     let deadline = Instant::now() + Duration::from_secs(30);
     while leashd.try_wait().unwrap().is_none() || !processes_below(&bench).is_empty() {
-        assert!(Instant::now() < deadline, "{victim:?} at {moment:?}: {:?}", processes_below(&bench));
+        let survivors = processes_below(&bench);
+        assert!(Instant::now() < deadline, "{user:?} {without} {victim:?} at {moment:?}: {survivors:?}");
         std::thread::sleep(Duration::from_millis(20));
     }
     let permitted: Vec<String> = match bench.log().exists() {
