@@ -66,6 +66,9 @@ pub(crate) fn run(user: User, base: &Path, leashd: &Path) {
         let order: Order = serde_json::from_str(&order.unwrap()).unwrap();
         fixture::restore(user);
         let report = carry_out(user, &order, &mut witness);
+        // Or the lines after it would do no harm because they do nothing.
+        let runs = user.command("bash").args(["-c", "true"]).status().unwrap();
+        assert!(runs.success(), "after {order:?} nothing runs here any more: {report:?}");
         println!("{}", serde_json::to_string(&report).unwrap());
         std::io::stdout().flush().unwrap();
     }
