@@ -32,6 +32,9 @@ pub(crate) struct SandboxProveArgs {
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
+    /// Keep and record nothing: whoever starts the session does
+    #[arg(long, hide = true)]
+    pub(crate) for_session: bool,
 }
 
 /// Where a command is contained.

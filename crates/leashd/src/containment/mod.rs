@@ -22,7 +22,6 @@ use home::AgentHome;
 use leashd_agents::{Launch, Walls};
 use leashd_connectors::terminal::Keys;
 use leashd_gate::Gate;
-use leashd_gate::audit::Record;
 use leashd_sandbox::confine::{self, Kernel, Level, WITHOUT, Weakness, Wish};
 use leashd_sandbox::{Caches, Capabilities, Domain, Limits, Profile, Request, SessionPlaces, ShellLauncher};
 use leashd_types::{Containment, PLANS, SessionId};
@@ -227,21 +226,11 @@ async fn attempt(wanted: &Wanted<'_>, servers: &[Server], gate: &Arc<Gate>) -> R
     })
 }
 
-/// The proof for this kernel and this leashd; a new one stands in the audit log.
+/// The proof for this session, which stands in the audit log.
 fn proven(wanted: &Wanted<'_>, gate: &Gate) -> Result<Known, String> {
-    let known = proof::known(wanted.settings);
-    let (fresh, why) = match &known {
-        Ok(known) => (known.fresh, known.failures.join("; ")),
-        Err(why) => (proof::Fresh::Yes, why.clone()),
-    };
-    if fresh == proof::Fresh::Yes {
-        let check = match &known {
-            Ok(known) => format!("containment ({})", level_name(known.level)),
-            Err(_) => "containment".to_owned(),
-        };
-        let record = Record::SelfTest { check, passed: why.is_empty(), detail: why };
-        gate.record(Some(wanted.session), record).map_err(|error| error.to_string())?;
-    }
+    let known = proof::made(wanted.settings);
+    let record = proof::record(known.as_ref().map_err(String::as_str));
+    gate.record(Some(wanted.session), record).map_err(|error| error.to_string())?;
     known
 }
 
@@ -269,13 +258,6 @@ fn says(known: &Known, variables: &Variables) -> String {
         says.push_str("; the agent reads your login itself, an API key would stay with leashd");
     }
     says
-}
-
-fn level_name(level: Level) -> &'static str {
-    match level {
-        Level::Landlock => "Landlock",
-        Level::Namespaces => "namespaces",
-    }
 }
 
 /// The profile of a server with what the person granted it.

@@ -1,7 +1,8 @@
-//! The proof that the walls hold, once for each kernel, boot and leashd: the result is kept until one of them changes.
-//! Made by a process of its own, because whoever confines has one thread. Knows no session.
+//! The proof that the walls hold: made anew for every session, by a process of its own, because whoever confines has one
+//! thread. The result is kept for whoever only wants to know, until kernel, boot or leashd change. Knows no session.
 
 use crate::settings::{Sandboxing, Settings};
+use leashd_gate::audit::Record;
 use leashd_sandbox::PrivateDir;
 use leashd_sandbox::confine::{Kernel, Level, Support, WITHOUT};
 use serde::{Deserialize, Serialize};
@@ -21,14 +22,6 @@ pub(crate) struct Known {
     pub(crate) level: Level,
     /// Why there is no proof; empty if there is one.
     pub(crate) failures: Vec<String>,
-    pub(crate) fresh: Fresh,
-}
-
-/// Whether it was found out just now.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Fresh {
-    Yes,
-    No,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -49,24 +42,47 @@ struct Place {
     modified_ns: i64,
 }
 
-/// The kept proof if it is about this place, else a new one. The error says why there are no walls at all.
+/// A new proof, which is kept. The error says why there are no walls at all.
+pub(crate) fn made(settings: &Settings) -> Result<Known, String> {
+    let (level, failures) = prove(settings)?;
+    let known = Known { level, failures };
+    keep(settings, &known)?;
+    Ok(known)
+}
+
+/// The kept proof if it is about this place, else a new one.
 pub(crate) fn known(settings: &Settings) -> Result<Known, String> {
+    kept(settings).map_or_else(|| made(settings), Ok)
+}
+
+/// Keeps what was found out here and now.
+pub(crate) fn keep(settings: &Settings, known: &Known) -> Result<(), String> {
     let place = Place::here()
         .map_err(|error| format!("this boot and this leashd cannot be told from others: {error}"))?;
-    if let Some(known) = kept(settings) {
-        return Ok(known);
-    }
+    let kept = Kept { of: place, level: known.level, failures: known.failures.clone() };
     let path = settings.home.join(FILE);
-    let (level, failures) = prove(settings)?;
-    let kept = Kept { of: place, level, failures };
-    write(settings, &kept).map_err(|error| format!("{}: {error}", path.display()))?;
-    Ok(Known { level, failures: kept.failures, fresh: Fresh::Yes })
+    write(settings, &kept).map_err(|error| format!("{}: {error}", path.display()))
 }
 
 fn kept(settings: &Settings) -> Option<Known> {
     let place = Place::here().ok()?;
     let kept = read(&settings.home.join(FILE)).filter(|kept| kept.of == place)?;
-    Some(Known { level: kept.level, failures: kept.failures, fresh: Fresh::No })
+    Some(Known { level: kept.level, failures: kept.failures })
+}
+
+/// How the audit log has it.
+pub(crate) fn record(known: Result<&Known, &str>) -> Record {
+    let (check, detail) = match known {
+        Ok(known) => {
+            let level = match known.level {
+                Level::Landlock => "Landlock",
+                Level::Namespaces => "namespaces",
+            };
+            (format!("containment ({level})"), known.failures.join("; "))
+        }
+        Err(why) => ("containment".to_owned(), why.to_owned()),
+    };
+    Record::SelfTest { check, passed: detail.is_empty(), detail }
 }
 
 /// What the walls are worth here and now, found out without making a proof. What was proven on another kernel, boot or
@@ -132,7 +148,7 @@ impl Place {
 fn prove(settings: &Settings) -> Result<(Level, Vec<String>), String> {
     let program = std::env::current_exe().map_err(|error| error.to_string())?;
     let output = Command::new(program)
-        .args(["sandbox", "prove", "--json"])
+        .args(["sandbox", "prove", "--json", "--for-session"])
         .env("HOME", &settings.user_home)
         .env("LEASHD_HOME", &settings.home)
         .env("LEASHD_AUDIT_LOG_PATH", &settings.audit_log)

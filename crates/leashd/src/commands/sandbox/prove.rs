@@ -1,9 +1,12 @@
-//! `leashd sandbox prove`: tries what must not be possible, outside the walls and inside.
+//! `leashd sandbox prove`: tries what must not be possible, outside the walls and inside, and keeps what it found.
 
 use super::{failure, place};
 use crate::cli::{SandboxCaches, SandboxPlaceArgs, SandboxProveArgs};
+use crate::clock;
+use crate::containment::proof::{Known, keep, record};
 use crate::failure::{Exit, Failure};
 use crate::settings::Settings;
+use leashd_gate::{AuditLog, Durability, Secrets};
 use leashd_sandbox::PrivateDir;
 use leashd_sandbox::proof::{Outcome, Proof, Question, prove};
 use std::fs;
@@ -39,6 +42,14 @@ pub(super) fn run(args: &SandboxProveArgs) -> Result<Exit, Failure> {
         version: env!("CARGO_PKG_VERSION"),
     };
     let proof = prove(&question).map_err(|error| failure(&error))?;
+    // Of weaker walls than there could be, no session wants to know.
+    if !args.for_session && args.level.is_none() {
+        let known = Known { level: proof.plan.level, failures: proof.failures.clone() };
+        let audit = AuditLog::open(&settings.audit_log, Durability::default(), Secrets::default());
+        let audit = audit.map_err(Failure::failed)?;
+        audit.append(clock::now(), None, None, record(Ok(&known))).map_err(Failure::failed)?;
+        keep(&settings, &known).map_err(Failure::failed)?;
+    }
     let out = &mut std::io::stdout().lock();
     if args.json {
         writeln!(out, "{}", serde_json::to_string_pretty(&proof).map_err(Failure::failed)?)?;
