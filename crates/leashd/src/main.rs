@@ -1,5 +1,12 @@
 //! The `leashd` program: reads the command line and wires the parts together. It decides nothing.
 
+#![deny(clippy::print_stdout, reason = "it panics where nobody reads; `say!` does not")]
+
+/// `println!` for a function that may fail.
+macro_rules! say {
+    ($($words:tt)*) => { $crate::commands::out::say(format_args!($($words)*))? };
+}
+
 mod boot;
 mod calls;
 mod claude;

@@ -469,3 +469,47 @@ fn hooks_judge_with_the_settings_of_the_file_and_no_secret() {
     let approved = Value::from(vec![place.shown("project")]).to_string();
     assert_eq!(pinned["environment"]["LEASHD_APPROVED_DIRECTORIES"], approved);
 }
+
+/// As before `head`: what a command does is done, whoever reads of it.
+#[test]
+fn nobody_has_to_read_to_the_end() {
+    let place = Place::new();
+    let named = place.shown("other");
+    for args in [
+        &["init", "--yes", "--dir", "."][..],
+        &["config"],
+        &["config", "--explain", "policy_files"],
+        &["config", "--json"],
+        &["config", "set", "policy_files", "strict"],
+        &["ws", "add", "both", &named],
+        &["ws"],
+        &["dirs"],
+        &["trust"],
+        &["hook", "install", "--yes"],
+        &["hook", "status"],
+        &["policy", "show"],
+        &["sandbox", "show"],
+        &["audit", "tail"],
+        &["doctor"],
+        &["clean", "--yes"],
+        &["version"],
+        &["--help"],
+    ] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let output = Command::new(env!("CARGO_BIN_EXE_leashd"))
+            .args(args)
+            .current_dir(place.path("project"))
+            .env_clear()
+            .env("HOME", place.path("home"))
+            .env("PATH", "/usr/bin:/bin")
+            .stdin(Stdio::null())
+            .stdout(writer)
+            .output()
+            .unwrap();
+        let err = String::from_utf8_lossy(&output.stderr);
+        assert!(!err.contains("panicked"), "{args:?}: {err}");
+        assert!(output.status.code().is_some_and(|status| status < 101), "{args:?}: {output:?}");
+    }
+    assert!(place.config().contains("strict"), "{}", place.config());
+}

@@ -139,11 +139,11 @@ fn show(loaded: &Loaded, form: Form) -> Result<Exit, Failure> {
             .filter(|_| key != ENABLED)
             .map(|given| format!("  (set up: {})", visible(&row.shown(&given.value))))
             .unwrap_or_default();
-        println!("{short:<22} {value}{set_up}");
+        say!("{short:<22} {value}{set_up}");
     }
     if form == Form::Json {
         all.insert("v".to_owned(), 1.into());
-        println!("{}", Json::Object(all));
+        say!("{}", Json::Object(all));
     }
     Ok(Exit::Done)
 }

@@ -52,11 +52,11 @@ pub(crate) fn run(args: &CleanArgs) -> Result<Exit, Failure> {
 
 fn said(args: &CleanArgs, files: &[PathBuf], done: &str) -> Result<Exit, Failure> {
     if args.json {
-        println!("{}", json!({ "v": 1, "removed": files }));
+        say!("{}", json!({ "v": 1, "removed": files }));
     } else if files.is_empty() {
-        println!("{done}");
+        say!("{done}");
     } else {
-        println!("{done}: {} files", files.len());
+        say!("{done}: {} files", files.len());
     }
     Ok(Exit::Done)
 }

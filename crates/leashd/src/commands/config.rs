@@ -23,15 +23,15 @@ pub(crate) fn run(args: ConfigArgs) -> Result<Exit, Failure> {
         eprintln!("! {warning}");
     }
     match (&args.explain, args.json) {
-        (None, false) => list(&loaded),
+        (None, false) => list(&loaded)?,
         (None, true) => {
             let settings: Vec<Json> =
                 loaded.layers.settings().iter().map(|it| in_short(&loaded, it)).collect();
             let file = loaded.settings.home.join(CONFIG);
-            println!("{}", json!({ "v": 1, "file": file, "settings": settings, "warnings": warnings }));
+            say!("{}", json!({ "v": 1, "file": file, "settings": settings, "warnings": warnings }));
         }
-        (Some(key), false) => explain(&loaded, setting(&loaded, key)?),
-        (Some(key), true) => println!("{}", in_full(&loaded, setting(&loaded, key)?)),
+        (Some(key), false) => explain(&loaded, setting(&loaded, key)?)?,
+        (Some(key), true) => say!("{}", in_full(&loaded, setting(&loaded, key)?)),
     }
     Ok(Exit::Done)
 }
@@ -41,42 +41,44 @@ fn setting<'a>(loaded: &'a Loaded, key: &str) -> Result<&'a Setting, Failure> {
     loaded.layers.setting(row).ok_or_else(|| Failure::failed(format!("{} was not read", row.name)))
 }
 
-fn list(loaded: &Loaded) {
+fn list(loaded: &Loaded) -> std::io::Result<()> {
     for setting in loaded.layers.settings() {
         let from = setting.won().map_or_else(|| Layer::Default.name().to_owned(), place);
-        println!("{:<32} {:<40} {from}", setting.row.key(), value(setting.row, setting.won()));
+        say!("{:<32} {:<40} {from}", setting.row.key(), value(setting.row, setting.won()));
     }
     for directory in loaded.workspaces.directories() {
-        println!("{:<32} {:<40} workspace", "", visible(&directory.to_string_lossy()));
+        say!("{:<32} {:<40} workspace", "", visible(&directory.to_string_lossy()));
     }
+    Ok(())
 }
 
 /// Every layer's say, the earliest first.
-fn explain(loaded: &Loaded, setting: &Setting) {
+fn explain(loaded: &Loaded, setting: &Setting) -> std::io::Result<()> {
     let row = setting.row;
-    println!("{} (`{}`)", row.name, row.key());
-    println!("{}", row.about);
-    println!("  {:<12} {}", "is", row.kind.described().replace('`', ""));
+    say!("{} (`{}`)", row.name, row.key());
+    say!("{}", row.about);
+    say!("  {:<12} {}", "is", row.kind.described().replace('`', ""));
     for layer in Layer::ALL {
         let Some(given) = setting.of(layer) else {
             let nothing = if layer == Layer::Default { row.unset } else { "" };
-            println!("  {:<12} {}", layer.name(), if nothing.is_empty() { "-" } else { nothing });
+            say!("  {:<12} {}", layer.name(), if nothing.is_empty() { "-" } else { nothing });
             continue;
         };
         let place = given.place.as_ref().map(|place| format!("  {place}")).unwrap_or_default();
-        println!("  {:<12} {}{place}", layer.name(), value(row, Some(given)));
+        say!("  {:<12} {}{place}", layer.name(), value(row, Some(given)));
         if let Some(why) = &given.refused {
-            println!("  {:<12} does not count: {why}", "");
+            say!("  {:<12} does not count: {why}", "");
         }
     }
     let from = setting.won().map_or(Layer::Default, |given| given.layer).name();
-    println!("= {}, from {from}", value(row, setting.won()));
+    say!("= {}, from {from}", value(row, setting.won()));
     for directory in added(loaded, row) {
-        println!("+ {} from a workspace", visible(&directory));
+        say!("+ {} from a workspace", visible(&directory));
     }
     if !row.deviation.is_empty() {
-        println!("unlike the Python leashd: {}", row.deviation);
+        say!("unlike the Python leashd: {}", row.deviation);
     }
+    Ok(())
 }
 
 fn value(row: &Row, given: Option<&Given>) -> String {
@@ -150,7 +152,7 @@ fn set(key: &str, value: String) -> Result<Exit, Failure> {
 fn unset(key: &str) -> Result<Exit, Failure> {
     let mut edit = Edit::open()?;
     if !edit.unset(key)? {
-        println!("{key} is not set in {}", edit.file());
+        say!("{key} is not set in {}", edit.file());
         return Ok(Exit::Done);
     }
     let loaded = edit.write()?;
@@ -160,7 +162,7 @@ fn unset(key: &str) -> Result<Exit, Failure> {
 /// What is so now, which need not be what was written.
 fn said(loaded: &Loaded, key: &str, done: &str) -> Result<Exit, Failure> {
     let setting = setting(loaded, key)?;
-    println!("{done}: {} is {}", setting.row.name, value(setting.row, setting.won()));
+    say!("{done}: {} is {}", setting.row.name, value(setting.row, setting.won()));
     warn_of_environment(setting);
     if let Some(why) = setting.of(Layer::Config).and_then(|given| given.refused.as_ref()) {
         eprintln!("! what {CONFIG} says does not count: {why}");

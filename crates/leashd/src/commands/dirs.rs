@@ -19,11 +19,11 @@ pub(crate) fn add(args: &DirArgs) -> Result<Exit, Failure> {
     let directory = existing(&args.path)?;
     check(&directory, &loaded.settings)?;
     if !put(&mut edit, &loaded, &directory)? {
-        println!("{} is approved already", directory.display());
+        say!("{} is approved already", directory.display());
         return Ok(Exit::Done);
     }
     warn(&edit.write()?)?;
-    println!("approved: {}", directory.display());
+    say!("approved: {}", directory.display());
     Ok(Exit::Done)
 }
 
@@ -51,7 +51,7 @@ pub(crate) fn remove(args: &DirArgs) -> Result<Exit, Failure> {
     }
     let after = edit.write()?;
     warn(&after)?;
-    println!("no longer approved: {}", directory.display());
+    say!("no longer approved: {}", directory.display());
     if after.settings.approved_directories.is_empty() {
         eprintln!("! nothing is approved now: a session may work in the directory it is started in");
     }
@@ -76,7 +76,7 @@ pub(crate) fn list(args: &DirsArgs) -> Result<Exit, Failure> {
             .iter()
             .map(|(name, path, from, exists)| json!({"name": name, "path": path, "from": from, "exists": exists}))
             .collect();
-        println!("{}", json!({ "v": 1, "directories": rows }));
+        say!("{}", json!({ "v": 1, "directories": rows }));
         return Ok(Exit::Done);
     }
     if rows.is_empty() {
@@ -86,7 +86,7 @@ pub(crate) fn list(args: &DirsArgs) -> Result<Exit, Failure> {
     }
     for (name, path, from, exists) in rows {
         let missing = if exists { "" } else { "  (missing)" };
-        println!("{:<24} {}  {from}{missing}", visible(name), visible(&path.to_string_lossy()));
+        say!("{:<24} {}  {from}{missing}", visible(name), visible(&path.to_string_lossy()));
     }
     Ok(Exit::Done)
 }

@@ -56,11 +56,11 @@ pub(crate) fn run(args: InitArgs) -> Result<Exit, Failure> {
     let file = edit.file().to_owned();
     let after = edit.write()?;
     for line in &done {
-        println!("{line}");
+        say!("{line}");
     }
-    println!("{} {file}", if done.is_empty() { "nothing to change in" } else { "written:" });
+    say!("{} {file}", if done.is_empty() { "nothing to change in" } else { "written:" });
     remarks(&after);
-    println!("next:\n  leashd start\n  leashd exec \"what does this project do?\"");
+    say!("next:\n  leashd start\n  leashd exec \"what does this project do?\"");
     Ok(Exit::Done)
 }
 

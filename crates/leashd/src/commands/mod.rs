@@ -20,6 +20,7 @@ pub(crate) mod init;
 pub(crate) mod logs;
 pub(crate) mod next_step;
 mod opening;
+pub(crate) mod out;
 pub(crate) mod policy;
 mod prompt;
 pub(crate) mod reload;

@@ -51,9 +51,9 @@ fn connect(given: Option<String>) -> Result<Exit, Failure> {
     edit.set_text(USERS, &users.join(","))?;
     let file = edit.file().to_owned();
     edit.write()?;
-    println!("connected: the bot listens to Telegram user {user}");
-    println!("written: {file}");
-    println!("next:\n  leashd start     or, if it runs: leashd reload");
+    say!("connected: the bot listens to Telegram user {user}");
+    say!("written: {file}");
+    say!("next:\n  leashd start     or, if it runs: leashd reload");
     Ok(Exit::Done)
 }
 
@@ -83,7 +83,7 @@ fn options(settings: &Settings, token: &str) -> Result<Options, Failure> {
 async fn pair(options: &Options) -> Result<UserId, Failure> {
     let bot = pairing::bot(options).await.map_err(failure)?;
     let code = code()?;
-    println!("send this code to @{} as a private message:\n\n  {code}\n", visible(&bot.username));
+    say!("send this code to @{} as a private message:\n\n  {code}\n", visible(&bot.username));
     eprintln!("waiting; it is good for {} minutes", PATIENCE.as_secs() / 60);
     match tokio::time::timeout(PATIENCE, pairing::run(options, &code)).await {
         Ok(user) => user.map_err(failure),

@@ -24,7 +24,7 @@ pub(crate) fn run(args: &TrustArgs) -> Result<Exit, Failure> {
     let store_path = home.path().join(STORE);
     let mut store = TrustStore::load(&store_path).map_err(Failure::failed)?;
     if args.list {
-        list(&store);
+        list(&store)?;
         return Ok(Exit::Done);
     }
     let file = mcp_file(&args.path)?;
@@ -43,7 +43,7 @@ pub(crate) fn run(args: &TrustArgs) -> Result<Exit, Failure> {
         let servers = mcp_servers(&content).map_err(|why| {
             Failure::failed(format!("{}: {why}", file.display())).hint("nothing was trusted")
         })?;
-        describe(&file, &servers);
+        describe(&file, &servers)?;
         store.trust(file.clone(), &content);
         let user_id = boot::user().as_str().to_owned();
         Record::Trust { what: shown(&file), trusted: true, digest: Some(digest(&content)), user_id }
@@ -52,7 +52,7 @@ pub(crate) fn run(args: &TrustArgs) -> Result<Exit, Failure> {
         .map_err(Failure::failed)?;
     audit.append(clock::now(), None, None, record).map_err(Failure::failed)?;
     store.save(&store_path).map_err(Failure::failed)?;
-    println!("{} {}", if args.revoke { "no longer trusted:" } else { "trusted:" }, file.display());
+    say!("{} {}", if args.revoke { "no longer trusted:" } else { "trusted:" }, file.display());
     Ok(Exit::Done)
 }
 
@@ -74,18 +74,20 @@ pub(crate) fn project_servers(settings: &Settings, directory: &Path) -> Result<M
     mcp_servers(&content).map_err(|why| Failure::failed(format!("{}: {why}", file.display())))
 }
 
-fn list(store: &TrustStore) {
+fn list(store: &TrustStore) -> std::io::Result<()> {
     for (path, digest) in store.files() {
-        println!("{digest}  {}", shown(path));
+        say!("{digest}  {}", shown(path));
     }
+    Ok(())
 }
 
 /// What the person is about to vouch for.
-fn describe(file: &Path, servers: &Map<String, Value>) {
-    println!("{} names {} servers; each will run as you:", shown(file), servers.len());
+fn describe(file: &Path, servers: &Map<String, Value>) -> std::io::Result<()> {
+    say!("{} names {} servers; each will run as you:", shown(file), servers.len());
     for (name, server) in servers {
-        println!("  {}: {}", visible(name), visible(&server.to_string()));
+        say!("  {}: {}", visible(name), visible(&server.to_string()));
     }
+    Ok(())
 }
 
 fn mcp_file(path: &Path) -> Result<PathBuf, Failure> {

@@ -23,15 +23,15 @@ pub(crate) fn run(args: WsArgs) -> Result<Exit, Failure> {
             let workspaces = load(None)?.workspaces;
             if form == Form::Json {
                 let list: Vec<Json> = workspaces.list().iter().map(as_json).collect();
-                println!("{}", json!({ "v": 1, "file": workspaces.file, "workspaces": list }));
+                say!("{}", json!({ "v": 1, "file": workspaces.file, "workspaces": list }));
             } else {
-                list(&workspaces);
+                list(&workspaces)?;
             }
         }
         Some(WsCommand::Show { name }) => {
             let workspaces = load(None)?.workspaces;
             let workspace = workspaces.find(&name).ok_or_else(|| workspaces.none_called(&name))?;
-            print(workspace, form);
+            print(workspace, form)?;
         }
         Some(WsCommand::Add { name, dirs, description }) => {
             let directories: Vec<PathBuf> = dirs.iter().map(|dir| existing(dir)).collect::<Result<_, _>>()?;
@@ -41,7 +41,7 @@ pub(crate) fn run(args: WsArgs) -> Result<Exit, Failure> {
                 workspaces.add(&name, &directories, description.as_deref())
             })?;
             if let Some(workspace) = after.workspaces.find(&name) {
-                print(workspace, form);
+                print(workspace, form)?;
             }
         }
         Some(WsCommand::Remove { name, dirs }) => {
@@ -52,9 +52,9 @@ pub(crate) fn run(args: WsArgs) -> Result<Exit, Failure> {
             let what = format!("workspace {name}: removed {}", joined(&directories));
             let after = edit::workspaces(&what, |workspaces, _| workspaces.remove(&name, &directories))?;
             match after.workspaces.find(&name) {
-                Some(workspace) => print(workspace, form),
-                None if form == Form::Json => println!("{}", json!({ "v": 1, "removed": name })),
-                None => println!("removed: {name}"),
+                Some(workspace) => print(workspace, form)?,
+                None if form == Form::Json => say!("{}", json!({ "v": 1, "removed": name })),
+                None => say!("removed: {name}"),
             }
         }
     }
@@ -68,34 +68,31 @@ fn joined(directories: &[PathBuf]) -> String {
     }
 }
 
-fn list(workspaces: &Workspaces) {
+fn list(workspaces: &Workspaces) -> std::io::Result<()> {
     if workspaces.list().is_empty() {
         eprintln!("none; `leashd ws add NAME DIR…` makes one");
     }
     for workspace in workspaces.list() {
         let description = workspace.description.as_deref().unwrap_or_default();
-        println!(
-            "{:<24} {} directories  {}",
-            workspace.name,
-            workspace.directories.len(),
-            visible(description)
-        );
+        say!("{:<24} {} directories  {}", workspace.name, workspace.directories.len(), visible(description));
     }
+    Ok(())
 }
 
-fn print(workspace: &Workspace, form: Form) {
+fn print(workspace: &Workspace, form: Form) -> std::io::Result<()> {
     if form == Form::Json {
-        println!("{}", as_json(workspace));
-        return;
+        say!("{}", as_json(workspace));
+        return Ok(());
     }
-    println!("{}", workspace.name);
+    say!("{}", workspace.name);
     if let Some(description) = &workspace.description {
-        println!("  {}", visible(description));
+        say!("  {}", visible(description));
     }
     for directory in &workspace.directories {
         let missing = if directory.is_dir() { "" } else { "  (missing)" };
-        println!("  {}{missing}", visible(&directory.to_string_lossy()));
+        say!("  {}{missing}", visible(&directory.to_string_lossy()));
     }
+    Ok(())
 }
 
 fn as_json(workspace: &Workspace) -> Json {

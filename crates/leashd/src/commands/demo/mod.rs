@@ -55,7 +55,7 @@ pub(crate) fn run(args: &DemoArgs) -> Result<Exit, Failure> {
     })??;
     let log = &stage.settings.audit_log;
     let report = leashd_gate::audit::verify(log).map_err(Failure::failed)?;
-    println!("audit log {}", audit::describe(log, &report));
+    say!("audit log {}", audit::describe(log, &report));
     Ok(if report.is_intact() { Exit::Done } else { Exit::Failed })
 }
 

@@ -28,11 +28,11 @@ pub(super) fn install(args: &HookEdit) -> Result<Exit, Failure> {
     if text == found.text() && known.is_some_and(|known| known.is_like(&pinned)) {
         // The secrets may be others.
         pinned.write(&home)?;
-        println!("the hook is installed in {} already", found.path.display());
+        say!("the hook is installed in {} already", found.path.display());
         return Ok(Exit::Done);
     }
     if text != found.text() {
-        show(&found, &text);
+        show(&found, &text)?;
         if !agreed(args)? {
             return Ok(Exit::Failed);
         }
@@ -43,10 +43,7 @@ pub(super) fn install(args: &HookEdit) -> Result<Exit, Failure> {
     if text != found.text() {
         found.replace(&text)?;
     }
-    println!(
-        "installed in {}; sessions that run already take it up with their next call",
-        found.path.display()
-    );
+    say!("installed in {}; sessions that run already take it up with their next call", found.path.display());
     warn(&args.place)
 }
 
@@ -55,16 +52,16 @@ pub(super) fn uninstall(args: &HookEdit) -> Result<Exit, Failure> {
     let found = Found::read(&settings_file(&settings, &args.place)?)?;
     let text = edit::uninstall(found.text()).map_err(|why| unchanged(&found, &why))?;
     if text == found.text() {
-        println!("the hook is not installed in {}", found.path.display());
+        say!("the hook is not installed in {}", found.path.display());
         return Ok(Exit::Done);
     }
-    show(&found, &text);
+    show(&found, &text)?;
     if !agreed(args)? {
         return Ok(Exit::Failed);
     }
     record(&settings, &found, "hook removed from")?;
     found.replace(&text)?;
-    println!("removed from {}", found.path.display());
+    say!("removed from {}", found.path.display());
     Ok(Exit::Done)
 }
 
@@ -84,13 +81,12 @@ fn unchanged(found: &Found, why: &str) -> Failure {
         .hint("nothing was written; mend the file first")
 }
 
-fn show(found: &Found, text: &str) {
+fn show(found: &Found, text: &str) -> std::io::Result<()> {
     let name = found.path.display().to_string();
     let old = if found.exists() { name.as_str() } else { "/dev/null" };
-    print!(
-        "{}",
-        TextDiff::from_lines(found.text(), text).unified_diff().context_radius(3).header(old, &name)
-    );
+    let diff = TextDiff::from_lines(found.text(), text);
+    say!("{}", diff.unified_diff().context_radius(3).header(old, &name).to_string().trim_end());
+    Ok(())
 }
 
 fn agreed(args: &HookEdit) -> Result<bool, Failure> {
@@ -100,7 +96,7 @@ fn agreed(args: &HookEdit) -> Result<bool, Failure> {
     if !std::io::stdin().is_terminal() {
         return Err(Failure::usage("nothing was written: there is nobody to ask").hint("add --yes"));
     }
-    print!("write it? [y/N] ");
+    write!(std::io::stdout(), "write it? [y/N] ")?;
     std::io::stdout().flush()?;
     let mut answer = String::new();
     std::io::stdin().lock().read_line(&mut answer)?;
@@ -124,10 +120,10 @@ fn warn(place: &HookPlace) -> Result<Exit, Failure> {
     let directory: &Path = &std::env::current_dir()?;
     let report = status::look(directory)?;
     for line in report.complaints() {
-        println!("! {line}");
+        say!("! {line}");
     }
     if place.project {
-        println!("only sessions started in {} are judged", directory.display());
+        say!("only sessions started in {} are judged", directory.display());
     }
     Ok(Exit::Done)
 }
