@@ -226,12 +226,11 @@ async fn attempt(wanted: &Wanted<'_>, servers: &[Server], gate: &Arc<Gate>) -> R
     })
 }
 
-/// The proof for this session, which stands in the audit log.
+/// The proof for this kernel, this leashd and this agent; a new one stands in the audit log.
 fn proven(wanted: &Wanted<'_>, gate: &Gate) -> Result<Known, String> {
-    let known = proof::made(wanted.settings);
-    let record = proof::record(known.as_ref().map_err(String::as_str));
-    gate.record(Some(wanted.session), record).map_err(|error| error.to_string())?;
-    known
+    proof::known(wanted.settings, wanted.program, |made| {
+        gate.record(Some(wanted.session), proof::record(made)).map(drop).map_err(|error| error.to_string())
+    })
 }
 
 /// The proof is made without a network. The agent has one, to which a Landlock before version 4 puts no bounds.

@@ -1,5 +1,6 @@
-//! The proof that the walls hold: made anew for every session, by a process of its own, because whoever confines has one
-//! thread. The result is kept for whoever only wants to know, until kernel, boot or leashd change. Knows no session.
+//! The proof that the walls hold: made by a process of its own, because whoever confines has one thread, and kept until
+//! kernel, boot, leashd or agent are others. Every session looks whether it is about this very place; to make it anew each
+//! time would be a tenth of what the agent itself takes to start. Knows no session.
 
 use crate::settings::{Sandboxing, Settings};
 use leashd_gate::audit::Record;
@@ -11,7 +12,7 @@ use std::fmt;
 use std::fs;
 use std::io::Write;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 const FILE: &str = "containment.json";
@@ -27,6 +28,8 @@ pub(crate) struct Known {
 #[derive(Debug, Serialize, Deserialize)]
 struct Kept {
     of: Place,
+    /// The one it was made for, if any.
+    agent: Option<Program>,
     level: Level,
     failures: Vec<String>,
 }
@@ -37,37 +40,53 @@ struct Place {
     kernel: Kernel,
     /// Settings of a kernel change with a boot, if ever.
     boot: String,
-    leashd: String,
+    version: String,
+    leashd: Program,
+}
+
+/// A program as it lies there.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Program {
+    path: PathBuf,
     bytes: u64,
     modified_ns: i64,
 }
 
-/// A new proof, which is kept. The error says why there are no walls at all.
-pub(crate) fn made(settings: &Settings) -> Result<Known, String> {
-    let (level, failures) = prove(settings)?;
-    let known = Known { level, failures };
-    keep(settings, &known)?;
+/// The kept proof if it is about this place and this agent, else a new one, of which `tell` is told. The error says why
+/// there are no walls at all.
+pub(crate) fn known(
+    settings: &Settings,
+    agent: Option<&Path>,
+    tell: impl FnOnce(Result<&Known, &str>) -> Result<(), String>,
+) -> Result<Known, String> {
+    let agent = agent.map(Program::at).transpose();
+    let agent = agent.map_err(|error| format!("this agent cannot be told from others: {error}"))?;
+    if let Some(kept) = kept(settings).filter(|kept| agent.is_none() || kept.agent == agent) {
+        return Ok(Known { level: kept.level, failures: kept.failures });
+    }
+    let made = prove(settings).map(|(level, failures)| Known { level, failures });
+    tell(made.as_ref().map_err(String::as_str))?;
+    let known = made?;
+    keep(settings, agent, &known)?;
     Ok(known)
 }
 
-/// The kept proof if it is about this place, else a new one.
-pub(crate) fn known(settings: &Settings) -> Result<Known, String> {
-    kept(settings).map_or_else(|| made(settings), Ok)
+/// Keeps what somebody found out by hand.
+pub(crate) fn keep_by_hand(settings: &Settings, known: &Known) -> Result<(), String> {
+    keep(settings, None, known)
 }
 
-/// Keeps what was found out here and now.
-pub(crate) fn keep(settings: &Settings, known: &Known) -> Result<(), String> {
-    let place = Place::here()
+fn keep(settings: &Settings, agent: Option<Program>, known: &Known) -> Result<(), String> {
+    let of = Place::here()
         .map_err(|error| format!("this boot and this leashd cannot be told from others: {error}"))?;
-    let kept = Kept { of: place, level: known.level, failures: known.failures.clone() };
+    let kept = Kept { of, agent, level: known.level, failures: known.failures.clone() };
     let path = settings.home.join(FILE);
     write(settings, &kept).map_err(|error| format!("{}: {error}", path.display()))
 }
 
-fn kept(settings: &Settings) -> Option<Known> {
+fn kept(settings: &Settings) -> Option<Kept> {
     let place = Place::here().ok()?;
-    let kept = read(&settings.home.join(FILE)).filter(|kept| kept.of == place)?;
-    Some(Known { level: kept.level, failures: kept.failures })
+    read(&settings.home.join(FILE)).filter(|kept| kept.of == place)
 }
 
 /// How the audit log has it.
@@ -133,11 +152,21 @@ impl fmt::Display for Standing {
 
 impl Place {
     fn here() -> std::io::Result<Self> {
-        let metadata = fs::metadata("/proc/self/exe").or_else(|_| fs::metadata(std::env::current_exe()?))?;
+        let leashd = Program::at(Path::new("/proc/self/exe"));
         Ok(Self {
             kernel: Kernel::detect(std::env::var_os(WITHOUT).as_deref()),
             boot: fs::read_to_string("/proc/sys/kernel/random/boot_id")?.trim().to_owned(),
-            leashd: env!("CARGO_PKG_VERSION").to_owned(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            leashd: leashd.or_else(|_| Program::at(&std::env::current_exe()?))?,
+        })
+    }
+}
+
+impl Program {
+    fn at(path: &Path) -> std::io::Result<Self> {
+        let metadata = fs::metadata(path)?;
+        Ok(Self {
+            path: path.to_owned(),
             bytes: metadata.len(),
             modified_ns: metadata.mtime().saturating_mul(1_000_000_000).saturating_add(metadata.mtime_nsec()),
         })

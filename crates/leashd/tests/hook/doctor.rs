@@ -76,13 +76,21 @@ fn only_a_proof_of_this_machine_as_it_is_counts() {
     let text = fs::read_to_string(&kept).unwrap();
     fs::write(&kept, text.replace("\"failures\": []", "\"failures\": [\"it gave way\"]")).unwrap();
     check(&[], "fail", "it gave way");
-    // What was kept of before is not asked by a session, nor by somebody who proves it by hand.
+    // It is made again for another agent, and by hand.
     let proofs = || place.audit().iter().filter(|entry| entry["event"] == "self_test").count();
+    let session = || {
+        let mut session = place.leashd_command(&["exec", "x"]);
+        let path = format!("{}:/usr/bin:/bin", place.path("bin").display());
+        drop(session.env("PATH", path).output().unwrap());
+    };
     let before = proofs();
-    let mut session = place.leashd_command(&["exec", "x"]);
-    let path = format!("{}:/usr/bin:/bin", place.path("bin").display());
-    drop(session.env("PATH", path).output().unwrap());
+    session();
+    assert_eq!((containment(&[]).0.as_str(), proofs()), ("fail", before));
+    fs::write(&claude, fs::read_to_string(&claude).unwrap() + "\n").unwrap();
+    session();
     assert_eq!((containment(&[]).0.as_str(), proofs()), ("ok", before + 1));
+    session();
+    assert_eq!(proofs(), before + 1);
     fs::remove_file(&kept).unwrap();
     let output = place.leashd(&["sandbox", "prove"]);
     assert!(output.status.success(), "{output:?}");

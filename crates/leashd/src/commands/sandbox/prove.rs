@@ -3,7 +3,7 @@
 use super::{failure, place};
 use crate::cli::{SandboxCaches, SandboxPlaceArgs, SandboxProveArgs};
 use crate::clock;
-use crate::containment::proof::{Known, keep, record};
+use crate::containment::proof::{Known, keep_by_hand, record};
 use crate::failure::{Exit, Failure};
 use crate::settings::Settings;
 use leashd_gate::{AuditLog, Durability, Secrets};
@@ -48,7 +48,7 @@ pub(super) fn run(args: &SandboxProveArgs) -> Result<Exit, Failure> {
         let audit = AuditLog::open(&settings.audit_log, Durability::default(), Secrets::default());
         let audit = audit.map_err(Failure::failed)?;
         audit.append(clock::now(), None, None, record(Ok(&known))).map_err(Failure::failed)?;
-        keep(&settings, &known).map_err(Failure::failed)?;
+        keep_by_hand(&settings, &known).map_err(Failure::failed)?;
     }
     let out = &mut std::io::stdout().lock();
     if args.json {
