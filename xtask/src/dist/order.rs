@@ -147,3 +147,63 @@ fn functions(workspace: &Workspace, program: &Path) -> Result<Vec<(u64, String)>
     functions.sort();
     Ok(functions)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::process::Command;
+
+    const PROGRAM: &str = "
+        #include <sys/wait.h>
+        #include <unistd.h>
+        void never(void) {}
+        void first(void) {}
+        void second(void) {}
+        void of_the_child(void) {}
+        int main(int count, char **words) {
+            second();
+            first();
+            second();
+            if (fork() == 0) { of_the_child(); _exit(0); }
+            wait(0);
+            if (count > 1) execl(words[1], words[1], (char *)0);
+            return count > 2;
+        }";
+
+    /// Whoever follows processes waits for all children, those of other tests too: it gets a process of its own.
+    #[test]
+    fn a_run_tells_what_it_called_and_in_which_order() {
+        const ALONE: &str = "XTASK_TEST_ALONE";
+        if std::env::var_os(ALONE).is_none() {
+            let name = "dist::order::tests::a_run_tells_what_it_called_and_in_which_order";
+            let mut own = Command::new(std::env::current_exe().unwrap());
+            let output = own.args(["--exact", name]).env(ALONE, "1").output().unwrap();
+            let said = String::from_utf8_lossy(&output.stdout);
+            assert!(output.status.success() && said.contains("1 passed"), "{output:?}");
+            return;
+        }
+        let place = tempfile::tempdir().unwrap();
+        let (source, program) = (place.path().join("p.c"), place.path().join("p"));
+        fs::write(&source, PROGRAM).unwrap();
+        let mut compiler = Command::new("cc");
+        compiler.args(["-O0", "-static", "-no-pie", "-o"]).arg(&program).arg(&source);
+        assert!(compiler.status().unwrap().success());
+        let functions = functions(&Workspace::find().unwrap(), &program).unwrap();
+        let mut addresses: Vec<u64> = functions.iter().map(|it| it.0).collect();
+        addresses.dedup();
+        let mut entries = Entries::new(&program, addresses);
+        let mut called = |args: &[&str]| {
+            let input = Path::new("/dev/null");
+            let run = Run { name: &program, args, environment: &[], directory: place.path(), input };
+            let reached = entries.reached(&run)?;
+            let ours = ["never", "first", "second", "of_the_child"];
+            let name = |address: &u64| functions.iter().find(|it| it.0 == *address).map(|it| it.1.as_str());
+            anyhow::Ok(reached.iter().filter_map(name).filter(|it| ours.contains(it)).collect::<Vec<_>>())
+        };
+        assert_eq!(called(&[]).unwrap(), ["second", "first", "of_the_child"]);
+        // What it becomes is somebody else's.
+        assert_eq!(called(&["/bin/true"]).unwrap(), ["second", "first", "of_the_child"]);
+        let failed = called(&["/bin/false"]).unwrap_err().to_string();
+        assert!(failed.contains("ended with 1"), "{failed}");
+    }
+}
