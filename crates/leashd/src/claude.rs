@@ -1,7 +1,8 @@
 //! Finds Claude Code and what it may be given.
 
-use crate::boot::{self, Plan};
+use crate::boot::Plan;
 use crate::cli::SessionArgs;
+use crate::directories;
 use crate::failure::{Exit, Failure};
 use crate::policies;
 use leashd_agents::claude::{ClaudeCode, allowed_environment};
@@ -24,7 +25,7 @@ pub(crate) async fn plan(
     let plan = Plan {
         agent: Arc::new(agent.clone()),
         program: Some(agent.program().to_owned()),
-        directory: boot::real_directory(directory)?,
+        directory: directories::real_directory(directory)?,
         workspace: args.workspace.clone(),
         policy: args.policy.iter().map(|name| policies::meant(name)).collect(),
         model: args.model.clone(),

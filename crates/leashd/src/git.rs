@@ -6,7 +6,7 @@ mod orders;
 mod remote;
 mod walls;
 
-use crate::boot;
+use crate::directories;
 use crate::failure::{Exit, Failure};
 use crate::settings::Settings;
 use leashd_gate::Gate;
@@ -227,8 +227,8 @@ impl Git {
 
     /// The working tree that `directory` is in. No directory above an approved one is looked at.
     fn top(&self, directory: &Path) -> Result<PathBuf, Failure> {
-        let directory = boot::real_directory(directory)?;
-        let approved = boot::approved(&self.settings, &directory)?;
+        let directory = directories::real_directory(directory)?;
+        let approved = directories::approved(&self.settings, &directory)?;
         let within = |path: &&Path| approved.iter().any(|root| path.starts_with(root));
         let top = directory.ancestors().take_while(within).find(|path| path.join(".git").exists());
         top.map(Path::to_owned).ok_or_else(|| {

@@ -15,6 +15,7 @@ mod clock;
 mod commands;
 mod containment;
 mod daemon;
+mod directories;
 mod failure;
 mod git;
 mod hook;

@@ -1,6 +1,6 @@
 //! What the policy would say in a directory, for people who ask. Nothing runs, nothing is recorded, nobody is asked.
 
-use crate::boot;
+use crate::directories;
 use crate::failure::Failure;
 use crate::policies;
 use crate::settings::Settings;
@@ -20,9 +20,9 @@ pub(crate) fn of_call(
     tool: &str,
     input: Value,
 ) -> Result<Verdict, Failure> {
-    let approved = boot::approved(settings, directory)?;
+    let approved = directories::approved(settings, directory)?;
     let rules = policies::load(settings, &[], directory)?;
-    let facts = boot::facts(settings, directory, &approved)?;
+    let facts = directories::facts(settings, directory, &approved)?;
     let call = ToolCall {
         agent: AgentKind::Claude,
         session: SessionId::new("looking"),

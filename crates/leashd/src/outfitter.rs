@@ -1,10 +1,10 @@
 //! Puts together what one start of an agent is made of: directories, rules, walls, environment. As the settings are at that
 //! moment; what runs keeps what it was started with. Everything that can be wrong is found here, before anything starts.
 
-use crate::boot;
 use crate::claude;
 use crate::commands::trust;
 use crate::containment::{self, Wanted};
+use crate::directories;
 use crate::failure::Failure;
 use crate::links::Link;
 use crate::policies;
@@ -105,13 +105,13 @@ impl Outfitter {
         attended: Attended,
         resume: Option<&str>,
     ) -> Result<Link, Failure> {
-        let directory = boot::same_directory(&row.directory)?;
+        let directory = directories::same_directory(&row.directory)?;
         let (settings, mut warnings) = self.settings().for_session(&directory)?;
         let keys = match attended {
             Attended::Somebody => Keys::Terminal,
             Attended::Nobody => Keys::None,
         };
-        let approved = boot::approved(&settings, &directory)?;
+        let approved = directories::approved(&settings, &directory)?;
         let rules = Arc::new(policies::load(&settings, &row.policy, &directory)?);
         let (agent, program) = self.agent().await?;
         let private = SessionDirectory::create(&self.home)?;
@@ -129,11 +129,11 @@ impl Outfitter {
             keys,
         };
         let held = containment::contain(&wanted, &self.gate).await?;
-        let mut facts = boot::facts(&settings, &directory, &approved)?;
+        let mut facts = directories::facts(&settings, &directory, &approved)?;
         facts.containment = held.containment;
-        facts.protected.extend(boot::policy_files(&settings, &row.policy)?);
+        facts.protected.extend(directories::policy_files(&settings, &row.policy)?);
         for path in &held.own {
-            let real = boot::real(path)?;
+            let real = directories::real(path)?;
             // Another agent of the same session may put a link there at any moment.
             if real.as_path() != path {
                 return Err(Failure::failed(format!("{} leads to somewhere else", path.display())));

@@ -1,9 +1,9 @@
 //! Performs what the engine decides: keeps facts, starts agents, hands calls to the gate, shows events. It wires; it
 //! decides nothing.
 
-use crate::boot;
 use crate::calls::{Answered, Way};
 use crate::clock;
+use crate::directories;
 use crate::keeper::Keeper;
 use crate::links::{Link, Seat, Terms};
 use crate::observe::Observe;
@@ -397,7 +397,7 @@ async fn pin(command: &mut Command) {
     };
     let Some(directory) = directory.filter(|directory| directory.is_absolute()) else { return };
     let named = directory.clone();
-    let looking = tokio::task::spawn_blocking(move || boot::real_directory(&named));
+    let looking = tokio::task::spawn_blocking(move || directories::real_directory(&named));
     // What is not there is said when the agent starts, and what stands there then is not what was named.
     if let Ok(Ok(Ok(real))) = tokio::time::timeout(LOOK, looking).await {
         *directory = real;

@@ -1,8 +1,8 @@
 //! Opening a session of the daemon as the command line says, over whatever desk there is.
 
 use super::answer;
-use crate::boot;
 use crate::cli::SessionArgs;
+use crate::directories;
 use crate::failure::{Exit, Failure};
 use crate::policies;
 use crate::settings;
@@ -49,7 +49,7 @@ pub(super) fn order(
 ) -> Result<OpenSession, Failure> {
     // A session that is kept goes on where it was.
     let stays = args.resume.is_some() && place.named == Named::No;
-    let directory = boot::real_directory(&place.directory)?;
+    let directory = directories::real_directory(&place.directory)?;
     Ok(OpenSession {
         session: Some(session.clone()),
         directory: (!stays).then_some(directory),
@@ -72,7 +72,7 @@ pub(super) async fn open(
     let mut receipt = send(desk, person, order.clone()).await?;
     let unknown = matches!(&receipt, Receipt::Refused { refusal: Refusal::Unknown { .. } });
     if unknown && order.resume.is_some() && order.directory.is_none() {
-        order.directory = Some(boot::real_directory(&place.directory)?);
+        order.directory = Some(directories::real_directory(&place.directory)?);
         receipt = send(desk, person, order).await?;
     }
     answer::receipt(&receipt).map(drop)

@@ -4,6 +4,7 @@ use super::opening;
 use crate::boot;
 use crate::cli::{SessionArgs, StartArgs};
 use crate::daemon::{self, Audience, Face, process, remote_desk};
+use crate::directories;
 use crate::failure::{Exit, Failure};
 use crate::settings::Settings;
 use leashd_connectors::Desk;
@@ -32,7 +33,7 @@ pub(crate) fn run(args: StartArgs) -> Result<Exit, Failure> {
 
 /// In the background; returns when it is ready. What the project at `directory` says holds for the daemon as a whole.
 pub(super) fn background(directory: &Path) -> Result<Exit, Failure> {
-    let directory = boot::real_directory(directory)?;
+    let directory = directories::real_directory(directory)?;
     // What is wrong with the settings is said here, on the terminal of whoever wrote them.
     let settings = Settings::for_project(&directory)?;
     PrivateDir::create(&settings.home).map_err(Failure::failed)?;

@@ -4,8 +4,8 @@
 mod files;
 
 use super::reload::Reloader;
-use crate::boot;
 use crate::commands::audit::entry_line;
+use crate::directories;
 use crate::failure::Failure;
 use crate::git::Git;
 use crate::opinion;
@@ -87,7 +87,7 @@ impl Looks {
         let view = view.ok_or_else(|| Failure::failed("there is no such session"))?;
         let settings = self.settings();
         beside(move || {
-            let directory = boot::same_directory(&view.directory)?;
+            let directory = directories::same_directory(&view.directory)?;
             let (mut settings, _) = settings.for_session(&directory)?;
             if !view.policy.is_empty() {
                 settings.policy_files = view.policy;

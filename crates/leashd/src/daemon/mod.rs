@@ -26,6 +26,7 @@ pub(crate) use ready::Audience;
 use crate::boot;
 use crate::clock;
 use crate::containment::proof::Standing;
+use crate::directories;
 use crate::failure::{Exit, Failure};
 use crate::hook::{RUN_DIRECTORY, server};
 use crate::observe::Observe;
@@ -128,7 +129,7 @@ where
     F: Future<Output = Result<(), Failure>>,
 {
     rustix::process::umask(rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO);
-    let directory = boot::real_directory(directory)?;
+    let directory = directories::real_directory(directory)?;
     let settings = Settings::for_project(&directory)?;
     let home = PrivateDir::create(&settings.home).map_err(Failure::failed)?;
     let run = home.subdirectory(RUN_DIRECTORY).map_err(Failure::failed)?;

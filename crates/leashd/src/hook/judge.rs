@@ -8,10 +8,11 @@ use super::event::{Event, Stopping};
 use super::line::Own;
 use super::reply::{Permission, Reply};
 use super::weakness;
+use crate::clock;
+use crate::directories;
 use crate::failure::Failure;
 use crate::policies::{self, Texts};
 use crate::settings::Settings;
-use crate::{boot, clock};
 use leashd_gate::{AuditLog, Denial, Durability, Gate, Interactive, Observation, Outcome, Snapshot};
 use leashd_types::{Facts, RanCall, SessionId, ToolCall};
 use std::collections::HashMap;
@@ -117,7 +118,7 @@ impl Judge {
     /// Everything the judgement depends on. What never changes during a session is looked up once for each project;
     /// the texts of the policies are read each time, and parsed again only when they are others.
     fn snapshot(&self, project: &Path) -> Result<Snapshot, Failure> {
-        let directory = boot::real_directory(project)?;
+        let directory = directories::real_directory(project)?;
         let texts = policies::texts(&self.settings, &[], &directory)?;
         let poisoned = |_| Failure::failed("it failed on an earlier call");
         if let Some((known, snapshot)) = self.loaded.lock().map_err(poisoned)?.get(&directory)
@@ -125,7 +126,7 @@ impl Judge {
         {
             return Ok(snapshot.clone());
         }
-        let approved = boot::approved(&self.settings, &directory)?;
+        let approved = directories::approved(&self.settings, &directory)?;
         let rules = Arc::new(texts.rules()?);
         let snapshot = Snapshot {
             generation: rules.generation(),
@@ -143,9 +144,9 @@ impl Judge {
     }
 
     fn facts(&self, directory: &Path, approved: &[PathBuf]) -> Result<Facts, Failure> {
-        let mut facts = boot::facts(&self.settings, directory, approved)?;
+        let mut facts = directories::facts(&self.settings, directory, approved)?;
         let settings = weakness::settings_files(&self.claude, Some(directory));
-        facts.protected.extend(boot::agent_settings(settings.into_iter().map(|file| file.path))?);
+        facts.protected.extend(directories::agent_settings(settings.into_iter().map(|file| file.path))?);
         Ok(facts)
     }
 }

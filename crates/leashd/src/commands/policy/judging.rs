@@ -1,7 +1,7 @@
 //! The judge with the facts of this machine, for commands that only want its opinion.
 
-use crate::boot;
 use crate::cli::PlaceArgs;
+use crate::directories;
 use crate::failure::Failure;
 use crate::policies;
 use crate::settings::Settings;
@@ -94,7 +94,7 @@ impl Judging {
             [] => vec![root.to_owned()],
             configured => configured.to_vec(),
         };
-        boot::facts(&self.settings, cwd, &approved)
+        directories::facts(&self.settings, cwd, &approved)
     }
 }
 

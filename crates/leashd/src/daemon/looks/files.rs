@@ -1,7 +1,7 @@
 //! Files for a person at a distance: a path or a glob, each file judged as if the agent read it, recorded, then opened
 //! where it was judged and nowhere else.
 
-use crate::boot;
+use crate::directories;
 use crate::failure::{Exit, Failure};
 use crate::opinion;
 use crate::settings::Settings;
@@ -114,7 +114,7 @@ fn one(
     if kind != PathKind::File {
         return Err(Failure::failed(format!("{name} is no file")));
     }
-    let approved = boot::approved(settings, &reader.directory)?;
+    let approved = directories::approved(settings, &reader.directory)?;
     if !approved.iter().any(|root| real.starts_with(root)) {
         return Err(Failure::new(Exit::Denied, format!("{name} is in no approved directory")));
     }
