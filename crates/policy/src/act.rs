@@ -1,5 +1,6 @@
 //! One thing a call would do: a command of a shell line, or the call itself for every other tool.
 
+use crate::bare::Start;
 use crate::class::Classes;
 use crate::names::base_name;
 use crate::opinion::Opinion;
@@ -24,7 +25,7 @@ pub(crate) struct Act<'a> {
     /// Files that hold credentials by name, named by a word whose meaning is not known.
     pub(crate) mentions: Vec<&'a PathText>,
     /// Where git starts to look for its repository.
-    pub(crate) repository: Option<&'a str>,
+    pub(crate) repository: Option<&'a Start>,
     unclear: &'a [String],
 }
 
@@ -115,7 +116,7 @@ pub(crate) fn acts<'a>(call: &'a ToolCall, plan: &'a Plan, facts: &'a Facts) -> 
                 .collect();
             for start in plan.repositories() {
                 if let Some(act) = acts.get_mut(start.command) {
-                    act.repository = Some(&start.directory);
+                    act.repository = Some(start);
                 }
             }
             for mention in plan.mentions() {

@@ -113,7 +113,7 @@ fn unclear(act: &Act<'_>) -> Option<Opinion> {
 }
 
 fn repository(act: &Act<'_>, facts: &Facts) -> Option<Opinion> {
-    act.repository.and_then(|directory| bare::check(directory, facts))
+    act.repository.and_then(|start| bare::check(start, facts))
 }
 
 fn of_whole_line(plan: &Plan) -> Option<Opinion> {

@@ -275,7 +275,7 @@ fn absolute(path: &str, command: &Command, start: &str) -> String {
     let directory = match &command.runs_in {
         RunsIn::At(directory) => directory,
         // Where it is not known, the name alone says what it is.
-        RunsIn::Start | RunsIn::Unknown => start,
+        RunsIn::Start | RunsIn::OneOf(_) | RunsIn::Unknown => start,
     };
     let directory = directory.trim_end_matches('/');
     if path.is_empty() { directory.to_owned() } else { format!("{directory}/{path}") }

@@ -1,5 +1,9 @@
 //! Names of programs and tools, and patterns for them. Knows no rules.
 
+/// Options of git that take the next word.
+pub(crate) const GIT_VALUES: &[&str] =
+    &["-C", "-c", "--git-dir", "--work-tree", "--namespace", "--exec-path", "--config-env", "--attr-source"];
+
 /// A program's name without its directory.
 pub(crate) fn base_name(program: &str) -> &str {
     program.rsplit('/').next().unwrap_or(program)

@@ -71,7 +71,9 @@ pub enum RunsIn {
     #[default]
     Start,
     At(String),
-    /// It may be any of several, or a `cd` went nobody knows where.
+    /// How the line goes decides which.
+    OneOf(Vec<String>),
+    /// A `cd` went nobody knows where.
     Unknown,
 }
 

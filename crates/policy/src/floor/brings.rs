@@ -2,6 +2,7 @@
 //! names nobody has read. Knows no rules.
 
 use crate::act::Act;
+use crate::names::GIT_VALUES;
 use crate::opinion::Opinion;
 use crate::places::Located;
 use crate::seen::Seen;
@@ -53,10 +54,6 @@ const GIT_UNPACKS: &[&str] = &[
     "update-index",
 ];
 
-/// Options of git that take the next word.
-const GIT_VALUES: &[&str] =
-    &["-C", "-c", "--git-dir", "--work-tree", "--namespace", "--exec-path", "--config-env", "--attr-source"];
-
 /// What a command puts under its own name where nothing of that name may be written.
 pub(super) fn named(act: &Act<'_>, facts: &Facts) -> Option<Opinion> {
     let program = act.program()?;
@@ -65,7 +62,7 @@ pub(super) fn named(act: &Act<'_>, facts: &Facts) -> Option<Opinion> {
     }
     let whole = program == "rsync" || act.arguments().any(|word| word == "--parents");
     for (at, into) in directories(act) {
-        let directory = into.real?.as_path();
+        let directory = into.real.map_or(Path::new(into.asked), |real| real.as_path());
         let others = act.seen.iter().enumerate().filter(|(other, _)| *other != at);
         for source in others.filter_map(|(_, seen)| seen.path.as_ref()) {
             for name in names(source) {
@@ -101,7 +98,7 @@ pub(crate) fn unseen(act: &Act<'_>, facts: &Facts) -> Option<Opinion> {
         return None;
     }
     for (at, into) in directories(act) {
-        let Some(directory) = into.real.map(|real| real.as_path()) else { continue };
+        let directory = into.real.map_or(Path::new(into.asked), |real| real.as_path());
         let contents = |(other, seen): (usize, &Seen<'_>)| {
             other != at && seen.path.as_ref().is_some_and(brings_contents)
         };

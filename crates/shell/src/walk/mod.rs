@@ -330,10 +330,11 @@ impl<'e> Walker<'e> {
             }
         }
         if self.spend_command() {
-            let runs_in = match self.shell.directory.only() {
-                Some(directory) if directory == self.env.cwd => RunsIn::Start,
-                Some(directory) => RunsIn::At(directory.to_owned()),
-                None => RunsIn::Unknown,
+            let runs_in = match self.shell.directory.0.as_slice() {
+                [] => RunsIn::Unknown,
+                [directory] if **directory == *self.env.cwd => RunsIn::Start,
+                [directory] => RunsIn::At(directory.to_string()),
+                several => RunsIn::OneOf(several.iter().map(ToString::to_string).collect()),
             };
             let command = Command { runs_in, ..command };
             self.analysis.commands.push(command);
