@@ -1,5 +1,5 @@
-//! The directory that a session's agent is started from: private, and gone with its owner. What an owner that was killed
-//! left is cleared away by the next.
+//! The directory that a session's agent, or git, is started from: private, and gone with its owner. What an owner that was
+//! killed left is cleared away by the next.
 
 use crate::failure::Failure;
 use leashd_sandbox::PrivateDir;

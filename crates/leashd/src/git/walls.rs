@@ -3,6 +3,7 @@
 use crate::containment::places;
 use crate::containment::{WayOut, proof};
 use crate::failure::{Exit, Failure};
+use crate::session_directory::SessionDirectory;
 use crate::settings::Settings;
 use leashd_gate::Gate;
 use leashd_sandbox::confine::{CONFINE, Level, Wish};
@@ -20,7 +21,7 @@ const DOORS: &str = "doors.sock";
 
 pub(super) struct Walls {
     /// Of this command alone; gone with it.
-    private: TempDir,
+    private: SessionDirectory,
     _temporary: TempDir,
     program: PathBuf,
     wish: Wish,
@@ -66,7 +67,7 @@ impl Walls {
         domain: Domain,
         network: Network,
         wish: Wish,
-        private: TempDir,
+        private: SessionDirectory,
     ) -> Result<Self, Failure> {
         let temporary = places::temporary("leashd-")?;
         let home = places::real(&settings.user_home)?;
@@ -114,10 +115,8 @@ impl Walls {
 }
 
 /// Ours alone, and no tree of any profile: in the temporary directory an agent nobody contains could write it.
-fn private(settings: &Settings) -> Result<TempDir, Failure> {
-    let home = PrivateDir::create(&settings.home).map_err(Failure::failed)?;
-    let sessions = home.subdirectory("sessions").map_err(Failure::failed)?;
-    Ok(tempfile::Builder::new().prefix("git-").tempdir_in(sessions.path())?)
+fn private(settings: &Settings) -> Result<SessionDirectory, Failure> {
+    SessionDirectory::create(&PrivateDir::create(&settings.home).map_err(Failure::failed)?)
 }
 
 #[cfg(test)]
@@ -136,6 +135,8 @@ mod tests {
         std::fs::create_dir(root.join("top")).unwrap();
         let walls = Walls::reading(&settings, &root.join("top")).unwrap();
         assert!(walls.private.path().starts_with(root.join(".leashd")), "{:?}", walls.private);
+        // Nor does the next one clear it away.
+        let _other = Walls::reading(&settings, &root.join("top")).unwrap();
         assert!(walls.private.path().join(PROFILE).is_file());
         let mode = walls._temporary.path().metadata().unwrap().permissions().mode();
         assert_eq!(mode & 0o077, 0, "{mode:o}");
