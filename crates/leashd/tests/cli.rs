@@ -12,7 +12,7 @@ use serde_json::json;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 use tempfile::TempDir;
 
 struct Place {
@@ -43,15 +43,19 @@ impl Place {
     }
 
     fn run(&self, args: &[&str], variables: &[(&str, &str)]) -> Output {
-        Command::new(env!("CARGO_BIN_EXE_leashd"))
+        self.command(args, variables).output().unwrap()
+    }
+
+    fn command(&self, args: &[&str], variables: &[(&str, &str)]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_leashd"));
+        command
             .args(args)
             .current_dir(self.root.path().join("project"))
             .env_clear()
             .env("HOME", self.root.path().join("home"))
             .env("PATH", format!("{}:/usr/bin:/bin", self.root.path().join("bin").display()))
-            .envs(variables.iter().copied())
-            .output()
-            .unwrap()
+            .envs(variables.iter().copied());
+        command
     }
 
     /// The one place that checks: the status, and what the error says.
@@ -274,4 +278,40 @@ fn a_wrong_webhook_is_found_before_anything_starts() {
         );
         assert!(!stderr.contains("hunter2"), "{stderr}");
     }
+}
+
+/// As before `head`: what a command does is done, whoever reads of it.
+#[test]
+fn nobody_has_to_read_to_the_end() {
+    let place = Place::new();
+    fs::create_dir(place.root.path().join("other")).unwrap();
+    for args in [
+        &["init", "--yes", "--dir", "."][..],
+        &["config"],
+        &["config", "--explain", "policy_files"],
+        &["config", "--json"],
+        &["config", "set", "policy_files", "strict"],
+        &["ws", "add", "both", "../other"],
+        &["ws"],
+        &["dirs"],
+        &["trust"],
+        &["hook", "install", "--yes"],
+        &["hook", "status"],
+        &["policy", "show"],
+        &["sandbox", "show"],
+        &["audit", "tail"],
+        &["doctor"],
+        &["clean", "--yes"],
+        &["version"],
+        &["--help"],
+    ] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let output = place.command(args, &[]).stdin(Stdio::null()).stdout(writer).output().unwrap();
+        let err = String::from_utf8_lossy(&output.stderr);
+        assert!(!err.contains("panicked"), "{args:?}: {err}");
+        assert!(output.status.code().is_some_and(|status| status < 101), "{args:?}: {output:?}");
+    }
+    let config = fs::read_to_string(place.root.path().join("home/.leashd/config.yaml")).unwrap();
+    assert!(config.contains("strict"), "{config}");
 }
