@@ -3,6 +3,7 @@
 use crate::boot;
 use crate::cli::{GitArgs, GitSubcommand};
 use crate::clock;
+use crate::commands::out::out;
 use crate::failure::{Exit, Failure};
 use crate::git::Git;
 use crate::settings::Settings;
@@ -37,7 +38,7 @@ pub(crate) fn run(args: &GitArgs) -> Result<Exit, Failure> {
             GitSubcommand::Pull { remote, branch } => git.pull(dir, remote, branch).await,
         }
     })??;
-    let mut out = std::io::stdout().lock();
+    let mut out = out();
     // A commit may be named by anybody: nothing in it reaches the terminal as a command.
     for line in said.text.lines() {
         writeln!(out, "{}", line.split('\t').map(visible).collect::<Vec<_>>().join("\t"))?;

@@ -9,6 +9,7 @@ mod reach;
 mod tests;
 
 use crate::cli::DoctorArgs;
+use crate::commands::out::out;
 use crate::failure::{Exit, Failure};
 use crate::settings::Settings;
 use leashd_types::visible;
@@ -67,7 +68,7 @@ pub(crate) fn run(args: &DoctorArgs) -> Result<Exit, Failure> {
     } else {
         lines(&findings)
     };
-    writeln!(std::io::stdout().lock(), "{text}")?;
+    writeln!(out(), "{text}")?;
     Ok(if worst == Grade::Fail { Exit::Failed } else { Exit::Done })
 }
 

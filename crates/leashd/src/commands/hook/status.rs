@@ -3,6 +3,7 @@
 use super::agent::{self, AgentFound, within};
 use super::command::{EVENTS, TIMEOUT_SECONDS};
 use crate::cli::HookPlace;
+use crate::commands::out::out;
 use crate::failure::{Exit, Failure};
 use crate::hook::line::Own;
 use crate::hook::weakness::{self, Grade, Scope, SettingsFile, Weakness, entries};
@@ -51,7 +52,7 @@ pub(crate) enum PinnedAs {
 
 pub(super) fn run(place: &HookPlace) -> Result<Exit, Failure> {
     let report = look(&std::env::current_dir()?)?;
-    let out = &mut std::io::stdout().lock();
+    let out = &mut out();
     for (file, installed) in &report.files {
         if place.project && file.scope != Scope::Local || place.user && file.scope != Scope::User {
             continue;

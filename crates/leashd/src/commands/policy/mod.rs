@@ -11,6 +11,7 @@ mod show;
 mod test;
 
 use crate::cli::{PolicyArgs, PolicyCommand};
+use crate::commands::out::out;
 use crate::failure::{Exit, Failure};
 use std::io::{self, Write};
 
@@ -41,17 +42,11 @@ fn print_json(value: &serde_json::Value) -> Result<(), Failure> {
     print(&[line])
 }
 
-/// Lines for a person, or for a pipe. A reader that has gone away ends it quietly.
+/// Lines for a person, or for a pipe.
 fn print(lines: &[String]) -> Result<(), Failure> {
-    let mut out = io::BufWriter::new(io::stdout().lock());
-    let mut write = || {
-        for line in lines {
-            writeln!(out, "{}", leashd_types::visible(line))?;
-        }
-        out.flush()
-    };
-    match write() {
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        other => other.map_err(Failure::from),
+    let mut out = io::BufWriter::new(out());
+    for line in lines {
+        writeln!(out, "{}", leashd_types::visible(line))?;
     }
+    Ok(out.flush()?)
 }

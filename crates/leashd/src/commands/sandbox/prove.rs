@@ -3,6 +3,7 @@
 use super::{failure, place};
 use crate::cli::{SandboxCaches, SandboxPlaceArgs, SandboxProveArgs};
 use crate::clock;
+use crate::commands::out::out;
 use crate::containment::proof::{Known, keep_by_hand, record};
 use crate::failure::{Exit, Failure};
 use crate::settings::Settings;
@@ -50,7 +51,7 @@ pub(super) fn run(args: &SandboxProveArgs) -> Result<Exit, Failure> {
         audit.append(clock::now(), None, None, record(Ok(&known))).map_err(Failure::failed)?;
         keep_by_hand(&settings, &known).map_err(Failure::failed)?;
     }
-    let out = &mut std::io::stdout().lock();
+    let out = &mut out();
     if args.json {
         writeln!(out, "{}", serde_json::to_string_pretty(&proof).map_err(Failure::failed)?)?;
     } else {

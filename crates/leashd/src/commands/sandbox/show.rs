@@ -2,6 +2,7 @@
 
 use super::place;
 use crate::cli::SandboxShowArgs;
+use crate::commands::out::out;
 use crate::failure::{Exit, Failure};
 use leashd_sandbox::confine::{Error, Level, Plan, Wish, plan};
 use leashd_sandbox::{Access, Network, Profile};
@@ -11,7 +12,7 @@ use std::io::Write;
 use std::path::Path;
 
 pub(super) fn run(args: &SandboxShowArgs) -> Result<Exit, Failure> {
-    let out = &mut std::io::stdout().lock();
+    let out = &mut out();
     // Stands for the one that `exec` makes.
     let temporary = crate::containment::places::temporary("leashd-")?;
     let place = place::place(&args.place, temporary.path(), &[])?;
